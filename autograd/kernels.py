@@ -1,0 +1,240 @@
+"""The numbers behind the table: functions on floats and on arrays that never raise, but give what IEEE 754 gives.
+
+Python's ``math`` raises where IEEE 754 has an infinity or a NaN; NumPy does not. ``ieee`` takes the first, for its speed, and
+asks the second whenever the first raises, so the two agree at the edges by construction.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def ieee(on_floats: Callable[..., float], on_arrays: Callable[..., Any]) -> Callable[..., float]:
+    """``on_floats``, with the answer of ``on_arrays`` where it raises an arithmetic or a domain error."""
+
+    def kernel(*args: float) -> float:
+        try:
+            return on_floats(*args)
+        except (ArithmeticError, ValueError):
+            with np.errstate(all="ignore"):
+                return float(on_arrays(*args))
+
+    return kernel
+
+
+def ieee_partials(partials: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
+    """``partials``, with IEEE division and overflow where Python's floats would raise."""
+
+    def guarded(y: Any, *args: Any) -> tuple[Any, ...]:
+        try:
+            return partials(y, *args)
+        except ArithmeticError:
+            with np.errstate(all="ignore"):
+                return tuple(map(float, partials(np.float64(y), *map(np.float64, args))))
+
+    return guarded
+
+
+def elementwise(on_floats: Callable[..., float]) -> Callable[..., Any]:
+    """``on_floats`` for each element of its (broadcast) arguments: for what NumPy has no function of its own."""
+
+    def kernel(*args: Any) -> Any:
+        return np.asarray(np.frompyfunc(on_floats, len(args), 1)(*args), dtype=float)[()]
+
+    return kernel
+
+
+power = ieee(math.pow, np.power)
+
+
+def relu(a: float) -> float:
+    """``a`` above zero, 0 below; NaN stays NaN."""
+    return 0.0 if a <= 0.0 else a  # noqa: FURB136 - max() would make 0 of NaN
+
+
+def relu_array(a: Any) -> Any:
+    """:func:`relu` of each element."""
+    return np.maximum(a, 0.0)
+
+
+def maximum(a: float, b: float) -> float:
+    """The larger; NaN if either is."""
+    return a if a >= b or a != a else b  # noqa: PLR0124 - NaN is what differs from itself
+
+
+def minimum(a: float, b: float) -> float:
+    """The smaller; NaN if either is."""
+    return a if a <= b or a != a else b  # noqa: PLR0124 - NaN is what differs from itself
+
+
+def sign(a: float) -> float:
+    """-1, 0 or 1; NaN stays NaN."""
+    return 1.0 if a > 0.0 else -1.0 if a < 0.0 else a + 0.0
+
+
+def sigmoid(a: float) -> float:
+    """``1 / (1 + exp(-a))``, by the side whose exponential cannot overflow."""
+    if a >= 0.0:
+        return 1.0 / (1.0 + math.exp(-a))
+    e = math.exp(a)
+    return e / (1.0 + e)
+
+
+def sigmoid_array(a: Any) -> Any:
+    """:func:`sigmoid` of each element."""
+    e = np.exp(-np.abs(a))
+    return np.where(np.greater_equal(a, 0.0), 1.0, e) / (1.0 + e)
+
+
+def softplus(a: float) -> float:
+    """``log(1 + exp(a))``, without overflow."""
+    return math.log1p(math.exp(-abs(a))) + relu(a)
+
+
+def softplus_array(a: Any) -> Any:
+    """:func:`softplus` of each element."""
+    return np.log1p(np.exp(-np.abs(a))) + np.maximum(a, 0.0)
+
+
+def dot(*args: float) -> float:
+    """The scalar product of the first half of the arguments with the second."""
+    half = len(args) // 2
+    return sum(map(operator.mul, args[:half], args[half:]), 0.0)
+
+
+def dot_array(*args: Any) -> Any:
+    """:func:`dot`, elementwise."""
+    half = len(args) // 2
+    return functools.reduce(np.add, map(np.multiply, args[:half], args[half:]), 0.0)
+
+
+def fsum(*args: float) -> float:
+    """The sum, correctly rounded; the plain sum where that meets infinities or leaves the range of floats."""
+    try:
+        return math.fsum(args)
+    except (OverflowError, ValueError):
+        return sum(args)
+
+
+def prod(*args: Any) -> Any:
+    """The product, on floats and on arrays alike."""
+    y = 1.0
+    for a in args:
+        y = y * a
+    return y
+
+
+def products_of_the_others(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """For each argument the product of the rest, without the division that a factor of 0 would forbid."""
+    before: list[Any] = [1.0]
+    for a in args[:-1]:
+        before.append(before[-1] * a)
+    after: list[Any] = [1.0]
+    for a in args[:0:-1]:
+        after.append(after[-1] * a)
+    return tuple([left * right for left, right in zip(before, reversed(after), strict=True)])
+
+
+def hypot_array(*args: Any) -> Any:
+    """The Euclidean norm of the arguments, elementwise."""
+    return functools.reduce(np.hypot, args, 0.0)
+
+
+def logsumexp(*args: float) -> float:
+    """``log(exp(a₁) + exp(a₂) + …)``, shifted by the largest argument so that nothing overflows.
+
+    That argument's own 1 is left to ``log1p``, or the others would be lost beside it where the result is near 0.
+    """
+    top = functools.reduce(maximum, args, -math.inf)
+    if not math.isfinite(top):
+        return top
+    return top + math.log1p(math.fsum([-1.0, *[math.exp(a - top) for a in args]]))
+
+
+def logsumexp_array(*args: Any) -> Any:
+    """:func:`logsumexp`, elementwise."""
+    top = functools.reduce(np.maximum, args, -np.inf)
+    shift = np.where(np.isfinite(top), top, 0.0)
+    ties = [np.equal(a, top) for a in args]
+    others = sum(np.exp(a - shift) - tie for a, tie in zip(args, ties, strict=True)) + (sum(ties) - 1)
+    return np.where(np.isfinite(top), shift + np.log1p(others), top)[()]
+
+
+def remainder(a: float, b: float) -> float:
+    """IEEE 754's remainder: ``a - n * b`` for the whole number ``n`` nearest to ``a / b``."""
+    try:
+        return math.remainder(a, b)
+    except ValueError:
+        return math.nan
+
+
+def gamma(x: float) -> float:
+    """Γ(x): ±inf at ±0 and beyond the range of floats, NaN at the negative integers (C99, Annex F)."""
+    try:
+        return math.gamma(x)
+    except OverflowError:
+        return math.inf
+    except ValueError:
+        return math.copysign(math.inf, x) if x == 0.0 else math.nan
+
+
+def lgamma(x: float) -> float:
+    """``log |Γ(x)|``: inf at its poles and beyond the range of floats."""
+    try:
+        return math.lgamma(x)
+    except (OverflowError, ValueError):
+        return math.inf
+
+
+# Bernoulli numbers B₂, B₄, … B₂₀ (Abramowitz & Stegun, table 23.2).
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
+_SERIES_FROM = 16.0  # the first term left out of the series is below 1e-17 of the sum from here on
+
+
+def polygamma(order: float, x: float) -> float:
+    """The derivative of digamma, ``order`` times; NaN at its poles: 0, -1, -2 and so on.
+
+    Reflection brings a negative ``x`` to the right (A&S 6.4.7), recurrence carries it up (6.4.6), and the asymptotic series
+    does the rest (6.3.18 and 6.4.11).
+    """
+    n = int(order)
+    alternating = -1.0 if n % 2 else 1.0
+    if x <= 0.0:
+        fraction = math.remainder(x, 1.0) if math.isfinite(x) else 0.0
+        if fraction == 0.0:
+            return math.nan
+        return alternating * polygamma(order, 1.0 - x) - _cotangent_derivative(n, fraction)
+    if not math.isfinite(x):
+        return 0.0 if x == math.inf and n > 0 else x
+    terms = []
+    start = _SERIES_FROM + n
+    while x < start:
+        terms.append(-math.factorial(n) * power(x, -(n + 1)))
+        x += 1.0
+    if n == 0:
+        terms += [math.log(x), -0.5 / x]
+        terms += [-b / (2 * k) * x ** (-2 * k) for k, b in enumerate(_BERNOULLI, 1)]
+    else:
+        terms += [-math.factorial(n - 1) * x**-n, -0.5 * math.factorial(n) * x ** -(n + 1)]
+        terms += [
+            -b * math.factorial(2 * k + n - 1) / math.factorial(2 * k) * x ** -(2 * k + n) for k, b in enumerate(_BERNOULLI, 1)
+        ]
+    return alternating * math.fsum(terms)
+
+
+def _cotangent_derivative(n: int, x: float) -> float:
+    """The ``n``-th derivative of ``π cot(πx)``. It is a polynomial in ``c = cot(πx)``, whose own is ``-π (1 + c²)``."""
+    c = 1.0 / math.tan(math.pi * x)
+    polynomial = [0.0, 1.0]
+    for _ in range(n):
+        slope = [k * p for k, p in enumerate(polynomial)][1:]
+        polynomial = [-a - b for a, b in zip([*slope, 0.0, 0.0], [0.0, 0.0, *slope], strict=True)]
+    return math.pi ** (n + 1) * sum(p * power(c, k) for k, p in enumerate(polynomial))

@@ -1,0 +1,214 @@
+"""The table: every operation once, with the derivative that stands in the calculus book.
+
+    y            the output                     a, b, c    the arguments
+    label        what a drawing shows           on floats  the function on Python floats
+    on arrays    the same on NumPy arrays       partials   (∂y/∂a, ∂y/∂b, …)
+    domain       an interval for each argument; one for all of them where their number is free
+
+A row holds partial derivatives, written in the library's own operations: the same row serves floats, Values (which makes
+derivatives of derivatives), arrays and the symbols that print the table. ``div`` and the like are marked ``ieee_partials``
+where Python's own division would raise. How partials become gradients is chain_rule.py's to say.
+
+At kinks the rows follow PyTorch: relu'(0) = 0, abs'(0) = 0, ties of maximum and minimum are split equally, sqrt'(0) = inf,
+∂(x⁰)/∂x = 0 even at 0, and ∂(0ᵇ)/∂b = 0 for b >= 0.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd import kernels as k
+from autograd.kernels import elementwise, ieee, ieee_partials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Interval = tuple[float, float]
+
+REAL: Interval = (-math.inf, math.inf)
+POSITIVE: Interval = (0.0, math.inf)
+UNIT: Interval = (-1.0, 1.0)
+FROM_ONE: Interval = (1.0, math.inf)
+FROM_MINUS_ONE: Interval = (-1.0, math.inf)
+LOG_2, LOG_10 = math.log(2.0), math.log(10.0)
+TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
+
+
+class Operand:
+    """What an operation can be applied to besides numbers and arrays: it says itself what that means."""
+
+    __slots__ = ()
+
+    def apply(self, op: Op, args: tuple[Any, ...]) -> Any:
+        """``op(*args)``, where this operand is one of ``args``."""
+        raise NotImplementedError
+
+
+class Op:
+    """One row. Calling it applies it to floats, to arrays (elementwise), or to Operands such as Values."""
+
+    __slots__ = ("domain", "label", "name", "on_arrays", "on_floats", "partials")
+
+    def __init__(
+        self,
+        name: str,
+        label: str,
+        on_floats: Callable[..., float],
+        on_arrays: Callable[..., Any],
+        partials: Callable[..., tuple[Any, ...]],
+        *domain: Interval,
+    ) -> None:
+        self.name = name
+        self.label = label
+        self.on_floats = on_floats
+        self.on_arrays = on_arrays
+        self.partials = partials
+        self.domain = domain
+
+    def __call__(self, *args: Any) -> Any:
+        """The value at ``args``; TypeError unless they are numbers, arrays or Operands."""
+        kinds = set(map(type, args))
+        if kinds <= _NUMBERS:
+            return self.on_floats(*map(float, args))
+        if np.ndarray in kinds:
+            if any(np.asarray(a).dtype == object for a in args):
+                return np.frompyfunc(self, len(args), 1)(*args)
+            with np.errstate(all="ignore"):
+                return self.on_arrays(*[np.asarray(a, dtype=float) for a in args])
+        for a in args:
+            if isinstance(a, Operand):
+                return a.apply(self, args)
+        for a in args:
+            if not isinstance(a, numbers.Real | np.bool_):
+                raise self.refusal(a)
+        return np.float64(self.on_floats(*map(float, args)))  # NumPy's numbers stay NumPy's
+
+    def refusal(self, arg: object) -> TypeError:
+        """The error of an argument that is no number, Value or array of them."""
+        advice = "; make it an array: np.array(...)" if isinstance(arg, list | tuple) else ""
+        return TypeError(
+            f"{self.name}() expects numbers, Values or arrays of them, not {type(arg).__name__} {arg!r:.60}{advice}"
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.name} ({self.label})" if self.label != self.name else self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _row, (self.name,)  # copies and pickles of a row are the row itself
+
+
+_NUMBERS = {float, int, bool}
+TABLE: dict[str, Op] = {}
+
+
+def _op(name: str, *columns: Any) -> Op:
+    row = TABLE[name] = Op(name, *columns)
+    return row
+
+
+def _row(name: str) -> Op:
+    return TABLE[name]
+
+
+def _zero(y: Any, *args: Any) -> tuple[float, ...]:  # noqa: ARG001 - the signature of every partials
+    return (0.0,) * len(args)
+
+
+# fmt: off
+#                name          label        on floats                          on arrays                   partials                      domain
+
+# A number that the user wrote, a detached Value, a result under no_grad: nothing flows into it.
+constant   = _op("constant",   "const",     float,                             np.asarray,                 _zero)
+
+# Arithmetic
+add        = _op("add",        "+",         operator.add,                      np.add,                     lambda y, a, b: (1.0, 1.0),   REAL, REAL)
+sub        = _op("sub",        "-",         operator.sub,                      np.subtract,                lambda y, a, b: (1.0, -1.0),  REAL, REAL)
+mul        = _op("mul",        "×",         operator.mul,                      np.multiply,                lambda y, a, b: (b, a),       REAL, REAL)
+div        = _op("div",        "÷",         ieee(operator.truediv, np.divide), np.divide,    ieee_partials(lambda y, a, b: (1 / b, -y / b)), REAL, REAL)
+neg        = _op("neg",        "neg",       operator.neg,                      np.negative,                lambda y, a: (-1.0,),         REAL)
+square     = _op("square",     "²",         lambda a: a * a,                   np.square,                  lambda y, a: (2 * a,),        REAL)
+
+# Choice. The condition is a number, 0 for false.
+where      = _op("where",      "where",     lambda c, a, b: a if c else b,     np.where,
+                 lambda y, c, a, b: (0.0, where(c, 1.0, 0.0), where(c, 0.0, 1.0)),                         REAL, REAL, REAL)
+sign       = _op("sign",       "sign",      k.sign,                            np.sign,                    _zero,                        REAL)
+absolute   = _op("abs",        "abs",       abs,                               np.abs,                     lambda y, a: (sign(a),),      REAL)
+relu       = _op("relu",       "ReLU",      k.relu,                            k.relu_array,               lambda y, a: (a > 0,),        REAL)
+maximum    = _op("maximum",    "max",       k.maximum,                         np.maximum,
+                 lambda y, a, b: (0.5 * (a > b) + 0.5 * (a >= b), 0.5 * (b > a) + 0.5 * (b >= a)),         REAL, REAL)
+minimum    = _op("minimum",    "min",       k.minimum,                         np.minimum,
+                 lambda y, a, b: (0.5 * (a < b) + 0.5 * (a <= b), 0.5 * (b < a) + 0.5 * (b <= a)),         REAL, REAL)
+copysign   = _op("copysign",   "copysign",  math.copysign,                     np.copysign,
+                 lambda y, a, b: (sign(a) * copysign(1.0, b), 0.0),                                        REAL, REAL)
+
+# Powers. A number as exponent (powc) has no derivative of its own; a Value has.
+powc       = _op("powc",       "**",        k.power,                           np.power,
+                 lambda y, a, n: (where(abs(n) <= 0, 0.0, n * powc(a, n - 1)), 0.0),                       POSITIVE, REAL)
+power      = _op("pow",        "**",        k.power,                           np.power,
+                 lambda y, a, b: (where(abs(b) <= 0, 0.0, b * power(a, b - 1)),
+                                  where((abs(a) <= 0) * (b >= 0), 0.0, y * log(a))),                       POSITIVE, REAL)
+sqrt       = _op("sqrt",       "√",         ieee(math.sqrt, np.sqrt),          np.sqrt,      ieee_partials(lambda y, a: (0.5 / y,)),         POSITIVE)
+cbrt       = _op("cbrt",       "∛",         math.cbrt,                         np.cbrt,      ieee_partials(lambda y, a: (1 / (3 * y * y),)), REAL)
+
+# Exponentials and logarithms
+exp        = _op("exp",        "exp",       ieee(math.exp, np.exp),            np.exp,                     lambda y, a: (y,),            REAL)
+exp2       = _op("exp2",       "exp2",      ieee(math.exp2, np.exp2),          np.exp2,                    lambda y, a: (LOG_2 * y,),    REAL)
+expm1      = _op("expm1",      "expm1",     ieee(math.expm1, np.expm1),        np.expm1,                   lambda y, a: (exp(a),),       REAL)
+log        = _op("log",        "log",       ieee(math.log, np.log),            np.log,       ieee_partials(lambda y, a: (1 / a,)),           POSITIVE)
+log2       = _op("log2",       "log2",      ieee(math.log2, np.log2),          np.log2,      ieee_partials(lambda y, a: (1 / (LOG_2 * a),)), POSITIVE)
+log10      = _op("log10",      "log10",     ieee(math.log10, np.log10),        np.log10,     ieee_partials(lambda y, a: (1 / (LOG_10 * a),)), POSITIVE)
+log1p      = _op("log1p",      "log1p",     ieee(math.log1p, np.log1p),        np.log1p,     ieee_partials(lambda y, a: (1 / (1 + a),)),     FROM_MINUS_ONE)
+
+# Activations. 1 - y² and y (1 - y) would lose tanh' and sigmoid' to rounding in the tails.
+tanh       = _op("tanh",       "tanh",      math.tanh,                         np.tanh,              lambda y, a: (square(1 / cosh(a)),),  REAL)
+sigmoid    = _op("sigmoid",    "σ",         k.sigmoid,                         k.sigmoid_array,            lambda y, a: (y * sigmoid(-a),), REAL)
+softplus   = _op("softplus",   "softplus",  k.softplus,                        k.softplus_array,           lambda y, a: (sigmoid(a),),   REAL)
+erf        = _op("erf",        "erf",       math.erf,                          elementwise(math.erf),
+                 lambda y, a: (TWO_OVER_SQRT_PI * exp(-a * a),),                                           REAL)
+erfc       = _op("erfc",       "erfc",      math.erfc,                         elementwise(math.erfc),
+                 lambda y, a: (-TWO_OVER_SQRT_PI * exp(-a * a),),                                          REAL)
+
+# Trigonometry. Roots of the factors, and hypot, keep 1 ± a² from cancellation and overflow.
+sin        = _op("sin",        "sin",       ieee(math.sin, np.sin),            np.sin,                     lambda y, a: (cos(a),),       REAL)
+cos        = _op("cos",        "cos",       ieee(math.cos, np.cos),            np.cos,                     lambda y, a: (-sin(a),),      REAL)
+tan        = _op("tan",        "tan",       ieee(math.tan, np.tan),            np.tan,                     lambda y, a: (1 + y * y,),    REAL)
+asin       = _op("asin",       "asin",      ieee(math.asin, np.arcsin),        np.arcsin,
+                 ieee_partials(lambda y, a: (1 / sqrt((1 - a) * (1 + a)),)),                               UNIT)
+acos       = _op("acos",       "acos",      ieee(math.acos, np.arccos),        np.arccos,
+                 ieee_partials(lambda y, a: (-1 / sqrt((1 - a) * (1 + a)),)),                              UNIT)
+atan       = _op("atan",       "atan",      math.atan,                         np.arctan,                  lambda y, a: (1 / (1 + a * a),), REAL)
+atan2      = _op("atan2",      "atan2",     math.atan2,                        np.arctan2,
+                 ieee_partials(lambda y, a, b: (b / hypot(a, b) / hypot(a, b), -a / hypot(a, b) / hypot(a, b))), REAL, REAL)
+sinh       = _op("sinh",       "sinh",      ieee(math.sinh, np.sinh),          np.sinh,                    lambda y, a: (cosh(a),),      REAL)
+cosh       = _op("cosh",       "cosh",      ieee(math.cosh, np.cosh),          np.cosh,                    lambda y, a: (sinh(a),),      REAL)
+asinh      = _op("asinh",      "asinh",     math.asinh,                        np.arcsinh,                 lambda y, a: (1 / hypot(1.0, a),), REAL)
+acosh      = _op("acosh",      "acosh",     ieee(math.acosh, np.arccosh),      np.arccosh,
+                 ieee_partials(lambda y, a: (1 / (sqrt(a - 1) * sqrt(a + 1)),)),                           FROM_ONE)
+atanh      = _op("atanh",      "atanh",     ieee(math.atanh, np.arctanh),      np.arctanh,
+                 ieee_partials(lambda y, a: (1 / ((1 - a) * (1 + a)),)),                                   UNIT)
+
+# Remainders: y = a - n b for a whole n, so ∂y/∂b = -n.
+fmod       = _op("fmod",       "fmod",      ieee(math.fmod, np.fmod),          np.fmod,
+                 ieee_partials(lambda y, a, b: (1.0, (y - a) / b)),                                        REAL, POSITIVE)
+remainder  = _op("remainder",  "remainder", k.remainder,                       elementwise(k.remainder),
+                 ieee_partials(lambda y, a, b: (1.0, (y - a) / b)),                                        REAL, POSITIVE)
+
+# Gamma and its logarithmic derivatives; n counts the derivatives and has none itself.
+gamma      = _op("gamma",      "Γ",         k.gamma,                           elementwise(k.gamma),   lambda y, a: (y * polygamma(0, a),), POSITIVE)
+lgamma     = _op("lgamma",     "log Γ",     k.lgamma,                          elementwise(k.lgamma),      lambda y, a: (polygamma(0, a),), POSITIVE)
+polygamma  = _op("polygamma",  "ψ",         k.polygamma,                       elementwise(k.polygamma),
+                 lambda y, n, a: (0.0, polygamma(n + 1, a)),                                               POSITIVE, POSITIVE)
+
+# Any number of arguments. dot takes the left factors, then the right ones.
+dot        = _op("dot",        "dot",       k.dot,                             k.dot_array,
+                 lambda y, *a: a[len(a) // 2:] + a[:len(a) // 2],                                          REAL)
+fsum       = _op("fsum",       "sum",       k.fsum,                            elementwise(k.fsum),        lambda y, *a: (1.0,) * len(a), REAL)
+prod       = _op("prod",       "prod",      k.prod,                            k.prod,                lambda y, *a: k.products_of_the_others(a), REAL)
+hypot      = _op("hypot",      "hypot",     math.hypot,                        k.hypot_array, ieee_partials(lambda y, *a: tuple([x / y for x in a])), REAL)
+logsumexp  = _op("logsumexp",  "logsumexp", k.logsumexp,                       k.logsumexp_array,  lambda y, *a: tuple([exp(x - y) for x in a]), REAL)
+# fmt: on
