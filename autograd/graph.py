@@ -1,0 +1,89 @@
+"""What a computation graph is: nodes that know their arguments, and the order in which they can be visited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from autograd.errors import GraphError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Node(Protocol):
+    """What the sort and the sweeps see of a Value. The underlined slots are what was recorded, and never change."""
+
+    grad: Any
+    label: str
+    _op: Any
+    """The row of the table that made this node; None for a variable."""
+    _args: tuple[Any, ...]
+    """The nodes that the operation was applied to, in order; empty for a leaf."""
+    _data: Any
+    """The number."""
+    _clock: int
+    """When this node was made, counted in assignments to leaves; for a leaf, when it was last assigned."""
+
+
+N = TypeVar("N", bound=Node)
+
+
+def topological_sort(root: N) -> list[N]:
+    """The nodes that ``root`` was computed from, each after all of its arguments; ``root`` comes last.
+
+    Depth first, with a stack of its own: a graph may be a million nodes deep. Raises TypeError for what is not a Value.
+
+    >>> from autograd import Value
+    >>> a = Value(1.0, label="a")
+    >>> b = a + a; b.label = "b"
+    >>> c = b * a; c.label = "c"
+    >>> [node.label for node in topological_sort(c)]
+    ['a', 'b', 'c']
+    """
+    if not hasattr(root, "_args"):
+        msg = f"topological_sort() expects a Value, not {type(root).__name__}"
+        raise TypeError(msg)
+    order: list[N] = []
+    seen = set()
+    stack: list[N | None] = [root]
+    while stack:
+        node = stack.pop()
+        if node is None:  # the arguments of the node below are all in order
+            order.append(stack.pop())  # type: ignore[arg-type]  # a None always lies on a node
+        elif node not in seen:
+            seen.add(node)
+            if node._args:
+                stack.append(node)
+                stack.append(None)
+                stack += node._args
+            else:
+                order.append(node)
+    return order
+
+
+def validate(order: Iterable[Node]) -> None:
+    """Raise GraphError unless every node comes after its arguments, and none of these was assigned after it was made.
+
+    Values cannot be edited into a cycle; this finds out if somebody did it nevertheless.
+    """
+    visited: set[Node] = set()
+    for node in order:
+        if not visited.issuperset(node._args):
+            msg = f"the graph has a cycle through {describe(node)}: a Value cannot be computed from itself"
+            raise GraphError(msg)
+        if any([arg._clock > node._clock for arg in node._args]):
+            raise stale(node)
+        visited.add(node)
+
+
+def stale(node: Node) -> GraphError:
+    """The error of a node whose argument was assigned after the node had used it."""
+    arg = next(arg for arg in node._args if arg._clock > node._clock)
+    return GraphError(
+        f"the data of {describe(arg)} was assigned after {node._op} had used it: compute the result again, then differentiate"
+    )
+
+
+def describe(node: Node) -> str:
+    """A node's label, or failing that its number, for messages."""
+    return repr(node.label) if node.label else f"a Value of {node._data!r}"

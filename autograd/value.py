@@ -1,0 +1,397 @@
+"""``Value``: a number that remembers what it was computed from."""
+
+from __future__ import annotations
+
+import itertools
+import numbers
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from autograd import modes, ops
+from autograd.chain_rule import reverse
+from autograd.errors import GraphError
+from autograd.graph import topological_sort
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autograd.ops import Op
+
+_assignments = itertools.count(1)
+_clock = 0  # how many assignments to leaves there have been
+_modes = modes.active.get
+_new = object.__new__
+_one_at_a_time = threading.RLock()  # threads may differentiate graphs that share leaves
+
+
+# The three makers of methods. Each operator is bound to its row once, in the class body below: to look the row up in a generic
+# call would double the time of recording. The body of the makers is the same but for what they are given.
+
+
+def _unary(op: Op) -> Callable[[Value], Value]:
+    on_floats = op.on_floats
+
+    def method(self: Value) -> Value:
+        out = _new(Value)
+        out._data = on_floats(self._data)
+        out._clock = _clock
+        out.grad = 0.0
+        out._op = op
+        out._args = (self,)
+        out.label = ""
+        return modes.supervise(out) if _modes() else out
+
+    return _documented(method, op)
+
+
+def _binary(op: Op) -> Callable[[Value, Any], Value]:
+    on_floats = op.on_floats
+
+    def method(self: Value, other: Any) -> Value:
+        if type(other) is not Value:
+            other = _lift(other)
+            if other is NotImplemented:
+                return NotImplemented  # type: ignore[no-any-return]  # as Python wants it of operators
+        out = _new(Value)
+        out._data = on_floats(self._data, other._data)
+        out._clock = _clock
+        out.grad = 0.0
+        out._op = op
+        out._args = (self, other)
+        out.label = ""
+        return modes.supervise(out) if _modes() else out
+
+    return _documented(method, op)
+
+
+def _reflected(op: Op) -> Callable[[Value, Any], Value]:
+    def method(self: Value, other: Any) -> Value:
+        other = _lift(other)
+        return other if other is NotImplemented else _record(op, (other, self))
+
+    return _documented(method, op)
+
+
+def _record(op: Op, args: tuple[Value, ...]) -> Value:
+    out = _restore(op, args, op.on_floats(*[a._data for a in args]), 0.0, "", _clock)
+    return modes.supervise(out) if _modes() else out
+
+
+def _documented(method: Callable[..., Value], op: Op) -> Callable[..., Value]:
+    method.__name__ = op.name
+    method.__doc__ = f"See ``autograd.math`` and the row ``{op.name}`` of ``autograd/ops.py``."
+    return method
+
+
+class Value(ops.Operand):
+    """A number, its gradient, and the operation and arguments that it came from.
+
+    Python's arithmetic, ``**`` and comparisons work, with numbers on either side, and the usual functions are methods.
+    ``data`` must be a real number; TypeError otherwise.
+
+    >>> x = Value(3.0, label="x")
+    >>> y = x * x + 2 * x
+    >>> y.backward()
+    >>> y.data, x.grad                   # x² + 2x, and 2x + 2
+    (15.0, 8.0)
+    """
+
+    __slots__ = ("_args", "_clock", "_data", "_op", "grad", "label")
+
+    _display: ClassVar[Callable[[Value], str | None]] = staticmethod(lambda _: None)
+    """The picture of a graph in notebooks; the package that draws puts itself here."""
+
+    _args: tuple[Value, ...]
+    _op: Op | None
+    grad: float
+    """The derivative, by this Value, of the last result that ``backward`` was called on; in leaves, the sum over all calls."""
+    label: str
+    """A name for messages and drawings."""
+
+    def __init__(self, data: float, label: str = "") -> None:
+        self._data = data if type(data) is float else _number(data, "Value()")
+        self._clock = 0
+        self.grad = 0.0
+        self._op = None
+        self._args = ()
+        self.label = label
+
+    # Reading and writing
+
+    @property
+    def data(self) -> float:
+        """The number. That of a leaf can be assigned; what was computed from it before must then be computed again."""
+        return self._data
+
+    @data.setter
+    def data(self, data: float) -> None:
+        if self._args:
+            msg = f"this Value was computed by {self._op}, so its data cannot be assigned: assign to the leaves it comes from"
+            raise AttributeError(msg)
+        self._data = _number(data, "data")
+        global _clock  # noqa: PLW0603 - the one clock of all graphs
+        self._clock = _clock = next(_assignments)
+
+    @property
+    def op(self) -> Op | None:
+        """The row of the table that made this Value; None for a variable. What was recorded cannot be edited."""
+        return self._op
+
+    @property
+    def args(self) -> tuple[Value, ...]:
+        """What ``op`` was applied to, in order; empty for a leaf. What was recorded cannot be edited."""
+        return self._args
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this Value was given rather than computed."""
+        return not self._args
+
+    def item(self) -> float:
+        """The number, as NumPy and PyTorch spell it."""
+        return self._data
+
+    def detach(self) -> Value:
+        """A constant of the same number: nothing flows through it to where the number came from.
+
+        >>> x = Value(3.0)
+        >>> (x * x.detach()).backward()
+        >>> x.grad                           # not 2x
+        3.0
+        """
+        return _constant(self._data)
+
+    def zero_grad(self) -> None:
+        """Set ``grad`` to 0."""
+        self.grad = 0.0
+
+    # Differentiation
+
+    def backward(self, gradient: float = 1.0) -> None:
+        """Add the derivative of this Value by each variable it was computed from to that variable's ``grad``.
+
+        Intermediate Values get theirs too, anew at each call. ``gradient`` is what this Value's own derivative counts as.
+        Raises GraphError for a constant, and if a variable's ``data`` was assigned since it was used.
+
+        >>> a = Value(2.0)
+        >>> b = a + a
+        >>> (b * b).backward()
+        >>> a.grad, b.grad                   # 8a, 2b
+        (16.0, 8.0)
+        """
+        gradient = _number(gradient, "backward()")
+        if self._op is ops.constant:
+            msg = (
+                f"backward() of a constant ({self._data!r}): it was made by detach(), under no_grad, or from a plain number, "
+                "so it does not know what it was computed from"
+            )
+            raise GraphError(msg)
+        order = topological_sort(self)
+        with _one_at_a_time:
+            before = [(leaf, leaf.grad) for leaf in order if not leaf._args]
+            try:
+                reverse(order, gradient)
+            except BaseException:  # leaves as they were, whatever happened
+                for leaf, grad in before:
+                    leaf.grad = grad
+                raise
+            for leaf, grad in before:  # one addition a call, so that twice is exactly twice as much
+                leaf.grad = leaf.grad + grad if leaf._op is None else 0.0
+        for mode in _modes():
+            mode.swept({node: node.grad for node in order})
+
+    # Python's protocols
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={self._data!r}, grad={self.grad!r}{label})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else repr(self)
+
+    def __bool__(self) -> bool:
+        return self._data != 0.0
+
+    def __lt__(self, other: Value | float) -> bool:
+        return NotImplemented if (number := _comparable(other)) is None else self._data < number
+
+    def __le__(self, other: Value | float) -> bool:
+        return NotImplemented if (number := _comparable(other)) is None else self._data <= number
+
+    def __gt__(self, other: Value | float) -> bool:
+        return NotImplemented if (number := _comparable(other)) is None else self._data > number
+
+    def __ge__(self, other: Value | float) -> bool:
+        return NotImplemented if (number := _comparable(other)) is None else self._data >= number
+
+    def __float__(self) -> NoReturn:
+        msg = (
+            "a Value does not turn into a float by itself, as its graph would be lost without a word: "
+            "use the functions of autograd.math instead of math's (autograd.math.exp(v)), or v.data for the plain number"
+        )
+        raise TypeError(msg)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        picture = type(self)._display(self)
+        return {"text/plain": repr(self)} | ({"image/svg+xml": picture} if picture else {})
+
+    def __copy__(self) -> Value:
+        return _restore(self._op, self._args, self._data, self.grad, self.label, self._clock)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        for node in topological_sort(self):
+            if id(node) not in memo:
+                args = tuple([memo[id(arg)] for arg in node._args])
+                memo[id(node)] = _restore(node._op, args, node._data, node.grad, node.label, node._clock)
+        copied: Value = memo[id(self)]
+        return copied
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickle recurses into arguments. The whole graph is therefore handed to it in topological order, in which it meets
+        # every node when the arguments have been written.
+        if self._args and not any(self in graph.nodes for graph in _pickling.graphs):
+            return _last, (_Topological(self),)
+        return _restore, (self._op, self._args, self._data, self.grad, self.label)
+
+    # Arithmetic
+
+    def apply(self, op: Op, args: tuple[Any, ...]) -> Value:
+        """The Value of ``op`` at ``args``, numbers among them being constants; TypeError for anything else."""
+        nodes = []
+        for arg in args:
+            node = arg if type(arg) is Value else _lift(arg)
+            if node is NotImplemented:
+                raise op.refusal(arg)
+            nodes.append(node)
+        return _record(op, tuple(nodes))
+
+    __add__ = _binary(ops.add)
+    __radd__ = _reflected(ops.add)
+    __sub__ = _binary(ops.sub)
+    __rsub__ = _reflected(ops.sub)
+    __mul__ = _binary(ops.mul)
+    __rmul__ = _reflected(ops.mul)
+    __truediv__ = _binary(ops.div)
+    __rtruediv__ = _reflected(ops.div)
+    __rpow__ = _reflected(ops.power)
+    __neg__ = _unary(ops.neg)
+    __abs__ = _unary(ops.absolute)
+    _to_value = _binary(ops.power)
+    _to_number = _binary(ops.powc)
+
+    def __pow__(self, exponent: Value | float) -> Value:
+        return self._to_value(exponent) if isinstance(exponent, Value) else self._to_number(exponent)
+
+    def __pos__(self) -> Value:
+        return self
+
+    # Functions, under Python's names and, where those differ, NumPy's: so np.exp and the like work on arrays of Values.
+
+    abs = _unary(ops.absolute)
+    acos = arccos = _unary(ops.acos)
+    acosh = arccosh = _unary(ops.acosh)
+    asin = arcsin = _unary(ops.asin)
+    asinh = arcsinh = _unary(ops.asinh)
+    atan = arctan = _unary(ops.atan)
+    atanh = arctanh = _unary(ops.atanh)
+    cbrt = _unary(ops.cbrt)
+    cos = _unary(ops.cos)
+    cosh = _unary(ops.cosh)
+    erf = _unary(ops.erf)
+    exp = _unary(ops.exp)
+    exp2 = _unary(ops.exp2)
+    expm1 = _unary(ops.expm1)
+    log = _unary(ops.log)
+    log10 = _unary(ops.log10)
+    log1p = _unary(ops.log1p)
+    log2 = _unary(ops.log2)
+    maximum = _binary(ops.maximum)
+    minimum = _binary(ops.minimum)
+    relu = _unary(ops.relu)
+    sigmoid = _unary(ops.sigmoid)
+    sin = _unary(ops.sin)
+    sinh = _unary(ops.sinh)
+    softplus = _unary(ops.softplus)
+    sqrt = _unary(ops.sqrt)
+    square = _unary(ops.square)
+    tan = _unary(ops.tan)
+    tanh = _unary(ops.tanh)
+
+    def conjugate(self) -> Value:
+        """The Value itself: a real number is its own conjugate."""
+        return self
+
+
+def _number(data: Any, where: str) -> float:
+    """``data`` as a float, if it is a real number; the TypeError that it deserves, if not."""
+    if isinstance(data, numbers.Real) or (getattr(data, "ndim", None) == 0 and data.dtype.kind in "biuf"):
+        return float(data)
+    advice = ""
+    if isinstance(data, Value):
+        advice = "; it is a Value already: v.data is its number"
+    elif hasattr(data, "__len__") and not isinstance(data, str | bytes):
+        advice = "; for a list of Values: [Value(x) for x in data]"
+    msg = f"{where} expects a real number, not {type(data).__name__} {data!r:.60}{advice}"
+    raise TypeError(msg)
+
+
+def _comparable(x: object) -> float | None:
+    if isinstance(x, Value):
+        return x._data
+    return float(x) if isinstance(x, numbers.Real) else None
+
+
+def _constant(data: float) -> Value:
+    return _restore(ops.constant, (), data, 0.0, "")
+
+
+def _lift(x: Any) -> Value:
+    """``x`` as a Value: itself if it is one, a constant if it is a number, NotImplemented otherwise."""
+    if type(x) is float:
+        return _constant(x)
+    if isinstance(x, numbers.Real):
+        return _constant(float(x))
+    return x if isinstance(x, Value) else NotImplemented
+
+
+def _restore(  # noqa: PLR0913, PLR0917 - one for each slot
+    op: Op | None, args: tuple[Value, ...], data: float, grad: float, label: str, clock: int = 0
+) -> Value:
+    """The Value with exactly these attributes."""
+    out = _new(Value)
+    out._data = data
+    out._clock = clock
+    out.grad = grad
+    out._op = op
+    out._args = args
+    out.label = label
+    return out
+
+
+# Pickling: the nodes of a graph go into the pickle one after the other; the last one is the root.
+
+
+class _Topological:
+    """The nodes of a graph, pickled as a list. It lives for as long as the pickler that has met it."""
+
+    def __init__(self, root: Value) -> None:
+        self.nodes = dict.fromkeys(topological_sort(root))
+        _pickling.graphs.add(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (), None, iter(self.nodes)
+
+
+class _Pickling(threading.local):
+    """The graphs that this thread is pickling."""
+
+    def __init__(self) -> None:
+        self.graphs: weakref.WeakSet[_Topological] = weakref.WeakSet()
+
+
+_pickling = _Pickling()
+
+
+def _last(nodes: list[Value]) -> Value:
+    return nodes[-1]
