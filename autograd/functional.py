@@ -1,0 +1,88 @@
+"""Derivatives that are returned, not stored."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from autograd import modes
+from autograd.chain_rule import forward, reverse
+from autograd.graph import topological_sort
+from autograd.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class _Shadow:
+    """A node's stand-in for one sweep, so that the sweep leaves no trace and another thread's sweep may go on beside it."""
+
+    __slots__ = ("_args", "_clock", "_data", "_op", "grad", "label")
+
+    def __init__(self, node: Value, args: tuple[_Shadow, ...], data: Any) -> None:
+        self.grad: Any = 0.0
+        self.label = node.label
+        self._args = args
+        self._clock = node._clock
+        self._data = data
+        self._op = node.op
+
+
+@overload
+def gradient(y: Value, xs: Sequence[Value], *, create_graph: Literal[False] = False) -> tuple[float, ...]: ...
+@overload
+def gradient(y: Value, xs: Sequence[Value], *, create_graph: Literal[True]) -> tuple[Value, ...]: ...
+def gradient(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> tuple[Any, ...]:
+    """The partial derivatives of ``y`` by each of ``xs``, by one reverse sweep.
+
+    Nothing is stored: ``x.grad`` is untouched, and calling twice gives the same answer twice. An ``x`` that ``y`` does not
+    depend on gets 0.0. With ``create_graph`` the results are Values and can be differentiated again. Raises GraphError where
+    ``backward`` does.
+
+    >>> x = Value(3.0)
+    >>> (slope,) = gradient(x * x * x, [x], create_graph=True)
+    >>> slope.data                       # 3 x²
+    27.0
+    >>> gradient(slope, [x])             # 6 x
+    (18.0,)
+    """
+    xs = _checked("gradient()", y, xs)
+    shadows: dict[Value, _Shadow] = {}
+    for node in topological_sort(y):
+        args = tuple([shadows[arg] for arg in node.args])
+        shadows[node] = _Shadow(node, args, node if create_graph else node.data)  # partials are functions of what stands here
+    with modes.simplify() if create_graph else nullcontext():
+        reverse([*shadows.values()], 1.0)
+    grads = {node: shadow.grad for node, shadow in shadows.items()}
+    if create_graph:
+        return tuple([g if isinstance(g := grads.get(x, 0.0), Value) else Value(g).detach() for x in xs])
+    for mode in modes.active.get():
+        mode.swept(grads)
+    return tuple([grads.get(x, 0.0) for x in xs])
+
+
+def directional(y: Value, xs: Sequence[Value], tangents: Sequence[float]) -> float:
+    """The derivative of ``y`` as each of ``xs`` moves at the speed that ``tangents`` gives it, by one forward sweep.
+
+    >>> a, b = Value(2.0), Value(3.0)
+    >>> directional(a * b, [a, b], [1.0, 10.0])     # b · 1 + a · 10
+    23.0
+    """
+    xs = _checked("directional()", y, xs)
+    if len(xs) != len(tangents):
+        msg = f"directional() expects a tangent for each of the {len(xs)} variables, not {len(tangents)}"
+        raise ValueError(msg)
+    return forward(topological_sort(y), dict(zip(xs, map(float, tangents), strict=True)))
+
+
+def _checked(function: str, y: object, xs: object) -> list[Value]:
+    """``xs`` as a list of Values; TypeError unless ``y`` is a Value, too."""
+    if not isinstance(y, Value):
+        msg = f"{function} differentiates a Value, not {type(y).__name__} {y!r:.60}"
+        raise TypeError(msg)
+    values = [xs] if isinstance(xs, Value) else [*xs]  # type: ignore[misc]
+    for x in values:
+        if not isinstance(x, Value):
+            msg = f"{function} differentiates by Values, not by {type(x).__name__} {x!r:.60}"
+            raise TypeError(msg)
+    return values

@@ -1,0 +1,276 @@
+"""Python's ``math``, on floats, Values, mixtures of them, and NumPy arrays (elementwise).
+
+A function that was written for ``import math`` can be differentiated after ``from autograd import math``. Two things differ:
+where Python's functions raise, these give the infinity or NaN of IEEE 754, and there are the functions of neural networks.
+
+>>> from autograd import Value, math
+>>> math.exp(0.0), math.exp(Value(0.0))
+(1.0, Value(data=1.0, grad=0.0))
+"""
+
+from __future__ import annotations
+
+import math as _python
+from math import comb, e, factorial, gcd, inf, isqrt, lcm, nan, nextafter, perm, pi, tau, ulp
+from typing import TYPE_CHECKING, Any
+
+from autograd import ops
+from autograd.symbols import derivatives
+from autograd.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+# fmt: off
+__all__ = [  # noqa: RUF022 - many to a line, in the order of the alphabet
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "clip", "comb", "copysign", "cos", "cosh",
+    "degrees", "dist", "e", "erf", "erfc", "exp", "exp2", "expm1", "fabs", "factorial", "floor", "fma", "fmod", "frexp", "fsum",
+    "gamma", "gcd", "hypot", "inf", "isclose", "isfinite", "isinf", "isnan", "isqrt", "lcm", "ldexp", "lgamma", "log", "log10",
+    "log1p", "log2", "log_softmax", "logsumexp", "maximum", "minimum", "modf", "nan", "nextafter", "perm", "pi", "pow", "prod",
+    "radians", "relu", "remainder", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt", "sumprod", "tan", "tanh", "tau",
+    "trunc", "ulp", "where",
+]
+# fmt: on
+
+
+def _unary(op: ops.Op, summary: str) -> Callable[[Any], Any]:
+    def function(x: Any, /) -> Any:
+        return op(x)
+
+    return _documented(function, op, summary)
+
+
+def _binary(op: ops.Op, summary: str) -> Callable[[Any, Any], Any]:
+    def function(x: Any, y: Any, /) -> Any:
+        return op(x, y)
+
+    return _documented(function, op, summary)
+
+
+def _documented(function: Callable[..., Any], op: ops.Op, summary: str) -> Callable[..., Any]:
+    rule = ", ".join(f"∂y/∂{name} = {partial}" for name, partial in zip("abc", derivatives(op), strict=False))
+    legend = "of y at a" if len(op.domain) == 1 else "of y at a, b"
+    function.__name__ = function.__qualname__ = op.name
+    function.__doc__ = f"{summary}\n\n    Derivative {legend}: {rule}.\n"
+    return function
+
+
+acos = _unary(ops.acos, "The angle in [0, π], in radians, whose cosine is ``x``; NaN outside [-1, 1].")
+acosh = _unary(ops.acosh, "The non-negative number whose hyperbolic cosine is ``x``; NaN below 1.")
+asin = _unary(ops.asin, "The angle in [-π/2, π/2], in radians, whose sine is ``x``; NaN outside [-1, 1].")
+asinh = _unary(ops.asinh, "The number whose hyperbolic sine is ``x``.")
+atan = _unary(ops.atan, "The angle in (-π/2, π/2), in radians, whose tangent is ``x``.")
+atan2 = _binary(ops.atan2, "The angle in [-π, π], in radians, of the point whose ordinate comes first, its abscissa second.")
+atanh = _unary(ops.atanh, "The number whose hyperbolic tangent is ``x``; ±inf at ±1, NaN beyond.")
+cbrt = _unary(ops.cbrt, "The cube root of ``x``, negative for negative ``x``.")
+copysign = _binary(ops.copysign, "The size of the first argument with the sign of the second.")
+cos = _unary(ops.cos, "The cosine of ``x`` radians.")
+cosh = _unary(ops.cosh, "The hyperbolic cosine of ``x``.")
+erf = _unary(ops.erf, "The error function at ``x``.")
+erfc = _unary(ops.erfc, "``1 - erf(x)``, accurate where that would cancel.")
+exp = _unary(ops.exp, "e to the power of ``x``; inf above 709.78.")
+exp2 = _unary(ops.exp2, "2 to the power of ``x``.")
+expm1 = _unary(ops.expm1, "``exp(x) - 1``, accurate for small ``x``.")
+fabs = _unary(ops.absolute, "The absolute value of ``x``.")
+fmod = _binary(
+    ops.fmod, "The remainder of the division that truncates, as C's ``fmod``; it has the sign of the first argument."
+)
+gamma = _unary(ops.gamma, "The gamma function at ``x``: ``(x - 1)!`` for whole numbers.")
+lgamma = _unary(ops.lgamma, "The natural logarithm of the absolute value of the gamma function at ``x``.")
+log10 = _unary(ops.log10, "The logarithm of ``x`` to base 10; -inf at 0, NaN below.")
+log1p = _unary(ops.log1p, "The natural logarithm of ``1 + x``, accurate for small ``x``.")
+log2 = _unary(ops.log2, "The logarithm of ``x`` to base 2; -inf at 0, NaN below.")
+maximum = _binary(ops.maximum, "The larger of two; NaN if either is.")
+minimum = _binary(ops.minimum, "The smaller of two; NaN if either is.")
+relu = _unary(ops.relu, "``x`` above 0, and 0 below.")
+remainder = _binary(ops.remainder, "IEEE 754's remainder: what is left after the nearest multiple of the second argument.")
+sigmoid = _unary(ops.sigmoid, "``1 / (1 + exp(-x))``, without overflow.")
+sin = _unary(ops.sin, "The sine of ``x`` radians.")
+sinh = _unary(ops.sinh, "The hyperbolic sine of ``x``.")
+softplus = _unary(ops.softplus, "``log(1 + exp(x))``, without overflow.")
+sqrt = _unary(ops.sqrt, "The square root of ``x``; NaN below 0.")
+tan = _unary(ops.tan, "The tangent of ``x`` radians.")
+tanh = _unary(ops.tanh, "The hyperbolic tangent of ``x``.")
+
+
+def log(x: Any, base: Any = None, /) -> Any:
+    """The logarithm of ``x``, to ``base`` or natural; -inf at 0, NaN below. The derivative is ``1 / x``.
+
+    >>> log(8.0, 2.0)
+    3.0
+    """
+    return ops.log(x) if base is None else ops.log(x) / ops.log(base)
+
+
+def pow(x: Any, y: Any, /) -> Any:  # noqa: A001 - Python's math has it
+    """``x`` to the power of ``y``; NaN for a negative ``x`` unless ``y`` is whole.
+
+    >>> pow(Value(3.0), 2)
+    Value(data=9.0, grad=0.0)
+    """
+    return ops.power(x, y) if isinstance(y, Value) else ops.powc(x, y)
+
+
+def ldexp(x: Any, i: int, /) -> Any:
+    """``x * 2**i``."""
+    half = i // 2  # 2.0**i alone may overflow where the product does not
+    return x * 2.0**half * 2.0 ** (i - half)
+
+
+def frexp(x: Any, /) -> tuple[Any, int]:
+    """The mantissa, in [0.5, 1), and the exponent that ``ldexp`` makes ``x`` of; the exponent is a plain int."""
+    _, exponent = _python.frexp(_plain(x))
+    return ldexp(x, -exponent), exponent
+
+
+def modf(x: Any, /) -> tuple[Any, float]:
+    """The fractional part of ``x``, and the whole part as a float."""
+    return fmod(x, 1.0), _python.modf(_plain(x))[1]
+
+
+def fma(x: Any, y: Any, z: Any, /) -> Any:
+    """``x * y + z``, rounded after each of the two steps."""
+    return x * y + z
+
+
+def degrees(x: Any, /) -> Any:
+    """``x`` radians in degrees."""
+    return x * (180.0 / pi)
+
+
+def radians(x: Any, /) -> Any:
+    """``x`` degrees in radians."""
+    return x * (pi / 180.0)
+
+
+def where(condition: Any, x: Any, y: Any, /) -> Any:
+    """``x`` where ``condition`` holds, ``y`` elsewhere. Both are computed: guard the argument of a function with a pole.
+
+    >>> x = Value(-3.0)
+    >>> where(x > 0, x, 0.1 * x).data        # a leaky ReLU
+    -0.30000000000000004
+    """
+    return ops.where(condition, x, y)
+
+
+def clip(x: Any, low: Any, high: Any, /) -> Any:
+    """``x`` brought into [``low``, ``high``]. The derivative by ``x`` is 1 inside and on the bounds, 0 beyond."""
+    return ops.where(x < low, low, ops.where(x > high, high, x))
+
+
+# Of any number of arguments
+
+
+def fsum(values: Iterable[Any], /) -> Any:
+    """The sum of ``values``, correctly rounded: one node, whatever their number.
+
+    >>> fsum([0.1] * 10)
+    1.0
+    """
+    return _nary(ops.fsum, values)
+
+
+def prod(values: Iterable[Any], /, *, start: Any = 1) -> Any:
+    """The product of ``values`` and ``start``. Its derivative by a factor is the product of the others, zeros or not."""
+    return _nary(ops.prod, [*values] if start == 1 else [start, *values])
+
+
+def sumprod(p: Sequence[Any], q: Sequence[Any], /) -> Any:
+    """The sum of the products of ``p`` and ``q``, item by item; ValueError if they differ in length.
+
+    >>> w, x = [Value(1.0), Value(2.0)], [3.0, 4.0]
+    >>> sumprod(w, x)
+    Value(data=11.0, grad=0.0)
+    """
+    if len(p) != len(q):
+        msg = f"sumprod() expects two sequences of one length, not of {len(p)} and {len(q)}"
+        raise ValueError(msg)
+    return _nary(ops.dot, [*p, *q])
+
+
+def hypot(*coordinates: Any) -> Any:
+    """The Euclidean norm of the point at ``coordinates``, without overflow."""
+    return _nary(ops.hypot, coordinates)
+
+
+def dist(p: Sequence[Any], q: Sequence[Any], /) -> Any:
+    """The Euclidean distance of two points; ValueError if they differ in dimension.
+
+    >>> dist([1.0, 1.0], [4.0, 5.0])
+    5.0
+    """
+    if len(p) != len(q):
+        msg = f"dist() expects two points of one dimension, not of {len(p)} and {len(q)}"
+        raise ValueError(msg)
+    return hypot(*[a - b for a, b in zip(p, q, strict=True)])
+
+
+def logsumexp(values: Iterable[Any], /) -> Any:
+    """``log(exp(v₁) + exp(v₂) + …)``, without overflow; -inf for none. Its derivatives are the softmax of ``values``.
+
+    >>> logsumexp([1000.0, 1000.0])          # 1000 + log 2
+    1000.6931471805599
+    """
+    return _nary(ops.logsumexp, values)
+
+
+def softmax(values: Iterable[Any], /) -> list[Any]:
+    """The exponentials of ``values``, divided by their sum, without overflow.
+
+    >>> softmax([0.0, 0.0])
+    [0.5, 0.5]
+    """
+    return [exp(v) for v in log_softmax(values)]
+
+
+def log_softmax(values: Iterable[Any], /) -> list[Any]:
+    """The logarithms of ``softmax(values)``, accurate where these vanish."""
+    values = [*values]
+    total = logsumexp(values)
+    return [v - total for v in values]
+
+
+def _nary(op: ops.Op, args: Iterable[Any]) -> Any:
+    return op(*args)
+
+
+# Without a derivative, or with the derivative 0: plain numbers, of a Value's data.
+
+
+def ceil(x: Any, /) -> int:
+    """The smallest whole number not below ``x``, a plain int: its derivative is 0."""
+    return _python.ceil(_plain(x))
+
+
+def floor(x: Any, /) -> int:
+    """The largest whole number not above ``x``, a plain int: its derivative is 0."""
+    return _python.floor(_plain(x))
+
+
+def trunc(x: Any, /) -> int:
+    """``x`` without its fraction, a plain int: its derivative is 0."""
+    return _python.trunc(_plain(x))
+
+
+def isclose(a: Any, b: Any, *, rel_tol: float = 1e-09, abs_tol: float = 0.0) -> bool:
+    """Whether two numbers are close to each other, as Python's ``math.isclose``."""
+    return _python.isclose(_plain(a), _plain(b), rel_tol=rel_tol, abs_tol=abs_tol)
+
+
+def isfinite(x: Any, /) -> bool:
+    """Whether ``x`` is neither infinite nor NaN."""
+    return _python.isfinite(_plain(x))
+
+
+def isinf(x: Any, /) -> bool:
+    """Whether ``x`` is infinite."""
+    return _python.isinf(_plain(x))
+
+
+def isnan(x: Any, /) -> bool:
+    """Whether ``x`` is NaN."""
+    return _python.isnan(_plain(x))
+
+
+def _plain(x: Value | float) -> float:
+    return x.data if isinstance(x, Value) else x
