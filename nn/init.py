@@ -1,0 +1,36 @@
+"""How weights start: uniform around 0, with a variance that keeps signals the same size from layer to layer."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Protocol
+
+
+class Generator(Protocol):
+    """A source of random numbers: ``random.Random``, or NumPy's ``Generator``."""
+
+    def uniform(self, low: float, high: float, /) -> float:
+        """A number between ``low`` and ``high``."""
+
+
+def generator(rng: int | Generator | None) -> Generator:
+    """The source that ``rng`` stands for: a seed, a source itself, or None for one that differs every time."""
+    if rng is None or (isinstance(rng, int) and not isinstance(rng, bool)):
+        return random.Random(rng)
+    if hasattr(rng, "uniform"):
+        return rng
+    msg = f"rng must be an int, a random.Random or a numpy Generator, not {type(rng).__name__} {rng!r:.60}"
+    raise TypeError(msg)
+
+
+def he_uniform(rng: Generator, fan_in: int, fan_out: int) -> float:  # noqa: ARG001 - the initialisers are called alike
+    """A weight of variance ``2 / fan_in``: relu passes on half of it (He et al. 2015, eq. 10)."""
+    bound = math.sqrt(6.0 / fan_in)
+    return float(rng.uniform(-bound, bound))
+
+
+def glorot_uniform(rng: Generator, fan_in: int, fan_out: int) -> float:
+    """A weight of variance ``2 / (fan_in + fan_out)``, for units that pass small signals as they are (Glorot & Bengio 2010)."""
+    bound = math.sqrt(6.0 / (fan_in + fan_out))
+    return float(rng.uniform(-bound, bound))

@@ -1,0 +1,175 @@
+"""Neurons, layers of them, and networks of layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autograd import Value, math
+from nn import init
+from nn.module import Module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nn.init import Generator
+
+
+def _linear(z: Value) -> Value:
+    return z
+
+
+ACTIVATIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Generator, int, int], float]]] = {
+    "relu": (math.relu, init.he_uniform),
+    "softplus": (math.softplus, init.he_uniform),
+    "tanh": (math.tanh, init.glorot_uniform),
+    "sigmoid": (math.sigmoid, init.glorot_uniform),
+    "linear": (_linear, init.glorot_uniform),
+}
+"""Each activation by name, with the initialiser that suits it."""
+
+
+class Neuron(Module):
+    """``activation(w · x + b)``, for ``nin`` inputs: one scalar product, one sum, one activation.
+
+    ``w`` starts as ``nn.init`` says for the activation, ``b`` at 0. ``rng`` is a seed, a ``random.Random`` or a NumPy
+    Generator. Calling it with a list of ``nin`` numbers or Values gives a Value; ValueError for another length.
+
+    >>> neuron = Neuron(2, "linear", rng=0)
+    >>> neuron.load_state_dict({"w[0]": 1.0, "w[1]": 2.0, "b": 3.0})
+    >>> neuron([10.0, 100.0])
+    Value(data=213.0, grad=0.0)
+    """
+
+    def __init__(self, nin: int, activation: str = "relu", *, rng: int | Generator | None = None, fan_out: int = 1) -> None:
+        _check_size("nin", nin)
+        if activation not in ACTIVATIONS:
+            msg = f"there is no activation {activation!r}: choose one of {', '.join(ACTIVATIONS)}"
+            raise ValueError(msg)
+        rng = init.generator(rng)
+        self.activation = activation
+        self._activate, initial = ACTIVATIONS[activation]
+        self.w = [Value(initial(rng, nin, fan_out)) for _ in range(nin)]
+        self.b = Value(0.0)
+        self._name_parts()
+
+    def forward(self, x: Sequence[Value | float]) -> Value:
+        """The output for the inputs ``x``."""
+        _check_inputs(self, x, len(self.w))
+        z: Value = self._activate(math.sumprod(self.w, x) + self.b)
+        return z
+
+    def describe(self) -> str:
+        """What the module is, as it would be written."""
+        return f"Neuron({len(self.w)}, {self.activation!r})"
+
+
+class Layer(Module):
+    """``nout`` neurons that see the same ``nin`` inputs. Calling it gives the list of their outputs.
+
+    >>> Layer(3, 2, activation="tanh", rng=0)
+    Layer(3, 2, 'tanh'): 8 parameters
+    """
+
+    def __init__(self, nin: int, nout: int, activation: str = "relu", *, rng: int | Generator | None = None) -> None:
+        _check_size("nout", nout)
+        rng = init.generator(rng)
+        self.neurons = [Neuron(nin, activation, rng=rng, fan_out=nout) for _ in range(nout)]
+        self._name_parts()
+
+    def forward(self, x: Sequence[Value | float]) -> list[Value]:
+        """The outputs for the inputs ``x``."""
+        _check_inputs(self, x, len(self.neurons[0].w))
+        inputs = [xi if isinstance(xi, Value) else Value(xi).detach() for xi in x]  # once, not once a neuron
+        return [neuron(inputs) for neuron in self.neurons]
+
+    def describe(self) -> str:
+        """What the module is, as it would be written."""
+        neuron = self.neurons[0]
+        return f"Layer({len(neuron.w)}, {len(self.neurons)}, {neuron.activation!r})"
+
+    def __repr__(self) -> str:
+        return self.summary()  # the neurons are all alike
+
+
+class MLP(Module):
+    """A multilayer perceptron: ``nin`` inputs, then layers of ``nouts`` neurons, the last of them linear.
+
+    Calling it with a list of ``nin`` numbers or Values gives a Value where the last layer has one neuron, and a list of
+    Values otherwise.
+
+    >>> model = MLP(2, [16, 16, 1], rng=0)
+    >>> model
+    MLP(2, [16, 16, 1], 'relu'): 337 parameters
+      layers.0: Layer(2, 16, 'relu'): 48 parameters
+      layers.1: Layer(16, 16, 'relu'): 272 parameters
+      layers.2: Layer(16, 1, 'linear'): 17 parameters
+    >>> model([1.0, 2.0, 3.0])
+    Traceback (most recent call last):
+        ...
+    ValueError: layers.0, Layer(2, 16, 'relu'), expects 2 inputs, not 3
+    """
+
+    def __init__(self, nin: int, nouts: Sequence[int], activation: str = "relu", *, rng: int | Generator | None = None) -> None:
+        if not isinstance(nouts, list | tuple) or not nouts:
+            msg = f"nouts must be a list of the sizes of the layers, as [16, 16, 1], not {nouts!r}"
+            raise TypeError(msg)
+        rng = init.generator(rng)
+        sizes = [nin, *nouts]
+        activations = [activation] * (len(nouts) - 1) + ["linear"]
+        self.activation = activation
+        self.layers = [Layer(a, b, f, rng=rng) for a, b, f in zip(sizes, nouts, activations, strict=False)]
+        self._name_parts()
+
+    def forward(self, x: Sequence[Value | float]) -> Value | list[Value]:
+        """The output, or the list of outputs, for the inputs ``x``."""
+        for layer in self.layers:
+            x = layer(x)
+        return x[0] if len(x) == 1 else x  # type: ignore[return-value]  # a layer's outputs are Values
+
+    def describe(self) -> str:
+        """What the module is, as it would be written."""
+        sizes = [len(layer.neurons) for layer in self.layers]
+        return f"MLP({len(self.layers[0].neurons[0].w)}, {sizes}, {self.activation!r})"
+
+
+class Sequential(Module):
+    """Modules, or any functions, one after the other.
+
+    >>> model = Sequential(Layer(2, 3, "tanh", rng=0), Layer(3, 1, "linear", rng=1), lambda outputs: outputs[0])
+    >>> model([0.0, 0.0])
+    Value(data=0.0, grad=0.0)
+    """
+
+    def __init__(self, *steps: Callable[[Any], Any]) -> None:
+        for step in steps:
+            if not callable(step):
+                msg = f"Sequential() takes modules and functions, not {type(step).__name__} {step!r:.60}"
+                raise TypeError(msg)
+        self.steps = list(steps)
+        self._name_parts()
+
+    def forward(self, x: Any) -> Any:
+        """What the last step makes of what the one before it makes, and so on, of ``x``."""
+        for step in self.steps:
+            x = step(x)
+        return x
+
+
+def _check_size(name: str, size: object) -> None:
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        msg = f"{name} must be a whole number from 1 on, not {size!r}"
+        raise ValueError(msg)
+
+
+def _check_inputs(module: Module, x: object, expected: int) -> None:
+    """Raise unless ``x`` is a sequence of ``expected`` items."""
+    if not hasattr(x, "__len__"):
+        msg = f"{_full_name(module)} expects a list of {expected} inputs, not {type(x).__name__}"
+        raise TypeError(msg)
+    if len(x) != expected:
+        msg = f"{_full_name(module)} expects {expected} inputs, not {len(x)}"
+        raise ValueError(msg)
+
+
+def _full_name(module: Module) -> str:
+    return f"{module.name}, {module.describe()}," if module.name else module.describe()
