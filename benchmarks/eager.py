@@ -1,0 +1,172 @@
+"""How long one training step takes, and what a node costs in memory: this engine against micrograd.
+
+    python -m pip install micrograd && python -m benchmarks.eager [--rounds N]
+
+The job is micrograd's own: forward and backward of MLP(2, [16, 16, 1]) over 100 points. ``loops`` runs micrograd's loops over
+each engine's Value, ``nn.MLP`` this project's network. Every contestant lives in a process of its own, so that none pays for
+another's garbage; they take turns, and the ratio of a round is that of neighbours in time. Figures are medians over rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import multiprocessing
+import os
+import random
+import statistics
+import sys
+import time
+import tracemalloc
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection
+
+POINTS = 100
+SIZES = (2, 16, 16, 1)
+
+
+def micrograd_loops(value: Any) -> Callable[[], Any]:
+    """The job, as micrograd's ``nn`` and its moons notebook write it, over any engine's ``value``."""
+    rng = random.Random(0)
+    layers = [
+        [([value(rng.uniform(-1, 1)) for _ in range(nin)], value(0)) for _ in range(nout)] for nin, nout in pairwise(SIZES)
+    ]
+    points = [[rng.uniform(-1, 1), rng.uniform(-1, 1)] for _ in range(POINTS)]
+    labels = [rng.choice((-1, 1)) for _ in range(POINTS)]
+
+    def neuron(w: list[Any], b: Any, x: list[Any], *, nonlin: bool) -> Any:
+        act = sum((wi * xi for wi, xi in zip(w, x, strict=False)), b)
+        return act.relu() if nonlin else act
+
+    def step() -> Any:
+        inputs = [list(map(value, row)) for row in points]
+        scores = []
+        for row in inputs:
+            x = row
+            for k, layer in enumerate(layers):
+                x = [neuron(w, b, x, nonlin=k < len(layers) - 1) for w, b in layer]
+            scores.append(x[0])
+        losses = [(1 + -yi * score).relu() for yi, score in zip(labels, scores, strict=True)]
+        loss = sum(losses) * (1.0 / len(losses))
+        loss.backward()
+        return loss
+
+    return step
+
+
+def micrograd() -> Callable[[], Any]:
+    """The job on micrograd."""
+    from micrograd.engine import Value
+
+    sys.setrecursionlimit(10_000)  # micrograd recurses
+    return micrograd_loops(Value)
+
+
+def same_loops() -> Callable[[], Any]:
+    """The same loops on this engine."""
+    from autograd import Value
+
+    return micrograd_loops(Value)
+
+
+def fused() -> Callable[[], Any]:
+    """The job with this project's network, whose neurons are one scalar product each."""
+    import nn
+
+    rng = random.Random(0)
+    model = nn.MLP(SIZES[0], list(SIZES[1:]), rng=0)
+    points = [[rng.uniform(-1, 1), rng.uniform(-1, 1)] for _ in range(POINTS)]
+    labels = [rng.choice((-1, 1)) for _ in range(POINTS)]
+
+    def step() -> Any:
+        loss = nn.hinge_loss([model(row) for row in points], labels)
+        loss.backward()
+        return loss
+
+    return step
+
+
+CONTESTANTS = {"micrograd": micrograd, "loops": same_loops, "nn.MLP": fused}
+
+
+def pin_to_one_core() -> None:
+    """Run on the same core as all the others: cores differ."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def work(make: Callable[[], Callable[[], Any]], pipe: Connection, *, collector: bool) -> None:
+    """Run a step, and say how long it took, for as long as somebody asks."""
+    pin_to_one_core()
+    step = make()
+    step()
+    gc.collect()
+    (gc.enable if collector else gc.disable)()
+    while pipe.recv():
+        start = time.perf_counter()
+        step()
+        pipe.send(time.perf_counter() - start)
+        if not collector:
+            gc.collect()  # what the step left behind, outside of the time
+
+
+def race(*, collector: bool, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each step, by contestant, all of them taking turns."""
+    context = multiprocessing.get_context("spawn")
+    workers = {}
+    for name, make in CONTESTANTS.items():
+        mine, theirs = context.Pipe()
+        process = context.Process(target=work, args=(make, theirs), kwargs={"collector": collector}, daemon=True)
+        process.start()
+        workers[name] = mine
+    times: dict[str, list[float]] = {name: [] for name in workers}
+    for _ in range(rounds):
+        for name, pipe in workers.items():
+            pipe.send(True)
+            times[name].append(pipe.recv())
+    for pipe in workers.values():
+        pipe.send(False)
+    return times
+
+
+def memory() -> tuple[float, int]:
+    """Bytes per node of a graph after ``backward``, and what the collector finds when the graph is dropped."""
+    from autograd import topological_sort
+
+    step = same_loops()
+    step()
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    loss = step()
+    used = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    nodes = sum(not node.is_leaf for node in topological_sort(loss)) + 2 * POINTS  # the inputs are made by the step, too
+    del loss
+    return used / nodes, gc.collect()
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    rounds = parser.parse_args().rounds
+    print(f"CPython {sys.version.split()[0]}, median of {rounds} rounds")
+    print(f"{'':12}{'collector on':>24}{'collector off':>24}")
+    on, off = race(collector=True, rounds=rounds), race(collector=False, rounds=rounds)
+    for name in CONTESTANTS:
+        cells = []
+        for times in (on, off):
+            ratio = statistics.median([t / peer for t, peer in zip(times[name], times["micrograd"], strict=True)])
+            cells.append(f"{1e3 * statistics.median(times[name]):8.1f} ms, ratio {ratio:.3f}")
+        print(f"{name:12}{cells[0]:>24}{cells[1]:>24}")
+    size, garbage = memory()
+    print(f"{size:.0f} bytes a node; {garbage} objects left for the collector")
+
+
+if __name__ == "__main__":
+    main()
