@@ -21,8 +21,9 @@ Function = Callable[[Sequence[float]], tuple[list[Value], list[Value]]]
 """From numbers to fresh inputs with these numbers, and the outputs computed from them."""
 
 EPSILON = 2.0**-52
-STEPS = (1e-3, 1e-4, 1e-2, 1e-5, 1e-6)  # times max(|x|, 1), until one is good enough; then the best of them
-UNSURE = 1e-3  # a numeric slope that is less certain than this, relatively, proves nothing
+STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # times max(|x|, 1), until one is good enough; then the best of them
+CAUTION = 8.0  # how much larger than the last correction of an extrapolation its error may be
+UNSURE = 1e-3  # a numeric slope less certain than this, relative to itself or to fn over its input, proves nothing
 
 
 def gradcheck(fn: Callable[..., Any], inputs: Any, *, rtol: float = 1e-6, atol: float = 1e-8, order: int = 1) -> bool:
@@ -85,12 +86,13 @@ class _Slope:
     left: float
     right: float
     sides_error: float
+    scale: float
 
     TITLES = ("analytic", "numeric", "abs error", "rel error", "step", "± numeric")
 
     def fits(self, analytic: float, rtol: float, atol: float) -> bool:
         """Whether ``analytic`` is the slope, and the slope is certain enough to say so."""
-        sure = self.error <= atol + UNSURE * abs(self.value)
+        sure = self.error <= atol + UNSURE * max(abs(self.value), self.scale)
         return sure and abs(analytic - self.value) <= atol + rtol * abs(self.value) + self.error
 
     def compared(self, analytic: float) -> tuple[str, ...]:
@@ -167,7 +169,7 @@ def _extrapolated(f: Callable[[float], list[float]], x: float, here: list[float]
     """Differences at ``step``, its half and its quarter, and from these the limit at step 0 (Richardson).
 
     Central differences err by h², h⁴, …, one-sided ones by h, h², …: each extrapolation removes the first of these. The
-    error is the last correction, plus what rounding ``f`` may have done.
+    error is reckoned from the last correction, plus what rounding ``f`` may have done.
     """
     steps = [step, step / 2, step / 4]
     right, left = [f(x + h) for h in steps], [f(x - h) for h in steps]
@@ -182,7 +184,8 @@ def _extrapolated(f: Callable[[float], list[float]], x: float, here: list[float]
         from_right, right_correction = _limit(after, 2.0, 4.0)
         from_left, left_correction = _limit(before, 2.0, 4.0)
         sides = right_correction + left_correction + 4.0 * rounding
-        slopes.append(_Slope(value, correction + rounding, step, from_left, from_right, sides))
+        scale = size / max(abs(x), 1.0)
+        slopes.append(_Slope(value, CAUTION * correction + rounding, step, from_left, from_right, sides, scale))
     return slopes
 
 

@@ -1,0 +1,56 @@
+"""A scalar autograd engine: code that reads like the chain rule, and gradients that nobody has to doubt.
+
+>>> from autograd import Value
+>>> x = Value(3.0)
+>>> y = x**2 + 1
+>>> y.backward()
+>>> x.grad                               # 2x
+6.0
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from autograd import math
+from autograd.draw import Drawing, draw
+from autograd.errors import AnomalyError, AutogradError, DrawError, GradcheckError, GraphError
+from autograd.functional import directional, gradient
+from autograd.gradcheck import gradcheck
+from autograd.graph import topological_sort
+from autograd.modes import detect_anomaly, enable_grad, no_grad
+from autograd.value import Value
+
+__all__ = [
+    "AnomalyError",
+    "AutogradError",
+    "DrawError",
+    "Drawing",
+    "GradcheckError",
+    "GraphError",
+    "Value",
+    "detect_anomaly",
+    "directional",
+    "draw",
+    "enable_grad",
+    "gradcheck",
+    "gradient",
+    "math",
+    "no_grad",
+    "topological_sort",
+]
+
+__version__ = "0.1.0"
+__engine__ = "scalar-autograd"
+"""How ``nn`` knows this package from another one of the same import name."""
+
+_foreign = [name for name in ("tracer.py", "differential_operators.py") if Path(__file__).with_name(name).exists()]
+if _foreign:
+    warnings.warn(
+        f"{Path(__file__).parent} holds files of another package named autograd as well ({', '.join(_foreign)}): pip installed "
+        "one over the other. Make a clean environment (python -m venv .venv), or run: "
+        "python -m pip uninstall -y autograd && python -m pip install --force-reinstall --no-deps scalar-autograd",
+        RuntimeWarning,
+        stacklevel=2,
+    )

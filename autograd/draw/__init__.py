@@ -1,0 +1,109 @@
+"""Draws a graph: ``draw(value)`` is a picture that notebooks show, and that can be saved."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograd.draw.dot import to_dot
+from autograd.draw.render import render
+from autograd.errors import DrawError
+from autograd.graph import topological_sort
+from autograd.value import Value
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["Drawing", "draw"]
+
+SHOW = {"": (), "data": ("data",), "grad": ("grad",), "data, grad": ("data", "grad")}
+RANKDIR = ("LR", "TB", "RL", "BT")
+SUFFIXES = (".svg", ".png", ".pdf", ".dot")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A graph as DOT text, which notebooks show as a picture; ``svg()`` and ``save()`` give the picture itself."""
+
+    dot: str
+    """The text, in Graphviz's language."""
+    nodes: int
+    """How many Values there are."""
+    edges: int
+    """How many arguments they have together: two for ``a * a``."""
+
+    def __repr__(self) -> str:
+        return f"Drawing({self.nodes} nodes, {self.edges} edges)"
+
+    def svg(self, timeout: float = 30) -> str:
+        """The picture as SVG. Raises DrawError when no renderer is installed, or none is done within ``timeout`` seconds."""
+        return render(self.dot, "svg", timeout).decode()
+
+    def save(self, path: str | os.PathLike[str], timeout: float = 30) -> Path:
+        """The path, after writing the picture there, in the format that its suffix says: .svg, .png, .pdf or .dot.
+
+        The file is written whole or not at all. Raises DrawError as ``svg`` does, which .dot, being text, never needs.
+        """
+        path = Path(path)
+        suffix = path.suffix.lower()
+        if suffix not in SUFFIXES:
+            msg = f"save() writes {', '.join(SUFFIXES)}, not {str(path)!r}: end the name in one of these"
+            raise ValueError(msg)
+        picture = self.dot.encode() if suffix == ".dot" else render(self.dot, suffix[1:], timeout)
+        temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+        try:
+            temporary.write_bytes(picture)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return path
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        try:
+            return {"text/plain": repr(self), "image/svg+xml": self.svg()}
+        except DrawError as error:
+            return {"text/plain": f"{self!r}: {error}"}
+
+
+def draw(value: Value, *, rankdir: str = "LR", max_nodes: int = 500, show: str = "data, grad") -> Drawing:
+    """The picture of the graph that ``value`` was computed from, as it is now.
+
+    Variables are blue, the result is amber, and constants, in grey, show their number only. Numbers have four digits, and
+    labels end in an ellipsis after 60 characters. ``show`` says what stands beside the labels: "data, grad", "data", "grad" or
+    ""; ``rankdir`` where the arrows go: "LR" (left to right), "TB" (top to bottom), "RL" or "BT". Raises DrawError for a graph
+    of more than ``max_nodes`` Values.
+
+    >>> x = Value(3.0, label="x")
+    >>> draw(x * x + 1)                  # x, x², 1 and the sum; two arguments each for × and +
+    Drawing(4 nodes, 4 edges)
+    """
+    if not isinstance(value, Value):
+        msg = f"draw() expects a Value, not {type(value).__name__} {value!r:.60}"
+        raise TypeError(msg)
+    if rankdir not in RANKDIR:
+        msg = f"rankdir is one of {', '.join(RANKDIR)}, not {rankdir!r}"
+        raise ValueError(msg)
+    if show not in SHOW:
+        msg = f"show is one of {', '.join(map(repr, SHOW))}, not {show!r}"
+        raise ValueError(msg)
+    order = topological_sort(value)
+    if len(order) > max_nodes:
+        msg = (
+            f"the graph has {len(order)} nodes, and draw() stops at max_nodes={max_nodes} to stay readable: "
+            f"draw a smaller part, such as one neuron or one example, or pass max_nodes={len(order)}"
+        )
+        raise DrawError(msg)
+    return Drawing(to_dot(order, SHOW[show], rankdir), len(order), sum(len(node.args) for node in order))
+
+
+def _display(value: Value) -> str | None:
+    """What a notebook shows of ``value``: the SVG of its graph, unless that is too large to be drawn at once, unasked."""
+    try:
+        return draw(value, max_nodes=100).svg(timeout=5)
+    except DrawError:
+        return None
+
+
+Value._display = staticmethod(_display)
