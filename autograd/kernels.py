@@ -197,15 +197,18 @@ def lgamma(x: float) -> float:
 # Bernoulli numbers B₂, B₄, … B₂₀ (Abramowitz & Stegun, table 23.2).
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
 _SERIES_FROM = 16.0  # the first term left out of the series is below 1e-17 of the sum from here on
+_HIGHEST_ORDER = 150  # from the next one on, the factorials of the series leave the range of floats
 
 
 def polygamma(order: float, x: float) -> float:
-    """The derivative of digamma, ``order`` times; NaN at its poles: 0, -1, -2 and so on.
+    """The derivative of digamma, ``order`` times; NaN at its poles (0, -1, -2 and so on) and for orders above 150.
 
     Reflection brings a negative ``x`` to the right (A&S 6.4.7), recurrence carries it up (6.4.6), and the asymptotic series
     does the rest (6.3.18 and 6.4.11).
     """
     n = int(order)
+    if n > _HIGHEST_ORDER:
+        return math.nan
     alternating = -1.0 if n % 2 else 1.0
     if x <= 0.0:
         fraction = math.remainder(x, 1.0) if math.isfinite(x) else 0.0
@@ -237,4 +240,4 @@ def _cotangent_derivative(n: int, x: float) -> float:
     for _ in range(n):
         slope = [k * p for k, p in enumerate(polynomial)][1:]
         polynomial = [-a - b for a, b in zip([*slope, 0.0, 0.0], [0.0, 0.0, *slope], strict=True)]
-    return math.pi ** (n + 1) * sum(p * power(c, k) for k, p in enumerate(polynomial))
+    return math.pi ** (n + 1) * sum(p * power(c, k) for k, p in enumerate(polynomial) if p)  # 0 * inf is no part of it

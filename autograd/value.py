@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from autograd import modes, ops
 from autograd.chain_rule import reverse
 from autograd.errors import GraphError
-from autograd.graph import topological_sort
+from autograd.graph import topological_sort, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -306,8 +306,6 @@ class Value(ops.Operand):
     log10 = _unary(ops.log10)
     log1p = _unary(ops.log1p)
     log2 = _unary(ops.log2)
-    maximum = _binary(ops.maximum)
-    minimum = _binary(ops.minimum)
     relu = _unary(ops.relu)
     sigmoid = _unary(ops.sigmoid)
     sin = _unary(ops.sin)
@@ -317,6 +315,14 @@ class Value(ops.Operand):
     square = _unary(ops.square)
     tan = _unary(ops.tan)
     tanh = _unary(ops.tanh)
+
+    def maximum(self, other: Value | float) -> Any:
+        """The larger of the two; NaN if either is."""
+        return ops.maximum(self, other)
+
+    def minimum(self, other: Value | float) -> Any:
+        """The smaller of the two; NaN if either is."""
+        return ops.minimum(self, other)
 
     def conjugate(self) -> Value:
         """The Value itself: a real number is its own conjugate."""
@@ -376,7 +382,9 @@ class _Topological:
     """The nodes of a graph, pickled as a list. It lives for as long as the pickler that has met it."""
 
     def __init__(self, root: Value) -> None:
-        self.nodes = dict.fromkeys(topological_sort(root))
+        order = topological_sort(root)
+        validate(order)  # clocks are not pickled
+        self.nodes = dict.fromkeys(order)
         _pickling.graphs.add(self)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -42,9 +42,7 @@ class Neuron(Module):
 
     def __init__(self, nin: int, activation: str = "relu", *, rng: int | Generator | None = None, fan_out: int = 1) -> None:
         _check_size("nin", nin)
-        if activation not in ACTIVATIONS:
-            msg = f"there is no activation {activation!r}: choose one of {', '.join(ACTIVATIONS)}"
-            raise ValueError(msg)
+        _check_activation(activation)
         rng = init.generator(rng)
         self.activation = activation
         self._activate, initial = ACTIVATIONS[activation]
@@ -113,6 +111,7 @@ class MLP(Module):
         if not isinstance(nouts, list | tuple) or not nouts:
             msg = f"nouts must be a list of the sizes of the layers, as [16, 16, 1], not {nouts!r}"
             raise TypeError(msg)
+        _check_activation(activation)  # a single layer is linear and would not
         rng = init.generator(rng)
         sizes = [nin, *nouts]
         activations = [activation] * (len(nouts) - 1) + ["linear"]
@@ -158,6 +157,12 @@ class Sequential(Module):
 def _check_size(name: str, size: object) -> None:
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
         msg = f"{name} must be a whole number from 1 on, not {size!r}"
+        raise ValueError(msg)
+
+
+def _check_activation(activation: str) -> None:
+    if activation not in ACTIVATIONS:
+        msg = f"there is no activation {activation!r}: choose one of {', '.join(ACTIVATIONS)}"
         raise ValueError(msg)
 
 

@@ -80,7 +80,15 @@ def likelihood(probabilities: Any, targets: Any) -> Any:
     0.7200000000000001
     """
     _check_lengths(probabilities, targets, "likelihood()")
-    return math.prod([p[t] if _is_list(p) else p if t else 1 - p for p, t in zip(probabilities, targets, strict=True)])
+    factors = []
+    for p, t in zip(probabilities, targets, strict=True):
+        if _is_list(p):
+            _check_class(t, len(p), "likelihood()")
+        elif t * (1 - t):
+            msg = f"likelihood() of single probabilities expects targets of 0 or 1, not {t!r}"
+            raise ValueError(msg)
+        factors.append(p[t] if _is_list(p) else p if t else 1 - p)
+    return math.prod(factors)
 
 
 def cross_entropy(  # noqa: PLR0913 - PyTorch's signature
@@ -173,11 +181,10 @@ def _over_classes(  # noqa: PLR0913 - what the two losses below are called with
         if _is_list(t):
             _check_lengths(row, t, f"{function}, for probabilities as target,")
         elif t == ignore_index:
-            losses.append(0.0)
+            losses.append(math.where(0.0, row[0], 0.0))  # 0, and a Value where the others are
             continue
-        elif not 0 <= t < len(row):
-            msg = f"{function}: {t!r} is not one of the classes 0 to {len(row) - 1}"
-            raise IndexError(msg)
+        else:
+            _check_class(t, len(row), function)
         losses.append(loss(row, t, weights))
         counts.append(1.0 if _is_list(t) else weights[t])
     if reduction == "none":
@@ -211,6 +218,13 @@ def _flat(nested: Any) -> list[Any]:
 
 def _is_list(x: Any) -> bool:
     return hasattr(x, "__len__")
+
+
+def _check_class(t: Any, count: int, function: str) -> None:
+    """Raise IndexError unless ``t`` is the index of one of ``count`` classes."""
+    if t not in range(count):
+        msg = f"{function}: {t!r} is not one of the classes 0 to {count - 1}"
+        raise IndexError(msg)
 
 
 def _check_lengths(a: Any, b: Any, function: str) -> None:

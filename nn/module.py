@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Module:
     """The base of neurons, layers and networks, and of your own.
 
-    Assign Values, Modules, or lists of them to attributes, and define ``forward``: the Values that are variables are the
-    parameters.
+    Assign Values, Modules, or (nested) lists of them to attributes, and define ``forward``: the Values that are variables are
+    the parameters.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -106,12 +106,7 @@ class Module:
     def _items(self, prefix: str) -> Iterator[tuple[str, Value | Module]]:
         """The variables and modules among the attributes, and in lists there, with their names."""
         for name, attribute in vars(self).items():
-            if _belongs(attribute):
-                yield f"{prefix}{name}", attribute
-            elif isinstance(attribute, list | tuple):
-                for k, item in enumerate(attribute):
-                    if _belongs(item):
-                        yield f"{prefix}{name}.{k}" if isinstance(item, Module) else f"{prefix}{name}[{k}]", item
+            yield from _found(f"{prefix}{name}", attribute)
 
     def _name_parts(self) -> None:
         """Tell every parameter and module inside what it is called, for messages and drawings."""
@@ -125,5 +120,10 @@ class Module:
             child._name_modules(f"{child.name}.")  # noqa: SLF001 - a module's own kind
 
 
-def _belongs(x: object) -> bool:
-    return isinstance(x, Module) or (isinstance(x, Value) and x.op is None)
+def _found(name: str, x: object) -> Iterator[tuple[str, Value | Module]]:
+    """``x``, called ``name``, if it is a variable or a module; if it is a list, what is found in it."""
+    if isinstance(x, Module) or (isinstance(x, Value) and x.op is None):
+        yield name, x
+    elif isinstance(x, list | tuple):
+        for k, item in enumerate(x):
+            yield from _found(f"{name}.{k}" if isinstance(item, Module) else f"{name}[{k}]", item)

@@ -103,10 +103,9 @@ class Adam(Optimizer):
         super().__init__(parameters, lr, weight_decay)
         self.betas = betas
         self.eps = _at_least_0("eps", eps)
-        for beta in betas:
-            if not 0.0 <= beta < 1.0:
-                msg = f"betas must be at least 0 and below 1, not {betas!r}"
-                raise ValueError(msg)
+        if len(betas) != 2 or not all(0.0 <= beta < 1.0 for beta in betas):  # noqa: PLR2004 - a pair
+            msg = f"betas must be two numbers, at least 0 and below 1, not {betas!r}"
+            raise ValueError(msg)
         self._steps = 0
         self._mean = np.zeros(len(self.parameters))
         self._square = np.zeros(len(self.parameters))
