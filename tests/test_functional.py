@@ -1,0 +1,74 @@
+"""Derivatives that are returned, not stored."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograd import Value, directional, gradient
+
+
+def test_nothing_is_stored_and_twice_is_the_same() -> None:
+    x = Value(3.0)
+    y = x * x
+    x.grad, y.grad = 5.0, 6.0
+    assert gradient(y, [x]) == gradient(y, [x]) == (6.0,)
+    assert directional(y, [x], [1.0]) == 6.0
+    assert (x.grad, y.grad) == (5.0, 6.0)
+
+
+def test_by_what_the_result_does_not_depend_on() -> None:
+    x, other = Value(3.0), Value(1.0)
+    assert gradient(x * x, [other, x]) == (0.0, 6.0)
+    (zero,) = gradient(x * x, [other], create_graph=True)
+    assert (zero.data, zero.is_leaf) == (0.0, True)
+    assert directional(x * x, [other], [1.0]) == 0.0
+
+
+def test_by_intermediate_values_and_by_the_result_itself() -> None:
+    x = Value(3.0)
+    square = x * x
+    y = square * square
+    assert gradient(y, [square, y, x]) == (18.0, 1.0, 108.0)
+    assert directional(y, [square], [1.0]) == 18.0
+    assert directional(y, [y], [2.0]) == 2.0
+
+
+def test_one_value_will_do_for_a_list() -> None:
+    x = Value(3.0)
+    assert gradient(x * x, x) == (6.0,)  # type: ignore[call-overload]
+    assert directional(x * x, x, [2.0]) == 12.0  # type: ignore[arg-type]
+
+
+def test_fourth_derivative() -> None:
+    x = Value(2.0)
+    y = x**5
+    for expected in (80.0, 160.0, 240.0, 240.0, 120.0, 0.0):
+        (y,) = gradient(y, [x], create_graph=True)
+        assert y.data == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("wrong", [1.0, None, "y", [Value(1.0)]])
+def test_what_is_no_value_is_refused(wrong: object) -> None:
+    x = Value(1.0)
+    with pytest.raises(TypeError, match=r"gradient\(\) differentiates a Value, not"):
+        gradient(wrong, [x])  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match=r"gradient\(\) differentiates by Values, not by"):
+        gradient(x * x, [wrong])  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match=r"directional\(\) differentiates a Value"):
+        directional(wrong, [x], [1.0])  # type: ignore[arg-type]
+
+
+def test_a_tangent_for_each_variable() -> None:
+    x = Value(1.0)
+    with pytest.raises(ValueError, match="a tangent for each of the 1 variables, not 2"):
+        directional(x * x, [x], [1.0, 2.0])
+
+
+def test_stale_graphs_are_refused_by_both() -> None:
+    x = Value(1.0)
+    y = x.exp()
+    x.data = 2.0
+    with pytest.raises(RuntimeError, match="assigned after exp"):
+        gradient(y, [x])
+    with pytest.raises(RuntimeError, match="assigned after exp"):
+        directional(y, [x], [1.0])

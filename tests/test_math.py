@@ -1,0 +1,221 @@
+"""``autograd.math`` beside Python's ``math``, on floats, Values, mixtures and arrays."""
+
+from __future__ import annotations
+
+import math as python_math
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograd import Value, gradcheck, gradient, math, ops
+
+NAMES = [name for name in vars(python_math) if not name.startswith("_")]
+NEW = {"relu", "sigmoid", "softplus", "maximum", "minimum", "where", "clip", "logsumexp", "softmax", "log_softmax"}
+ONE = [
+    "acos",
+    "asin",
+    "asinh",
+    "atan",
+    "atanh",
+    "cbrt",
+    "cos",
+    "cosh",
+    "degrees",
+    "erf",
+    "erfc",
+    "exp",
+    "exp2",
+    "expm1",
+    "fabs",
+    "gamma",
+    "lgamma",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "radians",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+]
+TWO = ["atan2", "copysign", "fmod", "hypot", "log", "pow", "remainder"]
+
+
+def test_all_of_python_s_names_are_there_and_nothing_is_forgotten() -> None:
+    assert set(NAMES) <= set(math.__all__)
+    assert set(math.__all__) - set(NAMES) - {"fma", "sumprod"} == NEW  # fma came with Python 3.13, sumprod with 3.12
+    for name in math.__all__:
+        assert hasattr(math, name)
+    assert (math.pi, math.e, math.tau, math.inf) == (python_math.pi, python_math.e, python_math.tau, python_math.inf)
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_one_argument(name: str) -> None:
+    ours, pythons = getattr(math, name), getattr(python_math, name)
+    expected = pythons(0.75)
+    assert ours(0.75) == pytest.approx(expected, rel=1e-15)
+    assert type(ours(0.75)) is float
+    assert ours(Value(0.75)).data == ours(0.75)
+    np.testing.assert_allclose(ours(np.array([[0.75, 0.5]])), [[expected, pythons(0.5)]], rtol=2e-15)
+    assert ours(np.array([Value(0.75)]))[0].data == ours(0.75)
+    assert gradcheck(ours, [Value(0.75)])
+
+
+@pytest.mark.parametrize("name", TWO)
+def test_two_arguments_and_mixtures(name: str) -> None:
+    ours, expected = getattr(math, name), getattr(python_math, name)(2.5, 0.75)
+    for args in ((2.5, 0.75), (Value(2.5), 0.75), (2.5, Value(0.75)), (Value(2.5), Value(0.75))):
+        result = ours(*args)
+        assert (result.data if isinstance(result, Value) else result) == pytest.approx(expected, rel=1e-15)
+    np.testing.assert_allclose(ours(np.array([2.5]), 0.75), [expected], rtol=2e-15)
+    assert ours(np.array([2.5]), Value(0.75))[0].data == pytest.approx(expected, rel=1e-15)
+    assert gradcheck(ours, [Value(2.5), Value(0.75)])
+
+
+def test_acosh() -> None:
+    assert math.acosh(Value(1.5)).data == python_math.acosh(1.5)
+    assert gradcheck(math.acosh, [Value(1.5)])
+
+
+def test_a_function_written_for_python_s_math() -> None:
+    source = """
+def black_scholes(s, k, t, r, v):
+    d1 = (math.log(s / k) + (r + v * v / 2) * t) / (v * math.sqrt(t))
+    d2 = d1 - v * math.sqrt(t)
+    cdf = lambda x: 0.5 * math.erfc(-x / math.sqrt(2))
+    return s * cdf(d1) - k * math.exp(-r * t) * cdf(d2)
+"""
+    plain: dict[str, Any] = {"math": python_math}
+    ours: dict[str, Any] = {"math": math}
+    exec(source, plain)  # noqa: S102 - the point is that the same text serves twice
+    exec(source, ours)  # noqa: S102
+    point = (100.0, 95.0, 0.5, 0.02, 0.3)
+    xs = [Value(x) for x in point]
+    price = ours["black_scholes"](*xs)
+    assert price.data == pytest.approx(plain["black_scholes"](*point), rel=1e-14)
+    d1 = (python_math.log(100 / 95) + (0.02 + 0.045) * 0.5) / (0.3 * python_math.sqrt(0.5))
+    delta = 0.5 * python_math.erfc(-d1 / python_math.sqrt(2))  # the known first derivative by s
+    assert gradient(price, xs[:1]) == pytest.approx((delta,), rel=1e-12)
+
+
+def test_where_python_raises_ours_are_ieee() -> None:
+    assert math.exp(710.0) == python_math.inf
+    assert math.log(0.0) == -python_math.inf
+    assert python_math.isnan(math.sqrt(-1.0))
+    assert python_math.isnan(math.pow(-8.0, 1 / 3))
+    assert math.gamma(-0.0) == -python_math.inf
+
+
+@pytest.mark.parametrize("size", [1e4, -1e4])
+def test_stable_far_out(size: float) -> None:
+    assert math.logsumexp([size, size]) == pytest.approx(size + python_math.log(2), rel=1e-15)
+    assert math.softplus(size) == max(size, 0.0)
+    assert math.sigmoid(size) == (1.0 if size > 0 else 0.0)
+    assert math.softmax([size, 0.0]) == ([1.0, 0.0] if size > 0 else [0.0, 1.0])
+    x = Value(size)
+    for y in (math.logsumexp([x, 0.0]), math.softplus(x), math.sigmoid(x), math.log_softmax([x, 0.0])[1]):
+        assert all(python_math.isfinite(g) for g in gradient(y, [x]))
+
+
+def test_sums_and_products() -> None:
+    xs = [Value(2.0), Value(3.0), Value(4.0)]
+    assert math.prod(xs).data == 24.0
+    assert math.prod(xs, start=10).data == 240.0
+    assert math.prod([2, 3]) == 6.0
+    assert math.prod([]) == 1.0
+    assert math.fsum([]) == 0.0
+    assert gradient(math.prod([*xs, 0.0]), xs) == (0.0, 0.0, 0.0)
+    assert gradient(math.prod([Value(0.0), *xs]), xs) == (0.0, 0.0, 0.0)
+    assert gradient(math.prod(xs), xs) == (12.0, 8.0, 6.0)
+    assert math.fsum([1e16, 1.0, -1e16]) == 1.0
+    assert gradient(math.fsum([*xs, 1.0]), xs) == (1.0, 1.0, 1.0)
+    assert math.sumprod([1.0, 2.0], np.array([3.0, 4.0])) == 11.0
+    assert gradcheck(lambda *v: math.sumprod(v, v[::-1]), [Value(2.0), Value(-3.0), Value(4.0)])
+    assert gradcheck(lambda *v: math.dist(v, [1.0, 2.0, 3.0]), [Value(2.0), Value(-3.0), Value(4.0)])
+    assert gradcheck(lambda *v: math.softmax(v), [Value(2.0), Value(-3.0), Value(4.0)])
+    assert math.logsumexp([]) == -python_math.inf
+    assert math.hypot(3.0, 4.0, 12.0) == 13.0
+
+
+@pytest.mark.parametrize("function", [math.sumprod, math.dist])
+def test_lengths_must_match(function: Any) -> None:
+    with pytest.raises(ValueError, match="of one (length|dimension), not of 1 and 2"):
+        function([1.0], [1.0, 2.0])
+
+
+def test_clip_and_where() -> None:
+    for number, value, slope in ((-5.0, -1.0, 0.0), (-1.0, -1.0, 1.0), (0.3, 0.3, 1.0), (1.0, 1.0, 1.0), (7.0, 1.0, 0.0)):
+        x = Value(number)
+        y = math.clip(x, -1.0, 1.0)
+        assert (y.data, *gradient(y, [x])) == (value, slope)
+    np.testing.assert_array_equal(math.clip(np.array([-5.0, 0.5, 5.0]), -1.0, 1.0), [-1.0, 0.5, 1.0])
+    a, b = Value(1.0), Value(2.0)
+    assert gradient(math.where(a < b, a, b), [a, b]) == (1.0, 0.0)
+    assert python_math.isnan(math.clip(python_math.nan, 0.0, 1.0))
+
+
+def test_taking_numbers_apart() -> None:
+    x = Value(-6.75)
+    fraction, whole = math.modf(x)
+    assert (fraction.data, whole) == (-0.75, -6.0)
+    mantissa, exponent = math.frexp(x)
+    assert (mantissa.data, exponent) == python_math.frexp(-6.75)
+    assert gradient(mantissa, [x]) == (2.0**-exponent,)
+    assert (math.floor(x), math.ceil(x), math.trunc(x)) == (-7, -6, -6)
+    assert type(math.floor(x)) is int
+    assert math.ldexp(1.0, 1023) == 2.0**1023
+    assert math.ldexp(1e-300, 1030) == python_math.ldexp(1e-300, 1030)
+    assert gradient(math.ldexp(x, 3), [x]) == (8.0,)
+    assert math.fma(x, 2.0, 1.0).data == -12.5
+
+
+def test_predicates_look_at_the_data() -> None:
+    x = Value(python_math.nan)
+    assert math.isnan(x)
+    assert not math.isfinite(x)
+    assert math.isinf(Value(-python_math.inf))
+    assert math.isclose(Value(1.0), 1.0 + 1e-12)
+    assert not math.isclose(Value(1.0), 1.1, rel_tol=1e-3)
+
+
+@pytest.mark.parametrize("wrong", ["1", None, 1j, [1.0], b"1"])
+def test_other_types_are_refused(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"exp\(\) expects numbers, Values or arrays of them, not "):
+        math.exp(wrong)
+    with pytest.raises(TypeError, match=r"atan2\(\) expects numbers, Values or arrays of them, not "):
+        math.atan2(Value(1.0), wrong)
+
+
+def test_a_list_is_told_to_become_an_array() -> None:
+    with pytest.raises(TypeError, match=r"make it an array: np\.array"):
+        math.exp([1.0, 2.0])
+
+
+def test_numpy_s_numbers_stay_numpy_s() -> None:
+    assert type(math.exp(np.float64(1.0))) is np.float64
+    assert math.exp(np.float32(1.0)) == pytest.approx(np.e, rel=1e-7)
+    assert math.maximum(np.int64(3), True) == 3.0
+
+
+def test_docstrings_quote_the_table() -> None:
+    assert "∂y/∂a = cos(a)." in (math.sin.__doc__ or "")
+    for name in math.__all__:
+        if isinstance(function := getattr(math, name), FunctionType):
+            assert function.__doc__, name
+            assert function.__name__ in {name, "abs"}
+
+
+def test_wrong_numbers_of_arguments() -> None:
+    with pytest.raises(TypeError):
+        math.exp()
+    with pytest.raises(TypeError):
+        math.atan2(1.0)
+
+
+def test_rows_know_their_names() -> None:
+    assert repr(ops.exp) == "exp"
+    assert repr(ops.mul) == "mul (×)"

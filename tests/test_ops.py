@@ -1,0 +1,366 @@
+"""Law 1: every row of the table against mpmath, and the three ways of running a row against one another."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import random
+from typing import TYPE_CHECKING, Any
+
+import mpmath
+import numpy as np
+import pytest
+
+from autograd import Value, ops
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autograd.ops import Op
+
+mp = mpmath.MPContext()  # our own, so that nobody else's precision is touched
+mp.prec = 1200  # 360 digits: 50 are left of tanh'(370) = 4e-321 after a difference over a step of 2⁻¹⁰⁰
+STEP = mp.mpf(2) ** -100  # a relative step of 8e-31: a one-sided difference is then exact to 1e-30 x f''/f'
+RATIO = mp.mpf(0.37)
+
+EPS = math.ulp(1.0)
+LIBM_ULPS = 3.0  # law 1: one more than libm's, which are 2 for the hyperbolic functions and less for most (glibc's manual)
+LIBM_WORST_ULPS = 6.0  # the same for cbrt and erfc, of which that manual admits 4 and 5
+GAMMA_ULPS = 11.0  # the same for CPython's own gamma and lgamma: 10 by Modules/mathmodule.c, the latter but near its zeros
+OUR_ULPS = 8.0  # ours, of three or four roundings and calls within 2
+PARTIAL_ULPS = 4.0  # law 1: for two or three roundings and one libm call, times what the condition number makes of them
+ENOUGH = 60  # points of every row that have a reference
+LOST = 2.0**24  # no condition number excuses more than 4 * 2²⁴ ulp = 1.5e-8: a wrong formula is seen everywhere
+KERNEL_ULPS = 4.0  # law 1: NumPy's own bound for its vectorised functions
+
+VALUE_ULPS: dict[str, float] = {
+    **dict.fromkeys(("cbrt", "erfc"), LIBM_WORST_ULPS),
+    **dict.fromkeys(("gamma", "lgamma"), GAMMA_ULPS),
+    **dict.fromkeys(("sigmoid", "softplus", "polygamma", "dot", "prod", "logsumexp"), OUR_ULPS),
+}
+WITH_ZEROS = {"lgamma", "polygamma", "dot", "logsumexp"}  # sums, which cancel where they vanish: their condition number counts
+
+REFERENCE: dict[str, Callable[..., Any]] = {
+    "constant": lambda a: a,
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "neg": lambda a: -a,
+    "square": lambda a: a**2,
+    "where": lambda c, a, b: b if c == 0 else a,
+    "sign": mp.sign,
+    "abs": abs,
+    "relu": lambda a: max(a, 0),
+    "maximum": max,
+    "minimum": min,
+    "copysign": lambda a, b: abs(a) if b >= 0 else -abs(a),
+    "powc": mp.power,
+    "pow": mp.power,
+    "sqrt": mp.sqrt,
+    "cbrt": lambda a: mp.sign(a) * mp.cbrt(abs(a)),
+    "exp": mp.exp,
+    "exp2": lambda a: mp.power(2, a),
+    "expm1": mp.expm1,
+    "log": mp.log,
+    "log2": lambda a: mp.log(a) / mp.log(2),
+    "log10": mp.log10,
+    "log1p": mp.log1p,
+    "tanh": mp.tanh,
+    "sigmoid": lambda a: 1 / (1 + mp.exp(-a)),
+    "softplus": lambda a: mp.log1p(mp.exp(a)),
+    "erf": mp.erf,
+    "erfc": mp.erfc,
+    "sin": mp.sin,
+    "cos": mp.cos,
+    "tan": mp.tan,
+    "asin": mp.asin,
+    "acos": mp.acos,
+    "atan": mp.atan,
+    "atan2": mp.atan2,
+    "sinh": mp.sinh,
+    "cosh": mp.cosh,
+    "asinh": mp.asinh,
+    "acosh": mp.acosh,
+    "atanh": mp.atanh,
+    "fmod": lambda a, b: mp.sign(a) * (abs(a) % b),  # C's: the sign of a, where mpmath's % has that of b
+    "remainder": lambda a, b: (a + b / 2) % b - b / 2,
+    "gamma": mp.gamma,
+    "lgamma": mp.loggamma,
+    "polygamma": lambda n, a: mp.polygamma(int(n), a),
+    "dot": lambda *a: sum(x * y for x, y in zip(a[: len(a) // 2], a[len(a) // 2 :], strict=True)),
+    "fsum": lambda *a: sum(a),
+    "prod": lambda *a: mp.fprod(a),
+    "hypot": lambda *a: mp.sqrt(sum(x * x for x in a)),
+    "logsumexp": lambda *a: mp.log(sum(map(mp.exp, a))),
+}
+NOT_DIFFERENTIATED = {"constant": 0, "where": 0, "copysign": 1, "polygamma": 0, "powc": 1}  # the partial is 0 by definition
+ARITIES = {"constant": [1], "dot": [2, 4, 6], **{name: [1, 2, 3, 5] for name in ("fsum", "prod", "hypot", "logsumexp")}}
+ORDERS = [0.0, 1.0, 2.0, 3.0, 6.0]  # of polygamma
+SPECIAL = [0.0, 5e-324, 1e-310, 1e-8, 0.5, 1.0, 2.0, 3.0, 7.5, 1e8, 1e155, 1e308, math.inf]
+SPECIAL = [*SPECIAL, *[-x for x in SPECIAL], math.nan]
+FEWER = [0.0, -0.0, 5e-324, 1.0, -2.0, 1e308, math.inf, -math.inf, math.nan]  # where three or four of them are combined
+
+pytestmark = pytest.mark.filterwarnings("error")
+every_row = pytest.mark.parametrize("row", ops.TABLE.values(), ids=list(ops.TABLE))
+
+
+def arities(row: Op) -> list[int]:
+    return ARITIES.get(row.name) or [len(row.domain)]
+
+
+@functools.cache
+def points(row: Op) -> list[tuple[float, ...]]:
+    """Arguments from the whole domain of a row: magnitudes 1e-8 to 1e8, ordinary numbers, edges and their neighbourhood."""
+    rng = random.Random(row.name)
+    sizes = [10 ** rng.uniform(-8, 8) for _ in range(16)] + [rng.uniform(0, 4) for _ in range(24)] + [25.0, 300.0]
+    sizes.append(1e100 if row.name in ARITIES else 1e200)  # its square overflows; for hypot 1200 bits are too few
+
+    def inside(interval: ops.Interval) -> list[float]:
+        low, high = interval
+        edges = [edge for edge in interval if math.isfinite(edge)]
+        near = [x for edge in edges for size in sizes for x in (edge + size, edge - size)]
+        return [x for x in (0.0, 1.0, -1.0, *edges, *near, *sizes, *[-x for x in sizes]) if low <= x <= high]
+
+    found: list[tuple[float, ...]] = []
+    for n in arities(row):
+        domain = row.domain * n if len(row.domain) == 1 else row.domain or (ops.REAL,)
+        columns = [inside(interval) for interval in domain]
+        if row is ops.polygamma:
+            columns[0] = ORDERS
+        if row in (ops.power, ops.powc):
+            columns[1] += [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0] * 6
+        found += [(x,) for x in columns[0]] if n == 1 else [tuple(map(rng.choice, columns)) for _ in range(80)]
+    return found
+
+
+def special_points(row: Op, n: int) -> list[tuple[float, ...]]:
+    columns = [SPECIAL if n <= 2 else FEWER] * n if n < 5 else []  # 9⁴ are enough
+    if row is ops.polygamma:
+        columns[0] = ORDERS
+    return list(itertools.product(*columns)) if columns else []
+
+
+def reference(row: Op, args: tuple[Any, ...]) -> Any:
+    """The exact value of a row at these numbers; None where mpmath has none."""
+    try:
+        y = mp.mpmathify(REFERENCE[row.name](*map(mp.mpf, args)))
+    except (ValueError, ArithmeticError):  # the latter at erfc(1e200), too
+        return None
+    return None if isinstance(y, mp.mpc) or mp.isnan(y) else y
+
+
+def moved(args: tuple[Any, ...], i: int, step: Any) -> tuple[tuple[Any, ...], Any]:
+    """``args`` with the ``i``-th one moved by a relative ``step`` (absolute at 0), and by how much that is."""
+    by = step * (abs(mp.mpf(args[i])) or 1)
+    return (*args[:i], args[i] + by, *args[i + 1 :]), by
+
+
+def slope(row: Op, args: tuple[Any, ...], i: int, step: Any = STEP) -> Any:
+    """The derivative by the ``i``-th argument from one side; None where that side is outside of the domain."""
+    there, by = moved(args, i, step)
+    y, z = reference(row, args), reference(row, there)
+    return None if y is None or z is None or not mp.isfinite(z - y) else (z - y) / by
+
+
+def derivative(row: Op, args: tuple[float, ...], i: int) -> Any:
+    """The derivative by the ``i``-th argument; None at kinks, jumps, poles and edges, where left and right disagree.
+
+    The two steps differ in length as well, by an odd ratio, or a vertical tangent or a period would pass for a slope.
+    """
+    left, right = slope(row, args, i, -STEP), slope(row, args, i, RATIO * STEP)
+    if left is None or right is None:
+        return None
+    if abs(left - right) > mp.mpf(2) ** -60 * max(abs(left), abs(right), 1 / (1 + abs(mp.mpf(args[i])))):
+        return None
+    return mp.zero if left * right < 0 else (RATIO * left + right) / (RATIO + 1)  # 0: an extremum. f'' cancels
+
+
+def condition(f: Callable[[tuple[Any, ...]], Any], args: tuple[float, ...]) -> float:
+    """By what factor ``f`` amplifies relative errors of its arguments: the sum of ``|x ∂f/∂x / f|``."""
+    here, total = f(args), mp.zero
+    for i, x in enumerate(args):
+        there, by = moved(args, i, mp.mpf(2) ** -40)
+        change = f(there)
+        if x and here and change is not None:
+            total += abs((change - here) / by * x / here)
+    return float(min(total, LOST))
+
+
+def ulps(actual: float, exact: Any) -> float:
+    """How far ``actual`` is from ``exact``, in units in the last place of the latter."""
+    expected = float(exact)
+    if not (math.isfinite(expected) and math.isfinite(actual)):
+        return 0.0 if actual == expected or (actual != actual and expected != expected) else math.inf  # noqa: PLR0124
+    return float(abs(mp.mpf(actual) - exact) / math.ulp(expected))
+
+
+def test_every_row_has_a_reference() -> None:
+    assert set(ops.TABLE) == set(REFERENCE)
+
+
+@every_row
+def test_value(row: Op) -> None:
+    """The float kernel is as accurate as libm at 60 points of its domain or more, its edges among them."""
+    checked = 0
+    for args in points(row):
+        exact = reference(row, args)
+        if exact is not None:
+            checked += 1
+            y = row.on_floats(*args)
+            allowed = VALUE_ULPS.get(row.name, LIBM_ULPS)
+            if row.name in WITH_ZEROS and ulps(y, exact) > allowed:  # the condition number takes time
+                allowed *= 1 + condition(functools.partial(reference, row), args)
+            assert type(y) is float
+            assert ulps(y, exact) <= allowed, f"{row}{args} = {mp.nstr(exact, 20)}, not {y!r}: {ulps(y, exact):.1f} ulp"
+    assert checked >= ENOUGH
+
+
+@every_row
+def test_partials(row: Op) -> None:
+    """Every partial is the derivative of the reference by differences, within 4 ulp times its condition number."""
+    checked = [0] * max(arities(row))
+    for args in points(row):
+        y = row.on_floats(*args)
+        for i, partial in enumerate(row.partials(y, *args)):
+            exact = mp.zero if NOT_DIFFERENTIATED.get(row.name) == i else derivative(row, args, i)
+            if exact is None:
+                continue
+            checked[i] += 1
+            allowed = PARTIAL_ULPS
+            if ulps(partial, exact) > allowed:
+                allowed *= 1 + condition(lambda there, i=i: slope(row, there, i), args)  # type: ignore[misc]
+                allowed += abs(y) if row is ops.logsumexp else 0.0  # exp(x - y) feels the last bit of y
+            error = ulps(partial, exact)
+            assert error <= allowed, f"∂{row}{args} by {i} = {mp.nstr(exact, 20)}, not {partial!r}: {error:.1f} ulp"
+    assert min(checked) >= ENOUGH
+
+
+@pytest.mark.parametrize("row", [ops.tanh, ops.sigmoid], ids=repr)
+def test_tanh_and_sigmoid_keep_the_digits_of_their_tails(row: Op) -> None:
+    """The partials, on floats and on arrays: 1e-13 for |x| <= 2, 2.3e-16 beyond, and 8 ulp as far as 20."""
+    xs = np.linspace(-20.0, 20.0, 201)
+    (on_arrays,) = row.partials(row(xs), xs)
+    for x, on_array in zip(xs.tolist(), on_arrays, strict=True):
+        exact = derivative(row, (x,), 0)
+        for actual in (row.partials(row(x), x)[0], on_array):
+            assert abs(actual - exact) <= (1e-13 * exact if abs(x) <= 2 else 2.3e-16)
+            assert ulps(float(actual), exact) <= OUR_ULPS
+
+
+@every_row
+def test_floats_arrays_and_values_agree(row: Op) -> None:
+    """Kernels agree within 4 ulp, partials of floats and arrays within 8, and those of Values to the bit.
+
+    At zeros of either sign, subnormals, huge numbers, infinities and NaNs, in all combinations, as well as inside the domain:
+    the same infinities, NaNs and signs of zero, no exception, and (the mark above) no warning.
+    """
+    for n in arities(row):
+        table = special_points(row, n) + [args for args in points(row) if len(args) == n]
+        ys = [row.on_floats(*args) for args in table]
+        arrays = list(map(np.array, zip(*table, strict=True)))
+        with np.errstate(all="ignore"):  # as a compiled program does
+            partials = row.partials(np.array(ys), *arrays)
+        columns = [np.broadcast_to(np.asarray(partial, dtype=float), len(table)).tolist() for partial in partials]
+        for args, y, on_array, *by_arrays in zip(table, ys, row(*arrays).tolist(), *columns, strict=True):
+            by_floats = row.partials(y, *args)
+            values = list(map(Value, args))
+            out = row(*values)
+            by_values = [p.data if isinstance(p, Value) else p for p in row.partials(out, *values)]
+            slack = 1.0
+            if row.name in WITH_ZEROS and math.isfinite(y) and y:
+                slack += sum(abs(x * p / y) for x, p in zip(args, by_floats, strict=True) if math.isfinite(x * p / y))
+            assert type(y) is type(out.data) is float
+            assert close(out.data, y, 0.0, row), f"{row}{args}: {y!r} on floats, {out.data!r} on Values"
+            assert close(on_array, y, KERNEL_ULPS * slack, row), f"{row}{args}: {y!r} on floats, {on_array!r} on arrays"
+            for p, q in zip(by_floats, by_arrays, strict=True):
+                assert close(q, p, 2 * KERNEL_ULPS, row), f"∂{row}{args}: {by_floats} on floats, {by_arrays} on arrays"
+            for p, q in zip(by_floats, by_values, strict=True):
+                assert close(q, p, 0.0, row), f"∂{row}{args}: {by_floats} on floats, {by_values} on Values"
+
+
+def close(actual: float, expected: float, tolerance: float, row: Op) -> bool:
+    """Whether two floats are the same, but for some ulp. A maximum may pick either of two zeros: IEEE 754 leaves it open."""
+    if math.isnan(actual) or math.isnan(expected):
+        return math.isnan(actual) and math.isnan(expected)
+    if actual == expected:
+        same_sign = math.copysign(1.0, actual) == math.copysign(1.0, expected)
+        return same_sign or bool(actual) or row in (ops.maximum, ops.minimum)
+    return abs(actual - expected) <= tolerance * math.ulp(max(abs(actual), abs(expected))) < math.inf
+
+
+ANALYTIC = "add sub mul div neg square powc pow sqrt exp exp2 expm1 log log2 log10 log1p tanh sin cos tan asin acos atan"
+ANALYTIC += " sinh cosh asinh acosh atanh dot prod"
+
+
+@pytest.mark.parametrize("row", [ops.TABLE[name] for name in ANALYTIC.split()], ids=repr)
+def test_partials_by_complex_step(row: Op) -> None:
+    """``f(x + ih).imag / h`` has no cancellation: a reference to rounding, where NumPy's kernel takes complex numbers."""
+    h, rounding = 1e-30, 64 * EPS
+    near = [args for args in points(row) if all(1e-3 < abs(x) < 20 and abs(abs(x) - 1) > 1e-3 for x in args)]
+    assert len(near) >= 10
+    for args in near:
+        for i, partial in enumerate(row.partials(row(*args), *args)):
+            if NOT_DIFFERENTIATED.get(row.name) != i:
+                stepped = row.on_arrays(*[complex(x, h * (i == j)) for j, x in enumerate(args)])
+                assert stepped.imag / h == pytest.approx(partial, rel=rounding, abs=0.0), f"∂{row}{args} by {i}"
+
+
+@pytest.mark.parametrize(
+    ("row", "args", "y", "partials"),
+    [
+        (ops.relu, (0.0,), 0.0, (0.0,)),
+        (ops.relu, (math.nan,), math.nan, (0.0,)),
+        (ops.absolute, (0.0,), 0.0, (0.0,)),
+        (ops.sign, (0.0,), 0.0, (0.0,)),
+        (ops.maximum, (3.0, 3.0), 3.0, (0.5, 0.5)),
+        (ops.minimum, (3.0, 3.0), 3.0, (0.5, 0.5)),
+        (ops.maximum, (1.0, math.nan), math.nan, (0.0, 0.0)),
+        (ops.where, (math.nan, 2.0, 3.0), 2.0, (0.0, 1.0, 0.0)),
+        (ops.sqrt, (0.0,), 0.0, (math.inf,)),
+        (ops.sqrt, (-1.0,), math.nan, (math.nan,)),
+        (ops.cbrt, (0.0,), 0.0, (math.inf,)),
+        (ops.cbrt, (-8.0,), -2.0, (1 / 12,)),
+        (ops.powc, (0.0, 0.0), 1.0, (0.0, 0.0)),
+        (ops.powc, (0.0, 1.0), 0.0, (1.0, 0.0)),
+        (ops.powc, (0.0, -1.0), math.inf, (-math.inf, 0.0)),
+        (ops.powc, (-8.0, 1 / 3), math.nan, (math.nan, 0.0)),
+        (ops.powc, (-2.0, 3.0), -8.0, (12.0, 0.0)),
+        (ops.power, (0.0, 0.0), 1.0, (0.0, 0.0)),
+        (ops.power, (0.0, 2.0), 0.0, (0.0, 0.0)),
+        (ops.power, (-2.0, 3.0), -8.0, (12.0, math.nan)),
+        (ops.exp, (710.0,), math.inf, (math.inf,)),
+        (ops.log, (0.0,), -math.inf, (math.inf,)),
+        (ops.log, (-1.0,), math.nan, (-1.0,)),
+        (ops.log1p, (-1.0,), -math.inf, (math.inf,)),
+        (ops.div, (1.0, 0.0), math.inf, (math.inf, -math.inf)),
+        (ops.asin, (1.0,), math.pi / 2, (math.inf,)),
+        (ops.acos, (-1.0,), math.pi, (-math.inf,)),
+        (ops.acosh, (1.0,), 0.0, (math.inf,)),
+        (ops.atanh, (-1.0,), -math.inf, (math.inf,)),
+        (ops.tanh, (1000.0,), 1.0, (0.0,)),
+        (ops.sigmoid, (-1000.0,), 0.0, (0.0,)),
+        (ops.softplus, (1000.0,), 1000.0, (1.0,)),
+        (ops.prod, (0.0, 3.0, 0.0), 0.0, (0.0, 0.0, 0.0)),
+        (ops.prod, (0.0, 3.0, 5.0), 0.0, (15.0, 0.0, 0.0)),
+        (ops.hypot, (0.0, 0.0), 0.0, (math.nan, math.nan)),
+        (ops.logsumexp, (1e4, -1e4), 1e4, (1.0, 0.0)),
+        (ops.logsumexp, (-math.inf, 1.0), 1.0, (0.0, 1.0)),
+    ],
+)
+def test_edges_and_kinks(row: Op, args: tuple[float, ...], y: float, partials: tuple[float, ...]) -> None:
+    """What we promise where calculus has no answer, or where Python's ``math`` raises."""
+    assert (row(*args), *row.partials(row(*args), *args)) == pytest.approx((y, *partials), rel=EPS, abs=0.0, nan_ok=True)
+
+
+def test_operations_on_nothing_are_neutral() -> None:
+    nothing = [row() for row in (ops.dot, ops.fsum, ops.prod, ops.hypot, ops.logsumexp)]
+    assert nothing == [0.0, 0.0, 1.0, 0.0, -math.inf]
+
+
+def test_logsumexp_near_zero_keeps_its_digits() -> None:
+    """Mistake: log(1 + 4e-18) was 0."""
+    y = math.exp(-40.0)
+    assert ops.logsumexp(0.0, -40.0) == pytest.approx(y, rel=4 * EPS, abs=0.0)
+    assert ops.logsumexp(np.array([0.0, -40.0]), np.array([-40.0, 0.0])) == pytest.approx([y, y], rel=4 * EPS, abs=0.0)
