@@ -1,0 +1,1 @@
+"""Small programs to run and to read: ``python -m demos.NAME``."""

@@ -1,0 +1,96 @@
+"""How a network learns to tell two half-moons apart: 337 numbers, moved a hundred times against their gradients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import nn
+from autograd import Drawing, Value, draw, no_grad
+from demos import stage
+
+with stage.extras():
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.figure import Figure
+    from sklearn.datasets import make_moons
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def train(model: nn.MLP, points: list[list[float]], sides: list[float], epochs: int) -> None:
+    """Move the parameters ``epochs`` times, so that the scores of all points come to be at least 1 on their own side of 0."""
+    optimizer = nn.SGD(model.parameters(), momentum=0.9, weight_decay=1e-4)
+    for epoch in stage.progress(range(1, epochs + 1), "training"):
+        optimizer.lr = 0.2 * (1 - epoch / (epochs + 1))
+        scores = [model(point) for point in points]
+        loss = nn.hinge_loss(scores, sides)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if epoch % 10 == 0 or epoch == 1:
+            stage.say(f"epoch {epoch:3}   loss {loss.data:.4f}   accuracy {accuracy(scores, sides):4.0%}")
+
+
+def accuracy(scores: list[Value], sides: list[float]) -> float:
+    """The part of the ``scores`` that have the sign of their ``sides``."""
+    return sum(score.data * side > 0 for score, side in zip(scores, sides, strict=True)) / len(sides)
+
+
+def draw_boundary(model: nn.MLP, points: list[list[float]], sides: list[float], cells: int) -> Figure:
+    """The score everywhere, in ``cells`` × ``cells`` steps, with its boundary at 0 and the margins that the loss asks for."""
+    x, y = np.array(points).T
+    xs, ys = [np.linspace(numbers.min() - 0.4, numbers.max() + 0.4, cells).tolist() for numbers in (x, y)]
+    with no_grad():
+        scores = [[model([a, b]).data for a in xs] for b in stage.progress(ys, "drawing")]
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    colours = LinearSegmentedColormap.from_list("moons", [stage.BLUE, "white", stage.AMBER])
+    filled = axes.contourf(xs, ys, np.clip(scores, -3, 3), levels=np.linspace(-3, 3, 25), cmap=colours, alpha=0.75)
+    axes.contour(xs, ys, scores, levels=[-1, 0, 1], colors=stage.INK, linewidths=[0.8, 2, 0.8], linestyles=["--", "-", "--"])
+    paint = [stage.AMBER if side > 0 else stage.BLUE for side in sides]
+    axes.scatter(x, y, s=46, c=paint, edgecolors="white", linewidths=1, zorder=3)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    bar = figure.colorbar(filled, ax=axes, ticks=range(-3, 4), shrink=0.85, label="score (dashed: the margins at ±1)")
+    bar.outline.set_visible(False)
+    return figure
+
+
+def draw_neuron(model: nn.MLP, point: list[float]) -> Drawing:
+    """The first-layer neuron that matters the most to the score of ``point``, with the gradients of that score."""
+    first, *others = model.layers
+    hidden = first([Value(coordinate, label) for coordinate, label in zip(point, "xy", strict=True)])
+    outputs = hidden
+    for layer in others:
+        outputs = layer(outputs)
+    model.zero_grad()
+    outputs[0].backward()
+    neuron: Value = max(hidden, key=lambda out: abs(out.data * out.grad))
+    neuron.label = "output"
+    return draw(neuron)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the demo."""
+    options = stage.options("moons", __doc__, argv)
+    coordinates, classes = make_moons(n_samples=100, noise=0.1, random_state=options.seed)
+    points, sides = coordinates.tolist(), [1.0 if c else -1.0 for c in classes]
+    model = nn.MLP(2, [16, 16, 1], rng=options.seed)
+    print(f"{model}\n")
+
+    train(model, points, sides, epochs=30 if options.quick else 100)
+    with no_grad():
+        right = accuracy([model(point) for point in points], sides)
+    print(f"\nThe trained network puts {right:.0%} of the {len(points)} points on their own side of its boundary.")
+
+    boundary = draw_boundary(model, points, sides, cells=30 if options.quick else 80)
+    boundary.suptitle(f"Two moons, told apart with {right:.0%} accuracy", color=stage.INK, fontsize=15)
+    print("Wrote", stage.save(boundary, options.out / "moons.png"))
+    print("Wrote", stage.save(draw_neuron(model, points[0]), options.out / "moons_neuron.svg"))
+
+
+if __name__ == "__main__":
+    main()
