@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import random
 from typing import Protocol
 
@@ -16,8 +17,8 @@ class Generator(Protocol):
 
 def generator(rng: int | Generator | None) -> Generator:
     """The source that ``rng`` stands for: a seed, a source itself, or None for one that differs every time."""
-    if rng is None or (isinstance(rng, int) and not isinstance(rng, bool)):
-        return random.Random(rng)
+    if rng is None or (isinstance(rng, numbers.Integral) and not isinstance(rng, bool)):
+        return random.Random(rng if rng is None else int(rng))
     if hasattr(rng, "uniform"):
         return rng
     msg = f"rng must be an int, a random.Random or a numpy Generator, not {type(rng).__name__} {rng!r:.60}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import TYPE_CHECKING, Any
 
 from autograd import Value, math
@@ -14,16 +15,12 @@ if TYPE_CHECKING:
     from nn.init import Generator
 
 
-def _linear(z: Value) -> Value:
-    return z
-
-
 ACTIVATIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Generator, int, int], float]]] = {
-    "relu": (math.relu, init.he_uniform),
-    "softplus": (math.softplus, init.he_uniform),
-    "tanh": (math.tanh, init.glorot_uniform),
-    "sigmoid": (math.sigmoid, init.glorot_uniform),
-    "linear": (_linear, init.glorot_uniform),
+    "relu": (Value.relu, init.he_uniform),
+    "softplus": (Value.softplus, init.he_uniform),
+    "tanh": (Value.tanh, init.glorot_uniform),
+    "sigmoid": (Value.sigmoid, init.glorot_uniform),
+    "linear": (Value.__pos__, init.glorot_uniform),
 }
 """Each activation by name, with the initialiser that suits it."""
 
@@ -53,6 +50,10 @@ class Neuron(Module):
     def forward(self, x: Sequence[Value | float]) -> Value:
         """The output for the inputs ``x``."""
         _check_inputs(self, x, len(self.w))
+        return self.output(x)
+
+    def output(self, x: Sequence[Value | float]) -> Value:
+        """The same, for a layer that has counted the inputs."""
         z: Value = self._activate(math.sumprod(self.w, x) + self.b)
         return z
 
@@ -78,7 +79,7 @@ class Layer(Module):
         """The outputs for the inputs ``x``."""
         _check_inputs(self, x, len(self.neurons[0].w))
         inputs = [xi if isinstance(xi, Value) else Value(xi).detach() for xi in x]  # once, not once a neuron
-        return [neuron(inputs) for neuron in self.neurons]
+        return [neuron.output(inputs) for neuron in self.neurons]
 
     def describe(self) -> str:
         """What the module is, as it would be written."""
@@ -155,7 +156,7 @@ class Sequential(Module):
 
 
 def _check_size(name: str, size: object) -> None:
-    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+    if not isinstance(size, numbers.Integral) or isinstance(size, bool) or size < 1:
         msg = f"{name} must be a whole number from 1 on, not {size!r}"
         raise ValueError(msg)
 

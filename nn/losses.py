@@ -64,7 +64,13 @@ def binary_cross_entropy_with_logits(logit: Any, target: Any, *, reduction: Redu
     >>> binary_cross_entropy_with_logits([1e4, -1e4], [1, 1])
     5000.0
     """
-    losses = _zipped(logit, target, "binary_cross_entropy_with_logits()", lambda z, t: math.softplus(z) - t * z)
+
+    def loss(z: Any, t: Any) -> Any:
+        if t == 1:
+            return math.softplus(-z)
+        return math.softplus(z) if t == 0 else math.softplus(z) - t * z
+
+    losses = _zipped(logit, target, "binary_cross_entropy_with_logits()", loss)
     return losses if reduction == "none" else _reduced(_flat(losses), reduction)
 
 
@@ -119,12 +125,9 @@ def cross_entropy(  # noqa: PLR0913 - PyTorch's signature
     def loss(z: Any, t: Any, weights: list[float]) -> Any:
         total = math.logsumexp(z)
         if not _is_list(t):
-            hit = weights[t] * (total - z[t])
-            if label_smoothing == 0.0:
-                return hit
-            t, kept = [1.0] * len(z), hit * (1.0 - label_smoothing)
-            shares = [w * label_smoothing / len(z) for w in weights]
-            return kept + math.fsum(shares) * total - math.sumprod(shares, z)
+            if not label_smoothing:
+                return _weighted(weights[t], total - z[t])
+            t = [float(k == t) for k in range(len(z))]
         shares = [w * (p * (1.0 - label_smoothing) + label_smoothing / len(z)) for w, p in zip(weights, t, strict=True)]
         return math.fsum(shares) * total - math.sumprod(shares, z)
 
@@ -151,7 +154,7 @@ def nll_loss(
         if _is_list(t):
             msg = "nll_loss() takes the index of a class as target; for probabilities there is cross_entropy()"
             raise TypeError(msg)
-        return -weights[t] * z[t]
+        return _weighted(weights[t], -z[t])
 
     return _over_classes(
         log_probabilities,
@@ -176,6 +179,7 @@ def _over_classes(  # noqa: PLR0913 - what the two losses below are called with
     _check_lengths(rows, targets, function)
     losses, counts = [], []
     for row, t in zip(rows, targets, strict=True):
+        _check_lengths(row, rows[0], f"{function}, for the classes,")
         weights = [1.0] * len(row) if weight is None else weight
         _check_lengths(row, weights, f"{function}, for weight,")
         if _is_list(t):
@@ -190,6 +194,10 @@ def _over_classes(  # noqa: PLR0913 - what the two losses below are called with
     if reduction == "none":
         return losses if batched else losses[0]
     return _reduced(losses, reduction, sum(counts))
+
+
+def _weighted(weight: float, loss: Any) -> Any:
+    return loss if weight == 1.0 else weight * loss  # to multiply by 1 would be a node for nothing
 
 
 def _reduced(losses: list[Any], reduction: str, count: float | None = None) -> Any:

@@ -75,7 +75,13 @@ class Module:
         if missing or unexpected:
             msg = f"the state is not that of this {type(self).__name__}: missing {missing[:5]}, unexpected {unexpected[:5]}"
             raise KeyError(msg)
-        values = {name: Value(state[name]).data for name in parameters}  # TypeErrors come before the first change
+        values = {}
+        for name in parameters:  # a TypeError comes before the first change
+            try:
+                values[name] = Value(state[name]).data
+            except TypeError as error:
+                msg = f"{name}: {error}"
+                raise TypeError(msg) from None
         for name, parameter in parameters.items():
             parameter.data = values[name]
 
