@@ -29,27 +29,28 @@ def reverse(order: Sequence[Node], gradient: Any) -> None:
         node.grad = 0.0
     order[-1].grad = gradient
     for node in reversed(order):
-        args = node._args
+        args, clock = node._args, node._clock
         # Most nodes have one or two arguments. A branch for each halves the time of the sweep.
         if len(args) == 2:  # noqa: PLR2004 - two is the arity, not a magic number
             a, b = args
-            if a._clock > node._clock or b._clock > node._clock:
+            if a._clock > clock or b._clock > clock:
                 raise stale(node)
             by_a, by_b = node._op.partials(node._data, a._data, b._data)
             a.grad += node.grad * by_a
             b.grad += node.grad * by_b
         elif len(args) == 1:
             (a,) = args
-            if a._clock > node._clock:
+            if a._clock > clock:
                 raise stale(node)
             (by_a,) = node._op.partials(node._data, a._data)
             a.grad += node.grad * by_a
         elif args:
-            if any([arg._clock > node._clock for arg in args]):
-                raise stale(node)
             partials = node._op.partials(node._data, *[arg._data for arg in args])
+            grad = node.grad
             for arg, partial in zip(args, partials, strict=True):
-                arg.grad += node.grad * partial
+                if arg._clock > clock:
+                    raise stale(node)
+                arg.grad += grad * partial
 
 
 def forward(order: Sequence[N], tangents: Mapping[N, float]) -> float:

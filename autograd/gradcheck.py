@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.errors import GradcheckError
 from autograd.functional import directional, gradient
@@ -76,8 +75,10 @@ def _differentiated(at: Function) -> Function:
     return slopes_at
 
 
-@dataclass
-class _Slope:
+TITLES = ("analytic", "numeric", "abs error", "rel error", "step", "± numeric")
+
+
+class _Slope(NamedTuple):
     """What finite differences say of one output's derivative by one input."""
 
     value: float
@@ -88,15 +89,13 @@ class _Slope:
     sides_error: float
     scale: float
 
-    TITLES = ("analytic", "numeric", "abs error", "rel error", "step", "± numeric")
-
     def fits(self, analytic: float, rtol: float, atol: float) -> bool:
         """Whether ``analytic`` is the slope, and the slope is certain enough to say so."""
         sure = self.error <= atol + UNSURE * max(abs(self.value), self.scale)
         return sure and abs(analytic - self.value) <= atol + rtol * abs(self.value) + self.error
 
     def compared(self, analytic: float) -> tuple[str, ...]:
-        """A cell for each of the TITLES."""
+        """A cell for each of TITLES."""
         difference = abs(analytic - self.value)
         relative = difference / abs(self.value) if self.value else math.inf
         return (
@@ -142,7 +141,7 @@ def _check(at: Function, point: list[float], rtol: float, atol: float) -> None:
                 if not slope.fits(analytic, rtol, atol):
                     rows.append((str(i), str(j), x.label, f"{x.data:.6g}", sweep, *slope.compared(analytic)))
     if rows:
-        titles = ("output", "input", "label", "value", "sweep", *_Slope.TITLES)
+        titles = ("output", "input", "label", "value", "sweep", *TITLES)
         lines = [f"{len(rows)} derivatives do not fit", *_table([titles, *rows]), *kinks, _culprit(outputs, rtol, atol)]
         raise GradcheckError("\n".join(lines))
     if kinks:

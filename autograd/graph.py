@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from autograd.errors import GraphError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 class Node(Protocol):
@@ -44,21 +44,23 @@ def topological_sort(root: N) -> list[N]:
         msg = f"topological_sort() expects a Value, not {type(root).__name__}"
         raise TypeError(msg)
     order: list[N] = []
-    seen = set()
-    stack: list[N | None] = [root]
-    while stack:
-        node = stack.pop()
-        if node is None:  # the arguments of the node below are all in order
-            order.append(stack.pop())  # type: ignore[arg-type]  # a None always lies on a node
-        elif node not in seen:
-            seen.add(node)
-            if node._args:
-                stack.append(node)
-                stack.append(None)
-                stack += node._args
-            else:
-                order.append(node)
-    return order
+    seen = {root}
+    node, rest = root, iter(root._args)
+    waiting: list[tuple[N, Iterator[N]]] = []  # nodes with those of their arguments that have not been visited
+    while True:
+        for arg in rest:
+            if arg not in seen:
+                seen.add(arg)
+                if not seen.issuperset(arg._args):
+                    waiting.append((node, rest))
+                    node, rest = arg, iter(arg._args)
+                    break
+                order.append(arg)  # a leaf, or a node whose arguments are in order already
+        else:  # all arguments of the node are in order
+            order.append(node)
+            if not waiting:
+                return order
+            node, rest = waiting.pop()
 
 
 def validate(order: Iterable[Node]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,9 +104,11 @@ def softplus_array(a: Any) -> Any:
 
 
 def dot(*args: float) -> float:
-    """The scalar product of the first half of the arguments with the second."""
-    half = len(args) // 2
-    return sum(map(operator.mul, args[:half], args[half:]), 0.0)
+    """The scalar product of the first half of the arguments with the second, added up from left to right."""
+    y = 0.0
+    for a, b in zip(args, args[len(args) // 2 :], strict=False):
+        y += a * b
+    return y
 
 
 def dot_array(*args: Any) -> Any:

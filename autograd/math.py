@@ -167,12 +167,12 @@ def fsum(values: Iterable[Any], /) -> Any:
     >>> fsum([0.1] * 10)
     1.0
     """
-    return _nary(ops.fsum, values)
+    return ops.fsum(*values)
 
 
 def prod(values: Iterable[Any], /, *, start: Any = 1) -> Any:
     """The product of ``values`` and ``start``. Its derivative by a factor is the product of the others, zeros or not."""
-    return _nary(ops.prod, [*values] if start == 1 else [start, *values])
+    return ops.prod(*values) if start == 1 else ops.prod(start, *values)
 
 
 def sumprod(p: Sequence[Any], q: Sequence[Any], /) -> Any:
@@ -185,12 +185,12 @@ def sumprod(p: Sequence[Any], q: Sequence[Any], /) -> Any:
     if len(p) != len(q):
         msg = f"sumprod() expects two sequences of one length, not of {len(p)} and {len(q)}"
         raise ValueError(msg)
-    return _nary(ops.dot, [*p, *q])
+    return ops.dot(*p, *q)
 
 
 def hypot(*coordinates: Any) -> Any:
     """The Euclidean norm of the point at ``coordinates``, without overflow."""
-    return _nary(ops.hypot, coordinates)
+    return ops.hypot(*coordinates)
 
 
 def dist(p: Sequence[Any], q: Sequence[Any], /) -> Any:
@@ -211,7 +211,7 @@ def logsumexp(values: Iterable[Any], /) -> Any:
     >>> logsumexp([1000.0, 1000.0])          # 1000 + log 2
     1000.6931471805599
     """
-    return _nary(ops.logsumexp, values)
+    return ops.logsumexp(*values)
 
 
 def softmax(values: Iterable[Any], /) -> list[Any]:
@@ -228,10 +228,6 @@ def log_softmax(values: Iterable[Any], /) -> list[Any]:
     values = [*values]
     total = logsumexp(values)
     return [v - total for v in values]
-
-
-def _nary(op: ops.Op, args: Iterable[Any]) -> Any:
-    return op(*args)
 
 
 # Without a derivative, or with the derivative 0: plain numbers, of a Value's data.

@@ -72,21 +72,25 @@ class Op:
 
     def __call__(self, *args: Any) -> Any:
         """The value at ``args``; TypeError unless they are numbers, arrays or Operands."""
+        for operand in args:
+            if isinstance(operand, Operand):
+                return operand.apply(self, args)
         kinds = set(map(type, args))
         if kinds <= _NUMBERS:
             return self.on_floats(*map(float, args))
         if np.ndarray in kinds:
             if any(np.asarray(a).dtype == object for a in args):
-                return np.frompyfunc(self, len(args), 1)(*args)
+                return self.elementwise(args)
             with np.errstate(all="ignore"):
                 return self.on_arrays(*[np.asarray(a, dtype=float) for a in args])
-        for a in args:
-            if isinstance(a, Operand):
-                return a.apply(self, args)
         for a in args:
             if not isinstance(a, numbers.Real | np.bool_):
                 raise self.refusal(a)
         return np.float64(self.on_floats(*map(float, args)))  # NumPy's numbers stay NumPy's
+
+    def elementwise(self, args: tuple[Any, ...]) -> Any:
+        """The values at the elements of ``args``, arrays of operands or numbers among them."""
+        return np.frompyfunc(self, len(args), 1)(*args)
 
     def refusal(self, arg: object) -> TypeError:
         """The error of an argument that is no number, Value or array of them."""

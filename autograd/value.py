@@ -68,14 +68,9 @@ def _binary(op: Op) -> Callable[[Value, Any], Value]:
 def _reflected(op: Op) -> Callable[[Value, Any], Value]:
     def method(self: Value, other: Any) -> Value:
         other = _lift(other)
-        return other if other is NotImplemented else _record(op, (other, self))
+        return other if other is NotImplemented else self.apply(op, (other, self))
 
     return _documented(method, op)
-
-
-def _record(op: Op, args: tuple[Value, ...]) -> Value:
-    out = _restore(op, args, op.on_floats(*[a._data for a in args]), 0.0, "", _clock)
-    return modes.supervise(out) if _modes() else out
 
 
 def _documented(method: Callable[..., Value], op: Op) -> Callable[..., Value]:
@@ -256,15 +251,25 @@ class Value(ops.Operand):
 
     # Arithmetic
 
-    def apply(self, op: Op, args: tuple[Any, ...]) -> Value:
-        """The Value of ``op`` at ``args``, numbers among them being constants; TypeError for anything else."""
-        nodes = []
-        for arg in args:
-            node = arg if type(arg) is Value else _lift(arg)
+    def apply(self, op: Op, args: tuple[Any, ...]) -> Any:
+        """The Value of ``op`` at ``args``: Values, numbers as constants, or arrays of them; TypeError for anything else."""
+        try:
+            data = op.on_floats(*[a._data for a in args])
+        except AttributeError:  # not all are Values: to ask each of them first would take as long as the operation
+            data = None
+        if type(data) is not float:
+            return self._apply_to_mixed(op, args)
+        out = _restore(op, args, data, 0.0, "", _clock)
+        return modes.supervise(out) if _modes() else out
+
+    def _apply_to_mixed(self, op: Op, args: tuple[Any, ...]) -> Any:
+        if any(hasattr(a, "__array__") and a.ndim for a in args):
+            return op.elementwise(args)
+        nodes = [_lift(a) for a in args]
+        for a, node in zip(args, nodes, strict=True):
             if node is NotImplemented:
-                raise op.refusal(arg)
-            nodes.append(node)
-        return _record(op, tuple(nodes))
+                raise op.refusal(a)
+        return self.apply(op, tuple(nodes))
 
     __add__ = _binary(ops.add)
     __radd__ = _reflected(ops.add)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from autograd.draw.dot import to_dot
-from autograd.draw.render import render
 from autograd.errors import DrawError
 from autograd.graph import topological_sort
 from autograd.value import Value
-
-if TYPE_CHECKING:
-    import os
 
 __all__ = ["Drawing", "draw"]
 
@@ -23,8 +18,7 @@ RANKDIR = ("LR", "TB", "RL", "BT")
 SUFFIXES = (".svg", ".png", ".pdf", ".dot")
 
 
-@dataclass(frozen=True)
-class Drawing:
+class Drawing(NamedTuple):
     """A graph as DOT text, which notebooks show as a picture; ``svg()`` and ``save()`` give the picture itself."""
 
     dot: str
@@ -39,7 +33,7 @@ class Drawing:
 
     def svg(self, timeout: float = 30) -> str:
         """The picture as SVG. Raises DrawError when no renderer is installed, or none is done within ``timeout`` seconds."""
-        return render(self.dot, "svg", timeout).decode()
+        return self._rendered("svg", timeout).decode()
 
     def save(self, path: str | os.PathLike[str], timeout: float = 30) -> Path:
         """The path, after writing the picture there, in the format that its suffix says: .svg, .png, .pdf or .dot.
@@ -51,14 +45,19 @@ class Drawing:
         if suffix not in SUFFIXES:
             msg = f"save() writes {', '.join(SUFFIXES)}, not {str(path)!r}: end the name in one of these"
             raise ValueError(msg)
-        picture = self.dot.encode() if suffix == ".dot" else render(self.dot, suffix[1:], timeout)
-        temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+        picture = self.dot.encode() if suffix == ".dot" else self._rendered(suffix[1:], timeout)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             temporary.write_bytes(picture)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
         return path
+
+    def _rendered(self, file_format: str, timeout: float) -> bytes:
+        from autograd.draw.render import render  # noqa: PLC0415 - to import autograd stays cheap
+
+        return render(self.dot, file_format, timeout)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         try:
