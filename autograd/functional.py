@@ -11,7 +11,7 @@ from autograd.graph import topological_sort
 from autograd.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
 
 class _Shadow:
@@ -47,18 +47,26 @@ def gradient(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> tu
     (18.0,)
     """
     xs = _checked("gradient()", y, xs)
+    recorded = create_graph and modes.recording()
     shadows: dict[Value, _Shadow] = {}
     for node in topological_sort(y):
         args = tuple([shadows[arg] for arg in node.args])
-        shadows[node] = _Shadow(node, args, node if create_graph else node.data)  # partials are functions of what stands here
-    with modes.simplify() if create_graph else nullcontext():
+        shadows[node] = _Shadow(node, args, node if recorded else node.data)  # partials are functions of what stands here
+    with modes.simplify() if recorded else nullcontext():
         reverse([*shadows.values()], 1.0)
     grads = {node: shadow.grad for node, shadow in shadows.items()}
-    if create_graph:
-        return tuple([g if isinstance(g := grads.get(x, 0.0), Value) else Value(g).detach() for x in xs])
-    for mode in modes.active.get():
-        mode.swept(grads)
-    return tuple([grads.get(x, 0.0) for x in xs])
+    if not recorded:
+        for mode in modes.active.get():
+            mode.swept(grads)
+    slopes = [grads.get(x, 0.0) for x in xs]
+    return tuple([_apart(slope, shadows) for slope in slopes] if create_graph else slopes)
+
+
+def _apart(slope: Value | float, graph: Container[Value]) -> Value:
+    """``slope`` as a Value that is not one of ``graph``, whose label and grad are the user's."""
+    if not isinstance(slope, Value):
+        return Value(slope).detach()
+    return slope * 1.0 if slope in graph else slope
 
 
 def directional(y: Value, xs: Sequence[Value], tangents: Sequence[float]) -> float:

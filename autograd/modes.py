@@ -98,13 +98,17 @@ class Mode:
         """These nodes, in topological order, have just been given these grads."""
 
 
+def recording() -> bool:
+    """Whether graphs are recorded here and now: the innermost mode that has a say decides."""
+    says = [mode.records for mode in active.get() if mode.records is not None]
+    return says[-1] if says else True
+
+
 def supervise(node: N) -> N:
     """What stands for a ``node`` that was just recorded, under the modes in force."""
-    records: bool | None = True
     for mode in active.get():
         node = mode.recorded(node)
-        records = records if mode.records is None else mode.records
-    if not records:
+    if not recording():
         node._op, node._args = ops.constant, ()
     return node
 

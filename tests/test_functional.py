@@ -39,6 +39,17 @@ def test_one_value_will_do_for_a_list() -> None:
     assert directional(x * x, x, [2.0]) == 12.0  # type: ignore[arg-type]
 
 
+def test_a_slope_is_not_the_users_own_value() -> None:
+    """d(ab)/da is b, but not the variable itself: to label or assign the one must not touch the other."""
+    a, b = Value(2.0, "a"), Value(3.0, "b")
+    by_a, by_b = gradient(a * b, [a, b], create_graph=True)
+    by_a.label = "slope"
+    assert (b.label, by_a.data, by_b.data) == ("b", 3.0, 2.0)
+    assert gradient(by_a, [a, b]) == (0.0, 1.0)
+    y = a.exp()
+    assert gradient(y, [a], create_graph=True)[0] is not y
+
+
 def test_fourth_derivative() -> None:
     x = Value(2.0)
     y = x**5

@@ -273,3 +273,6 @@ def test_modes_and_graphs_of_gradients() -> None:
         assert (slope.data, slope.is_leaf) == (27.0, True)
     with pytest.raises(GraphError):
         slope.backward()
+    assert (x.op, y.args[1]) == (None, x)
+    y.backward()
+    assert x.grad == 27.0

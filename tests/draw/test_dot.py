@@ -69,13 +69,13 @@ def test_the_exact_text_of_a_tiny_graph() -> None:
                 'fontcolor="#1f2933"', 'fontname="Helvetica,Arial,sans-serif"', 'style="rounded,filled"'
             ),
             '\tedge [arrowsize=0.6 color="#8a94a0" penwidth=0.9]',
-            f"\tn0 {constant}",
-            f"\tn1 {variable}",
+            f"\tn0 {variable}",
+            f"\tn1 {constant}",
             f"\tn2 {result}",
             '\to2 [label=<×> color="#8a94a0" fillcolor="#eef1f4" margin="0.06,0" shape=ellipse style=filled]',
             "\to2 -> n2",
-            "\tn1 -> o2",
             "\tn0 -> o2",
+            "\tn1 -> o2",
             "}",
             "",
         ]
@@ -223,7 +223,7 @@ def check(dot: str, values: list[Value], renderer: list[str]) -> None:
 
 def drawn(labels: list[str]) -> tuple[str, list[Value]]:
     values = [Value(0.0, label) for label in labels]
-    total = Value(0.0).apply(ops.fsum, tuple(reversed(values)))  # the last argument is sorted first
+    total = Value(0.0).apply(ops.fsum, tuple(values))
     return draw(total, show="").dot, values
 
 
