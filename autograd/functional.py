@@ -36,8 +36,8 @@ def gradient(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> tu
     """The partial derivatives of ``y`` by each of ``xs``, by one reverse sweep.
 
     Nothing is stored: ``x.grad`` is untouched, and calling twice gives the same answer twice. An ``x`` that ``y`` does not
-    depend on gets 0.0. With ``create_graph`` the results are Values and can be differentiated again. Raises GraphError where
-    ``backward`` does.
+    depend on gets 0.0; a constant depends on nothing. With ``create_graph`` the results are Values and can be differentiated
+    again. Raises GraphError if a variable's ``data`` was assigned since it was used.
 
     >>> x = Value(3.0)
     >>> (slope,) = gradient(x * x * x, [x], create_graph=True)
@@ -80,7 +80,10 @@ def directional(y: Value, xs: Sequence[Value], tangents: Sequence[float]) -> flo
     if len(xs) != len(tangents):
         msg = f"directional() expects a tangent for each of the {len(xs)} variables, not {len(tangents)}"
         raise ValueError(msg)
-    return forward(topological_sort(y), dict(zip(xs, map(float, tangents), strict=True)))
+    moving = dict.fromkeys(xs, 0.0)
+    for x, tangent in zip(xs, tangents, strict=True):
+        moving[x] += tangent
+    return forward(topological_sort(y), moving)
 
 
 def _checked(function: str, y: object, xs: object) -> list[Value]:

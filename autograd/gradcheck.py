@@ -21,8 +21,9 @@ Function = Callable[[Sequence[float]], tuple[list[Value], list[Value]]]
 
 EPSILON = 2.0**-52
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # times max(|x|, 1), until one is good enough; then the best of them
-CAUTION = 8.0  # how much larger than the last correction of an extrapolation its error may be
-UNSURE = 1e-3  # a numeric slope less certain than this, relative to itself or to fn over its input, proves nothing
+CLOSE = 1e-3  # times |x|, for the poles near 0
+CAUTION = 16.0  # how much larger than the last correction of an extrapolation its error may be: 14 where fn has a kinked slope
+UNSURE = 1e-3, 1e-4  # a numeric slope less certain than this, relatively and absolutely, proves nothing
 
 
 def gradcheck(fn: Callable[..., Any], inputs: Any, *, rtol: float = 1e-6, atol: float = 1e-8, order: int = 1) -> bool:
@@ -43,19 +44,23 @@ def gradcheck(fn: Callable[..., Any], inputs: Any, *, rtol: float = 1e-6, atol: 
         ...
     autograd.errors.GradcheckError: no derivative at this point: output 0 has a kink in input 0 (x = 0.0): ...
     """
-    arguments = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
-    point = [*_values(arguments)]
+    arguments = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
+    point = [x for x in _flat(arguments) if isinstance(x, Value)]
     if not point:
         msg = "gradcheck() needs at least one Value among its inputs"
         raise TypeError(msg)
+    if order < 1:
+        msg = f"gradcheck() checks derivatives of order 1 or more, not {order!r}"
+        raise ValueError(msg)
     labels = [x.label for x in point]
 
     def at(numbers: Sequence[float]) -> tuple[list[Value], list[Value]]:
         fresh = [Value(number, label) for number, label in zip(numbers, labels, strict=True)]
-        outputs = [*_values([fn(*_rebuilt(arguments, iter(fresh)))])]
-        if not outputs:
-            msg = "gradcheck() expects fn to return a Value, or a list of Values"
-            raise TypeError(msg)
+        outputs = [*_flat(fn(*_rebuilt(arguments, iter(fresh))))]
+        for output in outputs:
+            if not isinstance(output, Value):
+                msg = f"gradcheck() expects fn to return Values, or lists of them, not {type(output).__name__} {output!r:.60}"
+                raise TypeError(msg)
         return fresh, outputs
 
     function: Function = at
@@ -87,12 +92,13 @@ class _Slope(NamedTuple):
     left: float
     right: float
     sides_error: float
-    scale: float
 
     def fits(self, analytic: float, rtol: float, atol: float) -> bool:
         """Whether ``analytic`` is the slope, and the slope is certain enough to say so."""
-        sure = self.error <= atol + UNSURE * max(abs(self.value), self.scale)
-        return sure and abs(analytic - self.value) <= atol + rtol * abs(self.value) + self.error
+        relative, absolute = UNSURE
+        sure = self.error <= atol + absolute + relative * max(abs(self.value), abs(analytic))
+        within = abs(analytic - self.value) <= atol + rtol * abs(self.value) + self.error
+        return (sure and within) or abs(analytic - self.value) <= atol
 
     def compared(self, analytic: float) -> tuple[str, ...]:
         """A cell for each of TITLES."""
@@ -151,8 +157,7 @@ def _check(at: Function, point: list[float], rtol: float, atol: float) -> None:
 def _slopes(f: Callable[[float], list[float]], x: float, here: list[float], rtol: float, atol: float) -> list[_Slope]:
     """The slope of each output of ``f`` at ``x``, by the step that promises the smallest error."""
     best: list[_Slope] = []
-    for relative in STEPS:
-        step = relative * max(abs(x), 1.0)
+    for step in [relative * max(abs(x), 1.0) for relative in STEPS] + [CLOSE * abs(x)] * (0.0 < abs(x) < CLOSE):
         slopes = _extrapolated(f, x, here, step)
         best = [min(pair, key=_error) for pair in zip(best, slopes, strict=True)] if best else slopes
         if all(slope.error <= 0.1 * (atol + rtol * abs(slope.value)) for slope in best):
@@ -183,8 +188,7 @@ def _extrapolated(f: Callable[[float], list[float]], x: float, here: list[float]
         from_right, right_correction = _limit(after, 2.0, 4.0)
         from_left, left_correction = _limit(before, 2.0, 4.0)
         sides = right_correction + left_correction + 4.0 * rounding
-        scale = size / max(abs(x), 1.0)
-        slopes.append(_Slope(value, CAUTION * correction + rounding, step, from_left, from_right, sides, scale))
+        slopes.append(_Slope(value, CAUTION * correction + rounding, step, from_left, from_right, sides))
     return slopes
 
 
@@ -224,13 +228,13 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
     return ["  ".join([cell.rjust(width) for cell, width in zip(row, widths, strict=True)]) for row in rows]
 
 
-def _values(nested: Any) -> Iterator[Value]:
-    """The Values in nested lists and tuples, in order."""
-    if isinstance(nested, Value):
-        yield nested
-    elif isinstance(nested, list | tuple):
+def _flat(nested: Any) -> Iterator[Any]:
+    """What is in nested lists and tuples, in order."""
+    if isinstance(nested, list | tuple):
         for item in nested:
-            yield from _values(item)
+            yield from _flat(item)
+    else:
+        yield nested
 
 
 def _rebuilt(nested: Any, fresh: Iterator[Value]) -> Any:

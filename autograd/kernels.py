@@ -133,17 +133,6 @@ def prod(*args: Any) -> Any:
     return y
 
 
-def products_of_the_others(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """For each argument the product of the rest, without the division that a factor of 0 would forbid."""
-    before: list[Any] = [1.0]
-    for a in args[:-1]:
-        before.append(before[-1] * a)
-    after: list[Any] = [1.0]
-    for a in args[:0:-1]:
-        after.append(after[-1] * a)
-    return tuple([left * right for left, right in zip(before, reversed(after), strict=True)])
-
-
 def hypot_array(*args: Any) -> Any:
     """The Euclidean norm of the arguments, elementwise."""
     return functools.reduce(np.hypot, args, 0.0)

@@ -1,7 +1,8 @@
 """Python's ``math``, on floats, Values, mixtures of them, and NumPy arrays (elementwise).
 
-A function that was written for ``import math`` can be differentiated after ``from autograd import math``. Two things differ:
-where Python's functions raise, these give the infinity or NaN of IEEE 754, and there are the functions of neural networks.
+A function that was written for ``import math`` can be differentiated after ``from autograd import math``. What differs: where
+Python's functions raise, these give the infinity or NaN of IEEE 754; results are floats, also of whole numbers; ``sumprod`` and
+``fma`` round after every step; and there are the functions of neural networks.
 
 >>> from autograd import Value, math
 >>> math.exp(0.0), math.exp(Value(0.0))
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import math as _python
 from math import comb, e, factorial, gcd, inf, isqrt, lcm, nan, nextafter, perm, pi, tau, ulp
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from autograd import ops
@@ -99,7 +101,7 @@ def log(x: Any, base: Any = None, /) -> Any:
     >>> log(8.0, 2.0)
     3.0
     """
-    return ops.log(x) if base is None else ops.log(x) / ops.log(base)
+    return ops.log(x) if base is None else ops.div(ops.log(x), ops.log(base))
 
 
 def pow(x: Any, y: Any, /) -> Any:  # noqa: A001 - Python's math has it
@@ -108,13 +110,14 @@ def pow(x: Any, y: Any, /) -> Any:  # noqa: A001 - Python's math has it
     >>> pow(Value(3.0), 2)
     Value(data=9.0, grad=0.0)
     """
-    return ops.power(x, y) if isinstance(y, Value) else ops.powc(x, y)
+    return ops.powc(x, y) if isinstance(y, Real) else ops.power(x, y)
 
 
 def ldexp(x: Any, i: int, /) -> Any:
     """``x * 2**i``."""
-    half = i // 2  # 2.0**i alone may overflow where the product does not
-    return x * 2.0**half * 2.0 ** (i - half)
+    i = max(-3000, min(i, 3000))  # from there on the product is 0 or infinite whatever x is
+    third = int(i / 3)  # 2.0**i alone may overflow where the product does not
+    return x * 2.0**third * 2.0**third * 2.0 ** (i - 2 * third)
 
 
 def frexp(x: Any, /) -> tuple[Any, int]:
@@ -125,7 +128,8 @@ def frexp(x: Any, /) -> tuple[Any, int]:
 
 def modf(x: Any, /) -> tuple[Any, float]:
     """The fractional part of ``x``, and the whole part as a float."""
-    return fmod(x, 1.0), _python.modf(_plain(x))[1]
+    fraction, whole = _python.modf(_plain(x))
+    return fraction if isinf(x) else fmod(x, 1.0), whole
 
 
 def fma(x: Any, y: Any, z: Any, /) -> Any:

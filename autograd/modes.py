@@ -45,8 +45,9 @@ class Mode:
 
     def __exit__(self, *error: object) -> None:
         modes = list(active.get())
-        del modes[len(modes) - 1 - modes[::-1].index(self)]
-        active.set(tuple(modes))
+        if self in modes:  # a generator may be closed by another thread than entered the block
+            del modes[len(modes) - 1 - modes[::-1].index(self)]
+            active.set(tuple(modes))
 
     def __call__(self, function: F) -> F:
         """``function``, with the mode in force while it runs."""
@@ -137,7 +138,7 @@ class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
     """A block in which a result or a gradient that is infinite or NaN, though its arguments are finite, raises AnomalyError.
 
     The error names the operation, its arguments and the line of your program that called for it. Elsewhere an infinity is a
-    number like another, as in IEEE 754. Recording is some ten times slower in here.
+    number like another, as in IEEE 754. In here recording is slow, and every node is kept until the end of the block.
 
     >>> from autograd import Value, detect_anomaly
     >>> with detect_anomaly():
@@ -158,6 +159,8 @@ class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
 
     def recorded(self, node: N) -> N:
         """``node``, if it is finite."""
+        if any(isinstance(mode, simplify) for mode in active.get()):  # made by a sweep, not by the user's program
+            return node
         line = self._lines[node] = _calling_line()
         numbers = [arg._data for arg in node._args]
         if not math.isfinite(node._data) and all(map(math.isfinite, numbers)):
@@ -166,12 +169,15 @@ class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
         return node
 
     def swept(self, grads: dict[Any, float]) -> None:
-        """Raise AnomalyError if a grad that is not finite came from one that is."""
-        for node in reversed(grads):
-            for arg in node._args:
-                if math.isfinite(grads[node]) and not math.isfinite(grads[arg]) and arg._op is not ops.constant:
+        """Raise AnomalyError if a node handed on what is not finite, though its own grad is."""
+        for node, grad in reversed(grads.items()):
+            if not (node._args and math.isfinite(grad)):
+                continue
+            partials = node._op.partials(node._data, *[arg._data for arg in node._args])
+            for arg, partial in zip(node._args, partials, strict=True):
+                if arg._op is not ops.constant and not math.isfinite(handed_on := grad * partial):
                     line = self._lines.get(node, "before detect_anomaly()")
-                    turned = f"{grads[node]!r} into {grads[arg]!r} by {describe(arg)}"
+                    turned = f"{grad!r} into {float(handed_on)!r} by {describe(arg)}"
                     msg = f"{node._op} turns a gradient of {turned}, computed {line}"
                     raise AnomalyError(msg)
 
@@ -189,19 +195,23 @@ def _calling_line() -> str:
 
 
 class simplify(Mode):  # noqa: N801 - as its neighbours
-    """While a sweep writes a gradient as a graph: terms that are constant, or multiplied by 1, -1 or 0, need no nodes."""
+    """While a sweep writes a gradient as a graph: what is constant, multiplied by 1, -1 or 0, or not chosen, needs no node."""
 
     def recorded(self, node: N) -> N:
-        """The simplest equal of ``node``."""
-        if all([arg._op is ops.constant for arg in node._args]):
+        """The simplest equal of ``node``; an infinity or NaN times 0 is left to be the NaN that it is."""
+        op, args = node._op, node._args
+        constants = [arg for arg in args if arg._op is ops.constant]
+        if len(constants) == len(args):
             node._op, node._args = ops.constant, ()
-        elif node._op is ops.mul or node._op is ops.add:
-            for factor, other in (node._args, node._args[::-1]):
-                if factor._op is ops.constant:
-                    if factor._data == (1.0 if node._op is ops.mul else 0.0):
-                        return other  # type: ignore[no-any-return]  # an argument is a node as well
-                    if node._op is ops.mul and factor._data == -1.0:
-                        node._op, node._args = ops.neg, (other,)
-                    elif node._op is ops.mul and factor._data == 0.0:
-                        node._op, node._args, node._data = ops.constant, (), 0.0
+        elif op is ops.where and args[0] in constants:
+            return args[1 if args[0]._data else 2]  # type: ignore[no-any-return]  # an argument is a node as well
+        elif constants and (op is ops.add or op is ops.mul):
+            number = constants[0]._data
+            other = args[1] if args[0] in constants else args[0]
+            if number == (0.0 if op is ops.add else 1.0):
+                return other  # type: ignore[no-any-return]
+            if op is ops.mul and number == -1.0:
+                node._op, node._args = ops.neg, (other,)
+            elif op is ops.mul and number == 0.0 and math.isfinite(other._data):
+                node._op, node._args, node._data = ops.constant, (), 0.0
         return node

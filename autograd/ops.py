@@ -154,7 +154,7 @@ copysign   = _op("copysign",   "copysign",  math.copysign,                     n
 powc       = _op("powc",       "**",        k.power,                           np.power,
                  lambda y, a, n: (where(abs(n) <= 0, 0.0, n * powc(a, n - 1)), 0.0),                       POSITIVE, REAL)
 power      = _op("pow",        "**",        k.power,                           np.power,
-                 lambda y, a, b: (where(abs(b) <= 0, 0.0, b * power(a, b - 1)),
+                 lambda y, a, b: (where((abs(a) <= 0) * (abs(b) <= 0), 0.0, b * power(a, b - 1)),
                                   where((abs(a) <= 0) * (b >= 0), 0.0, y * log(a))),                       POSITIVE, REAL)
 sqrt       = _op("sqrt",       "√",         ieee(math.sqrt, np.sqrt),          np.sqrt,      ieee_partials(lambda y, a: (0.5 / y,)),         POSITIVE)
 cbrt       = _op("cbrt",       "∛",         math.cbrt,                         np.cbrt,      ieee_partials(lambda y, a: (1 / (3 * y * y),)), REAL)
@@ -168,8 +168,9 @@ log2       = _op("log2",       "log2",      ieee(math.log2, np.log2),          n
 log10      = _op("log10",      "log10",     ieee(math.log10, np.log10),        np.log10,     ieee_partials(lambda y, a: (1 / (LOG_10 * a),)), POSITIVE)
 log1p      = _op("log1p",      "log1p",     ieee(math.log1p, np.log1p),        np.log1p,     ieee_partials(lambda y, a: (1 / (1 + a),)),     FROM_MINUS_ONE)
 
-# Activations. 1 - y² and y (1 - y) would lose tanh' and sigmoid' to rounding in the tails.
-tanh       = _op("tanh",       "tanh",      math.tanh,                         np.tanh,              lambda y, a: (square(1 / cosh(a)),),  REAL)
+# Activations. sech² a is written by sigmoids: 1 - y² loses it to rounding in the tails, 1 / cosh² a its own derivative to overflow.
+tanh       = _op("tanh",       "tanh",      math.tanh,                         np.tanh,
+                 lambda y, a: (4 * sigmoid(2 * a) * sigmoid(-2 * a),),                                     REAL)
 sigmoid    = _op("sigmoid",    "σ",         k.sigmoid,                         k.sigmoid_array,            lambda y, a: (y * sigmoid(-a),), REAL)
 softplus   = _op("softplus",   "softplus",  k.softplus,                        k.softplus_array,           lambda y, a: (sigmoid(a),),   REAL)
 erf        = _op("erf",        "erf",       math.erf,                          elementwise(math.erf),
@@ -212,7 +213,18 @@ polygamma  = _op("polygamma",  "ψ",         k.polygamma,                       
 dot        = _op("dot",        "dot",       k.dot,                             k.dot_array,
                  lambda y, *a: a[len(a) // 2:] + a[:len(a) // 2],                                          REAL)
 fsum       = _op("fsum",       "sum",       k.fsum,                            elementwise(k.fsum),        lambda y, *a: (1.0,) * len(a), REAL)
-prod       = _op("prod",       "prod",      k.prod,                            k.prod,                lambda y, *a: k.products_of_the_others(a), REAL)
+prod       = _op("prod",       "prod",      k.prod,                            k.prod,                lambda y, *a: _products_of_the_others(a), REAL)
 hypot      = _op("hypot",      "hypot",     math.hypot,                        k.hypot_array, ieee_partials(lambda y, *a: tuple([x / y for x in a])), REAL)
 logsumexp  = _op("logsumexp",  "logsumexp", k.logsumexp,                       k.logsumexp_array,  lambda y, *a: tuple([exp(x - y) for x in a]), REAL)
 # fmt: on
+
+
+def _products_of_the_others(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """For each argument the product of the rest, without the division that a factor of 0 would forbid."""
+    before: list[Any] = [1.0]
+    for a in args[:-1]:
+        before.append(before[-1] * a)
+    after: list[Any] = [1.0]
+    for a in args[:0:-1]:
+        after.append(after[-1] * a)
+    return tuple([left * right for left, right in zip(before, reversed(after), strict=True)])

@@ -75,6 +75,7 @@ def _reflected(op: Op) -> Callable[[Value, Any], Value]:
 
 def _documented(method: Callable[..., Value], op: Op) -> Callable[..., Value]:
     method.__name__ = op.name
+    method.__qualname__ = f"Value.{op.name}"
     method.__doc__ = f"See ``autograd.math`` and the row ``{op.name}`` of ``autograd/ops.py``."
     return method
 
@@ -187,14 +188,14 @@ class Value(ops.Operand):
             before = [(leaf, leaf.grad) for leaf in order if not leaf._args]
             try:
                 reverse(order, gradient)
+                for mode in _modes():
+                    mode.swept({node: node.grad for node in order})
             except BaseException:  # leaves as they were, whatever happened
                 for leaf, grad in before:
                     leaf.grad = grad
                 raise
             for leaf, grad in before:  # one addition a call, so that twice is exactly twice as much
                 leaf.grad = leaf.grad + grad if leaf._op is None else 0.0
-        for mode in _modes():
-            mode.swept({node: node.grad for node in order})
 
     # Python's protocols
 
@@ -336,8 +337,8 @@ class Value(ops.Operand):
 
 def _number(data: Any, where: str) -> float:
     """``data`` as a float, if it is a real number; the TypeError that it deserves, if not."""
-    if isinstance(data, numbers.Real) or (getattr(data, "ndim", None) == 0 and data.dtype.kind in "biuf"):
-        return float(data)
+    if (number := _real(data)) is not None:
+        return number
     advice = ""
     if isinstance(data, Value):
         advice = "; it is a Value already: v.data is its number"
@@ -347,10 +348,15 @@ def _number(data: Any, where: str) -> float:
     raise TypeError(msg)
 
 
+def _real(x: Any) -> float | None:
+    """``x`` as a float, if it is a real number, of Python's or NumPy's."""
+    if isinstance(x, numbers.Real) or (getattr(x, "shape", None) == () and getattr(x.dtype, "kind", "") in tuple("biuf")):
+        return float(x)
+    return None
+
+
 def _comparable(x: object) -> float | None:
-    if isinstance(x, Value):
-        return x._data
-    return float(x) if isinstance(x, numbers.Real) else None
+    return x._data if isinstance(x, Value) else _real(x)
 
 
 def _constant(data: float) -> Value:
@@ -359,11 +365,10 @@ def _constant(data: float) -> Value:
 
 def _lift(x: Any) -> Value:
     """``x`` as a Value: itself if it is one, a constant if it is a number, NotImplemented otherwise."""
-    if type(x) is float:
-        return _constant(x)
-    if isinstance(x, numbers.Real):
-        return _constant(float(x))
-    return x if isinstance(x, Value) else NotImplemented
+    if isinstance(x, Value):
+        return x
+    number = x if type(x) is float else _real(x)
+    return NotImplemented if number is None else _constant(number)
 
 
 def _restore(  # noqa: PLR0913, PLR0917 - one for each slot

@@ -42,7 +42,7 @@ class Neuron(Module):
         _check_activation(activation)
         rng = init.generator(rng)
         self.activation = activation
-        self._activate, initial = ACTIVATIONS[activation]
+        _, initial = ACTIVATIONS[activation]
         self.w = [Value(initial(rng, nin, fan_out)) for _ in range(nin)]
         self.b = Value(0.0)
         self._name_parts()
@@ -54,7 +54,8 @@ class Neuron(Module):
 
     def output(self, x: Sequence[Value | float]) -> Value:
         """The same, for a layer that has counted the inputs."""
-        z: Value = self._activate(math.sumprod(self.w, x) + self.b)
+        activate, _ = ACTIVATIONS[self.activation]
+        z: Value = activate(math.sumprod(self.w, x) + self.b)
         return z
 
     def describe(self) -> str:
@@ -172,6 +173,9 @@ def _check_inputs(module: Module, x: object, expected: int) -> None:
     if not hasattr(x, "__len__"):
         msg = f"{_full_name(module)} expects a list of {expected} inputs, not {type(x).__name__}"
         raise TypeError(msg)
+    if len(x) and hasattr(x[0], "__len__"):  # type: ignore[index]  # what has a length here has items
+        msg = f"{_full_name(module)} takes one example, a list of {expected} inputs, not a list of lists: [model(x) for x in X]"
+        raise ValueError(msg)
     if len(x) != expected:
         msg = f"{_full_name(module)} expects {expected} inputs, not {len(x)}"
         raise ValueError(msg)

@@ -6,6 +6,7 @@ works on Values and on plain numbers alike.
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, Literal
 
 from autograd import math
@@ -33,7 +34,14 @@ def hinge_loss(score: Any, target: Any, *, reduction: Reduction = "mean") -> Any
     >>> hinge_loss([2.0, 0.5, -1.0], [1, 1, 1])     # (0 + 0.5 + 2) / 3
     0.8333333333333334
     """
-    losses = _zipped(score, target, "hinge_loss()", lambda s, t: math.relu(1 - t * s))
+
+    def loss(s: Any, t: Any) -> Any:
+        if t not in (-1, 1):
+            msg = f"hinge_loss() expects targets of -1 or 1, not {t!r}"
+            raise ValueError(msg)
+        return math.relu(1 - t * s)
+
+    losses = _zipped(score, target, "hinge_loss()", loss)
     return losses if reduction == "none" else _reduced(_flat(losses), reduction)
 
 
@@ -48,6 +56,8 @@ def binary_cross_entropy(probability: Any, target: Any, *, reduction: Reduction 
     """
 
     def loss(p: Any, t: Any) -> Any:
+        _check_between_0_and_1(t, "binary_cross_entropy(): a target")
+        _check_between_0_and_1(p, "binary_cross_entropy(), without _with_logits: a probability")
         if t == 1:
             return -math.log(p)
         if t == 0:
@@ -66,6 +76,7 @@ def binary_cross_entropy_with_logits(logit: Any, target: Any, *, reduction: Redu
     """
 
     def loss(z: Any, t: Any) -> Any:
+        _check_between_0_and_1(t, "binary_cross_entropy_with_logits(): a target")
         if t == 1:
             return math.softplus(-z)
         return math.softplus(z) if t == 0 else math.softplus(z) - t * z
@@ -225,11 +236,20 @@ def _flat(nested: Any) -> list[Any]:
 
 
 def _is_list(x: Any) -> bool:
-    return hasattr(x, "__len__")
+    return hasattr(x, "__len__") and getattr(x, "ndim", 1) > 0
+
+
+def _check_between_0_and_1(x: Any, what: str) -> None:
+    if x < 0 or x > 1:
+        msg = f"{what} must be between 0 and 1, not {x!r}"
+        raise ValueError(msg)
 
 
 def _check_class(t: Any, count: int, function: str) -> None:
     """Raise IndexError unless ``t`` is the index of one of ``count`` classes."""
+    if not isinstance(t, numbers.Integral):
+        msg = f"{function}: the index of a class is a whole number, not {type(t).__name__} {t!r:.40}"
+        raise TypeError(msg)
     if t not in range(count):
         msg = f"{function}: {t!r} is not one of the classes 0 to {count - 1}"
         raise IndexError(msg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,9 @@ class Optimizer:
     """The base of optimizers: ``step()`` moves the parameters against their grads, ``zero_grad()`` forgets the grads."""
 
     def __init__(self, parameters: Iterable[Value], lr: float, weight_decay: float) -> None:
+        if not hasattr(parameters, "__iter__"):
+            msg = f"{type(self).__name__} takes a list of parameters, not {type(parameters).__name__}: pass model.parameters()"
+            raise TypeError(msg)
         self.parameters = [*parameters]
         if not self.parameters:
             msg = f"{type(self).__name__} got no parameters: pass model.parameters()"
@@ -122,7 +126,7 @@ class Adam(Optimizer):
 
 
 def _at_least_0(name: str, x: Any) -> float:
-    if not x >= 0.0:
+    if not isinstance(x, numbers.Real) or not float(x) >= 0.0:
         msg = f"{name} must be 0 or more, not {x!r}"
         raise ValueError(msg)
     return float(x)

@@ -99,6 +99,35 @@ def test_multiplying_by_one_or_zero_leaves_no_node_behind() -> None:
     assert minus.op.name == "neg"
 
 
+def test_mixed_second_derivative_of_a_power_where_its_first_is_zero() -> None:
+    """∂²(aᵇ)/∂a∂b at (2, 0) is 1/2 in either order: a mask of ∂/∂a at b = 0 would lose it."""
+    a, b = Value(2.0), Value(0.0)
+    by_a, by_b = gradient(a**b, [a, b], create_graph=True)
+    assert (by_a.data, *gradient(by_a, [b]), *gradient(by_b, [a])) == (0.0, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("x", [800.0, -800.0, python_math.inf])
+def test_second_derivative_of_a_saturated_tanh_is_zero(x: float) -> None:
+    v = Value(x)
+    (slope,) = gradient(v.tanh(), [v], create_graph=True)
+    assert gradient(slope, [v]) == (0.0,)
+
+
+def test_a_nan_is_not_dropped_with_a_factor_of_zero() -> None:
+    x = Value(0.0)
+    y = 0.0 * x.sqrt()
+    assert python_math.isnan(gradient(y, [x])[0])
+    assert python_math.isnan(gradient(y, [x], create_graph=True)[0].data)
+
+
+def test_derivatives_of_whole_powers_at_zero() -> None:
+    x = Value(0.0)
+    y = x**2
+    for expected in (0.0, 2.0, 0.0, 0.0):
+        (y,) = gradient(y, [x], create_graph=True)
+        assert y.data == expected
+
+
 # A state machine. The oracle knows nothing of graphs: it is a dual number that carries the derivatives by every variable.
 
 

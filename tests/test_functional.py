@@ -33,6 +33,11 @@ def test_by_intermediate_values_and_by_the_result_itself() -> None:
     assert directional(y, [y], [2.0]) == 2.0
 
 
+def test_a_variable_named_twice_moves_by_both_tangents() -> None:
+    x = Value(3.0)
+    assert directional(x * x, [x, x], [1.0, 1.0]) == 12.0
+
+
 def test_one_value_will_do_for_a_list() -> None:
     x = Value(3.0)
     assert gradient(x * x, x) == (6.0,)  # type: ignore[call-overload]

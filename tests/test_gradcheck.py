@@ -157,6 +157,27 @@ def test_second_order_is_checked() -> None:
     assert gradcheck(lambda x, y: x.exp() * y.sin(), [Value(0.3), Value(0.4)], order=3)
 
 
+@pytest.mark.parametrize("fn", [lambda x: 1e12 + x.detach(), lambda x: 1e10 + 0.95 * x + 0.05 * x.detach()])
+def test_differences_that_drown_in_rounding_prove_nothing(fn: Callable[[Any], Any]) -> None:
+    with pytest.raises(GradcheckError):
+        gradcheck(fn, Value(1.0))
+
+
+@pytest.mark.parametrize(
+    ("fn", "x"),
+    [(lambda x: 1 / x, 1e-7), (math.log, 1e-8), (lambda x: math.relu(x) ** 2, 0.0), (lambda x: x * abs(x), 0.0)],
+)
+def test_poles_nearby_and_kinked_slopes_are_no_faults(fn: Callable[[Any], Any], x: float) -> None:
+    assert gradcheck(fn, Value(x))
+
+
+def test_what_is_no_value_is_not_skipped() -> None:
+    with pytest.raises(TypeError, match="to return Values, or lists of them, not float 3.0"):
+        gradcheck(lambda x: [x * 1.0, x.data * 3], Value(1.0))
+    with pytest.raises(ValueError, match="of order 1 or more, not 0"):
+        gradcheck(lambda x: x, Value(1.0), order=0)
+
+
 def test_inputs_are_left_alone() -> None:
     x = Value(3.0)
     gradcheck(lambda v: v * v, x)
@@ -166,7 +187,7 @@ def test_inputs_are_left_alone() -> None:
 def test_misuse() -> None:
     with pytest.raises(TypeError, match="at least one Value"):
         gradcheck(lambda x: x, [1.0])
-    with pytest.raises(TypeError, match="to return a Value"):
+    with pytest.raises(TypeError, match="to return Values"):
         gradcheck(lambda x: x.data, Value(1.0))
     assert issubclass(GradcheckError, AutogradError)
     assert issubclass(GradcheckError, AssertionError)

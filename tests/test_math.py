@@ -173,6 +173,18 @@ def test_taking_numbers_apart() -> None:
     assert math.fma(x, 2.0, 1.0).data == -12.5
 
 
+def test_corners() -> None:
+    b = Value(3.0)
+    math.pow(2.0, np.array([b]))[0].backward()
+    assert b.grad == pytest.approx(8 * python_math.log(2))
+    assert math.modf(python_math.inf) == (0.0, python_math.inf)
+    assert (math.ldexp(0.0, 5000), math.ldexp(1.0, -5000), math.ldexp(5e-324, 1100)) == (0.0, 0.0, 5e-324 * 2.0**550 * 2.0**550)
+    assert math.log(2.0, 1.0) == python_math.inf
+    v = Value(4.0)
+    assert math.where(np.float64(1) > 0, v, 2.0).data == 4.0
+    assert (v * np.bool_(True)).data == 4.0
+
+
 def test_predicates_look_at_the_data() -> None:
     x = Value(python_math.nan)
     assert math.isnan(x)

@@ -247,6 +247,19 @@ def test_an_anomalous_gradient_names_the_operation_that_made_it() -> None:
         z.backward()
 
 
+def test_the_operation_to_blame_is_the_one_that_made_it() -> None:
+    """Not the neighbour that adds to the same leaf, nor one that meets an old grad there."""
+    x = Value(0.0, "x")
+    with detect_anomaly():
+        y = x * 2 + x.sqrt()
+        with pytest.raises(AnomalyError, match=r"sqrt \(√\) turns a gradient of 1\.0 into inf"):
+            y.backward()
+        assert x.grad == 0.0
+        x.grad = python_math.inf
+        (x * 2).backward()
+        gradient(x**0, [x], create_graph=True)  # what the sweep makes is not the user's
+
+
 def test_sound_gradients_pass() -> None:
     x = Value(1.0)
     with detect_anomaly():

@@ -45,6 +45,9 @@ class Drawing(NamedTuple):
         if suffix not in SUFFIXES:
             msg = f"save() writes {', '.join(SUFFIXES)}, not {str(path)!r}: end the name in one of these"
             raise ValueError(msg)
+        if not path.parent.is_dir():
+            msg = f"there is no folder {str(path.parent)!r} to save {path.name} in: make it first"
+            raise FileNotFoundError(msg)
         picture = self.dot.encode() if suffix == ".dot" else self._rendered(suffix[1:], timeout)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:

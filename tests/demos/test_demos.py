@@ -178,7 +178,7 @@ def test_one_neuron_prints_the_gradients_that_one_finds_by_hand(runs: dict[Modul
     found = dict(re.findall(r"∂o/∂(\w+) = (\S+) arrives", printed))
     expected = {"o": 1.0, "n": 0.5, "s": 0.5, "x1w1": 0.5, "x2w2": 0.5, "b": 0.5, "x1": -1.5, "w1": 1.0, "x2": 0.5, "w2": 0.0}
     assert {name: float(number) for name, number in found.items()} == expected
-    assert "square(1 / cosh(a)) = 0.5" in printed
+    assert "4 × sigmoid(2 × a) × sigmoid(-2 × a) = 0.5" in printed
     assert "so ∂o/∂x1 = 0.5 × -3 = -1.5" in printed
     for name, numbers in re.findall(r"^ +(\w+) +backward\(\) says +(.*)$", printed, re.MULTILINE):
         by_backward, by_moving = map(float, numbers.split("moving it says"))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import re
 from typing import Any
 
@@ -177,3 +179,16 @@ def test_an_unknown_activation_is_refused(make: Any) -> None:
     message = "there is no activation 'ReLU': choose one of relu, softplus, tanh, sigmoid, linear"
     with pytest.raises(ValueError, match=re.escape(message)):
         make("ReLU")
+
+
+def test_models_pickle_and_copy() -> None:
+    model = MLP(2, [3, 1], "tanh", rng=0)
+    for copied in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert copied([1.0, 2.0]).data == model([1.0, 2.0]).data
+        assert copied.state_dict() == model.state_dict()
+
+
+def test_a_batch_is_told_to_be_one_example_at_a_time() -> None:
+    for batch in ([[1.0, 2.0], [3.0, 4.0]], np.ones((2, 2))):
+        with pytest.raises(ValueError, match=r"takes one example, a list of 2 inputs, .*: \[model\(x\) for x in X\]"):
+            MLP(2, [1], rng=0)(batch)

@@ -284,7 +284,7 @@ def test_shapes_that_differ_are_refused(loss: Any) -> None:
         (LOGITS, CLASSES, {"weight": [1.0]}, ValueError, ", for weight, expects two lists of one length, not a list of 3 and"),
         (LOGITS, [0, 1, 2, 3], {}, IndexError, ": 3 is not one of the classes 0 to 2"),
         (LOGITS[0], -1, {}, IndexError, ": -1 is not one of the classes 0 to 2"),
-        (LOGITS[0], 0.5, {}, IndexError, ": 0.5 is not one of the classes 0 to 2"),
+        (LOGITS[0], 0.5, {}, TypeError, ": the index of a class is a whole number, not float 0.5"),
         (LOGITS[0], -100, {"ignore_index": 0}, IndexError, ": -100 is not one of the classes 0 to 2"),
         (1.0, 0, {}, TypeError, "expects a list with one number a class, or a list of such lists, not 1.0"),
         ([], [], {}, TypeError, "expects a list with one number a class, or a list of such lists, not []"),
@@ -328,3 +328,18 @@ def test_an_unknown_reduction_is_refused(loss: Any) -> None:
 def test_label_smoothing_is_a_part(label_smoothing: float) -> None:
     with pytest.raises(ValueError, match=re.escape(f"label_smoothing must be between 0 and 1, not {label_smoothing}")):
         cross_entropy([0.0, 0.0], 1, label_smoothing=label_smoothing)
+
+
+@pytest.mark.parametrize(
+    ("loss", "prediction", "target"),
+    [
+        (hinge_loss, 5.0, 0),
+        (binary_cross_entropy, 0.5, -1),
+        (binary_cross_entropy, 1.5, 1),
+        (binary_cross_entropy_with_logits, 1.5, 7),
+    ],
+)
+def test_labels_and_probabilities_out_of_range_are_refused(loss: Any, prediction: float, target: float) -> None:
+    """0/1 labels for a hinge loss, or logits for probabilities, would train something else without a word."""
+    with pytest.raises(ValueError, match="-1 or 1, not 0|must be between 0 and 1, not"):
+        loss(prediction, target)
