@@ -92,6 +92,7 @@ def draw_mistakes(readings: list[Reading]) -> Figure:
     figure = Figure(figsize=(1.5 * COLUMNS, 2.05 * rows + 0.7), layout="constrained")
     which = f": the {SHOWN} that it was surest of" if len(mistakes) > SHOWN else ""
     figure.suptitle(f"{len(mistakes)} of {len(readings)} held-out digits misread{which}", color=stage.INK, fontsize=16)
+    figure.supxlabel("under each: the probability given to what it read, and to the truth", color=stage.INK, fontsize=11)
     panels = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
     for panel in panels:
         panel.set_axis_off()
