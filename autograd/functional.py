@@ -86,12 +86,12 @@ def directional(y: Value, xs: Sequence[Value], tangents: Sequence[float]) -> flo
     return forward(topological_sort(y), moving)
 
 
-def _checked(function: str, y: object, xs: object) -> list[Value]:
+def _checked(function: str, y: object, xs: Any) -> list[Value]:
     """``xs`` as a list of Values; TypeError unless ``y`` is a Value, too."""
     if not isinstance(y, Value):
         msg = f"{function} differentiates a Value, not {type(y).__name__} {y!r:.60}"
         raise TypeError(msg)
-    values = [xs] if isinstance(xs, Value) else [*xs]  # type: ignore[misc]
+    values = [xs] if isinstance(xs, Value) else [*xs]
     for x in values:
         if not isinstance(x, Value):
             msg = f"{function} differentiates by Values, not by {type(x).__name__} {x!r:.60}"

@@ -209,7 +209,7 @@ class simplify(Mode):  # noqa: N801 - as its neighbours
             number = constants[0]._data
             other = args[1] if args[0] in constants else args[0]
             if number == (0.0 if op is ops.add else 1.0):
-                return other  # type: ignore[no-any-return]
+                return other  # type: ignore[no-any-return]  # likewise
             if op is ops.mul and number == -1.0:
                 node._op, node._args = ops.neg, (other,)
             elif op is ops.mul and number == 0.0 and math.isfinite(other._data):

@@ -315,7 +315,7 @@ def test_differentiating_after_an_assignment_is_refused_and_changes_nothing() ->
     assert (x.grad, w.grad) == (1.0, 0.0)
 
 
-@pytest.mark.parametrize("f", [Value.exp, lambda x: x + 1, lambda x: math.fsum([x, x, x])])
+@pytest.mark.parametrize("f", [Value.exp, lambda x: x + 1, lambda x: 1 + x, lambda x: math.fsum([x, x, x])])
 def test_an_assignment_is_noticed_at_any_arity(f: Callable[[Value], Value]) -> None:
     x = Value(3.0)
     y = f(x)

@@ -21,13 +21,13 @@ sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="dot"))
 INSTALL = 'python -m pip install "scalar-autograd[render]"'
 
 
-def render(dot: str, format: str, timeout: float) -> bytes:  # noqa: A002 - Graphviz's own word
-    """The picture in ``format``: "svg", "png" or "pdf". Raises DrawError when nothing installed gives one.
+def render(dot: str, file_format: str, timeout: float) -> bytes:
+    """The picture in ``file_format``: "svg", "png" or "pdf". Raises DrawError when nothing installed gives one.
 
     Each renderer runs in a process of its own, which is killed after ``timeout`` seconds.
     """
     failures = []
-    for name, command in _renderers(format):
+    for name, command in _renderers(file_format):
         try:
             done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=timeout, check=False)
         except subprocess.TimeoutExpired:
@@ -42,15 +42,18 @@ def render(dot: str, format: str, timeout: float) -> bytes:  # noqa: A002 - Grap
             said = done.stderr.decode(errors="replace").strip()[-500:]
             failures.append(f"{name} failed (exit status {done.returncode}): {said}")
     found = "; ".join(failures) or "neither the program dot nor the package pygraphviz is installed"
-    msg = f"no {format} could be made: {found}. The drawing's .dot still has its DOT text"
+    msg = f"no {file_format} could be made: {found}. The drawing's .dot still has its DOT text"
     if not importlib.util.find_spec("pygraphviz"):
         msg += f". To install a renderer: {INSTALL}"
     raise DrawError(msg)
 
 
-def _renderers(format: str) -> Iterator[tuple[str, list[str]]]:  # noqa: A002
+def _renderers(file_format: str) -> Iterator[tuple[str, list[str]]]:
     """The name and the command of each renderer that is installed; the commands read DOT and write the picture."""
     if program := shutil.which("dot"):
-        yield "dot", [program, f"-T{format}"]
+        yield "dot", [program, f"-T{file_format}"]
     if importlib.util.find_spec("pygraphviz"):
-        yield "pygraphviz", [sys.executable, "-P", "-c", PYGRAPHVIZ, format]  # -P: import nothing from the working directory
+        yield (
+            "pygraphviz",
+            [sys.executable, "-P", "-c", PYGRAPHVIZ, file_format],
+        )  # -P: import nothing from the working directory
