@@ -14,28 +14,33 @@ import warnings
 from pathlib import Path
 
 from autograd import math
+from autograd.compiler import Compiled, compile  # noqa: A004 - autograd.compile, as torch.compile
 from autograd.draw import Drawing, draw
-from autograd.errors import AnomalyError, AutogradError, DrawError, GradcheckError, GraphError
+from autograd.errors import AnomalyError, AutogradError, DrawError, GradcheckError, GraphError, RecordingError
 from autograd.functional import directional, gradient
 from autograd.gradcheck import gradcheck
 from autograd.graph import topological_sort
-from autograd.modes import detect_anomaly, enable_grad, no_grad
+from autograd.modes import detect_anomaly, enable_grad, is_compiling, no_grad
 from autograd.value import Value
 
 __all__ = [
     "AnomalyError",
     "AutogradError",
+    "Compiled",
     "DrawError",
     "Drawing",
     "GradcheckError",
     "GraphError",
+    "RecordingError",
     "Value",
+    "compile",
     "detect_anomaly",
     "directional",
     "draw",
     "enable_grad",
     "gradcheck",
     "gradient",
+    "is_compiling",
     "math",
     "no_grad",
     "topological_sort",

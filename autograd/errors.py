@@ -2,6 +2,7 @@
 
 AutogradError
     GraphError        a graph that cannot be walked or differentiated
+    RecordingError    a program that autograd.compile cannot record
     AnomalyError      an infinity or NaN, found by ``detect_anomaly``
     GradcheckError    a derivative that finite differences contradict
     DrawError         a graph that cannot be drawn or rendered
@@ -33,6 +34,14 @@ class GraphError(AutogradError, RuntimeError):
     >>> y.backward()
     >>> x.grad
     10.0
+    """
+
+
+class RecordingError(AutogradError, TypeError):
+    """A function does what ``autograd.compile`` cannot record.
+
+    The function is called once, on Values that stand for every example and every later call. What it does with their numbers
+    behind the graph's back would be frozen, so it is refused.
     """
 
 

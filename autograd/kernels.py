@@ -59,9 +59,9 @@ def relu(a: float) -> float:
     return 0.0 if a <= 0.0 else a  # noqa: FURB136 - max() would make 0 of NaN
 
 
-def relu_array(a: Any) -> Any:
+def relu_array(a: Any, out: Any = None) -> Any:
     """:func:`relu` of each element."""
-    return np.maximum(a, 0.0)
+    return np.maximum(a, 0.0, out=out)
 
 
 def maximum(a: float, b: float) -> float:
@@ -72,6 +72,16 @@ def maximum(a: float, b: float) -> float:
 def minimum(a: float, b: float) -> float:
     """The smaller; NaN if either is."""
     return a if a <= b or a != a else b  # noqa: PLR0124 - NaN is what differs from itself
+
+
+def less(a: float, b: float) -> float:
+    """1 where ``a`` is less than ``b``, 0 elsewhere; NaN is not less than anything."""
+    return 1.0 if a < b else 0.0
+
+
+def less_equal(a: float, b: float) -> float:
+    """1 where ``a`` is at most ``b``, 0 elsewhere."""
+    return 1.0 if a <= b else 0.0
 
 
 def sign(a: float) -> float:
@@ -136,6 +146,22 @@ def prod(*args: Any) -> Any:
 def hypot_array(*args: Any) -> Any:
     """The Euclidean norm of the arguments, elementwise."""
     return functools.reduce(np.hypot, args, 0.0)
+
+
+def select(index: float, *values: float) -> float:
+    """The one of ``values`` that stands at ``index``; IndexError if there is none, NaN included."""
+    if not (0.0 <= index < len(values) and index == int(index)):
+        msg = f"select() expects an index that is a whole number from 0 to {len(values) - 1}, not {index!r}"
+        raise IndexError(msg)
+    return values[int(index)]
+
+
+def select_array(index: Any, *values: Any) -> Any:
+    """:func:`select`, elementwise."""
+    index, *values = np.broadcast_arrays(index, *values)
+    for i in index.flat:
+        select(float(i), *[0.0] * len(values))
+    return np.take_along_axis(np.stack(values), index.astype(np.intp)[np.newaxis], axis=0)[0]
 
 
 def logsumexp(*args: float) -> float:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math as _python
 from math import comb, e, factorial, gcd, inf, isqrt, lcm, nan, nextafter, perm, pi, tau, ulp
-from numbers import Real
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from autograd import ops
@@ -29,7 +29,7 @@ __all__ = [  # noqa: RUF022 - many to a line, in the order of the alphabet
     "degrees", "dist", "e", "erf", "erfc", "exp", "exp2", "expm1", "fabs", "factorial", "floor", "fma", "fmod", "frexp", "fsum",
     "gamma", "gcd", "hypot", "inf", "isclose", "isfinite", "isinf", "isnan", "isqrt", "lcm", "ldexp", "lgamma", "log", "log10",
     "log1p", "log2", "log_softmax", "logsumexp", "maximum", "minimum", "modf", "nan", "nextafter", "perm", "pi", "pow", "prod",
-    "radians", "relu", "remainder", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt", "sumprod", "tan", "tanh", "tau",
+    "radians", "relu", "remainder", "select", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt", "sumprod", "tan", "tanh", "tau",
     "trunc", "ulp", "where",
 ]
 # fmt: on
@@ -155,6 +155,24 @@ def where(condition: Any, x: Any, y: Any, /) -> Any:
     -0.30000000000000004
     """
     return ops.where(condition, x, y)
+
+
+def select(values: Sequence[Any], index: Any, /) -> Any:
+    """``values[index]``, for an ``index`` that may be a Value: the way to look something up in a compiled function.
+
+    The derivative by the item that was selected is 1, by the others 0. IndexError unless ``index`` is a whole number from 0
+    to ``len(values) - 1``.
+
+    >>> select([10.0, 20.0, 30.0], 2)
+    30.0
+    """
+    if isinstance(index, Value):
+        return ops.select(index, *values)
+    position = index if isinstance(index, Integral) else float(index)
+    if not (0 <= position < len(values) and position == int(position)):
+        msg = f"select() expects an index that is a whole number from 0 to {len(values) - 1}, not {index!r}"
+        raise IndexError(msg)
+    return values[int(position)]
 
 
 def clip(x: Any, low: Any, high: Any, /) -> Any:

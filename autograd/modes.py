@@ -6,6 +6,7 @@ that it entered and no other, so generators may be closed in any order.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import math
@@ -15,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from autograd import ops
-from autograd.errors import AnomalyError
+from autograd.errors import AnomalyError, RecordingError
 from autograd.graph import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
     from autograd.graph import N, Node
 
@@ -27,6 +28,37 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 active: ContextVar[tuple[Mode, ...]] = ContextVar("autograd_modes", default=())
 """The modes in force, outermost first. Empty nearly always: recording a node asks just that."""
+
+
+compiling: ContextVar[bool] = ContextVar("autograd_compiling", default=False)
+"""Whether a function is being recorded for the compiler."""
+
+
+def is_compiling() -> bool:
+    """Whether the code that asks is being recorded by ``autograd.compile``: its Values then stand for every example.
+
+    >>> is_compiling()
+    False
+    """
+    return compiling.get()
+
+
+@contextlib.contextmanager
+def apart(*, compiled: bool) -> Iterator[None]:
+    """A block without the modes around it; while it is ``compiled``, what is computed in it is being recorded for the compiler."""
+    tokens = compiling.set(compiled), active.set(())
+    try:
+        yield
+    finally:
+        compiling.reset(tokens[0])
+        active.reset(tokens[1])
+
+
+def refuse_while_compiling(what: str, instead: str) -> None:
+    """Raise RecordingError if a function is being recorded for the compiler."""
+    if compiling.get():
+        msg = f"{what} inside a function that autograd.compile records: {instead}"
+        raise RecordingError(msg)
 
 
 class Mode:
@@ -109,7 +141,9 @@ def supervise(node: N) -> N:
     """What stands for a ``node`` that was just recorded, under the modes in force."""
     for mode in active.get():
         node = mode.recorded(node)
-    if not recording():
+    if not recording() and node._op is not ops.detach:
+        if compiling.get():
+            return ops.detach(node)  # type: ignore[no-any-return]  # a node, as the argument is
         node._op, node._args = ops.constant, ()
     return node
 

@@ -129,6 +129,9 @@ def _zero(y: Any, *args: Any) -> tuple[float, ...]:  # noqa: ARG001 - the signat
 # A number that the user wrote, a detached Value, a result under no_grad: nothing flows into it.
 constant   = _op("constant",   "const",     float,                             np.asarray,                 _zero)
 
+# The same number, through which nothing flows, either: what detach() is while a function is recorded for the compiler.
+detach     = _op("detach",     "detach",    float,                             np.positive,                _zero,                        REAL)
+
 # Arithmetic
 add        = _op("add",        "+",         operator.add,                      np.add,                     lambda y, a, b: (1.0, 1.0),   REAL, REAL)
 sub        = _op("sub",        "-",         operator.sub,                      np.subtract,                lambda y, a, b: (1.0, -1.0),  REAL, REAL)
@@ -149,6 +152,10 @@ minimum    = _op("minimum",    "min",       k.minimum,                         n
                  lambda y, a, b: (0.5 * (a < b) + 0.5 * (a <= b), 0.5 * (b < a) + 0.5 * (b <= a)),         REAL, REAL)
 copysign   = _op("copysign",   "copysign",  math.copysign,                     np.copysign,
                  lambda y, a, b: (sign(a) * copysign(1.0, b), 0.0),                                        REAL, REAL)
+
+# Comparisons: 1 for true, 0 for false. Values make nodes of them only while a function is recorded for the compiler.
+less       = _op("less",       "<",         k.less,                            np.less,                    _zero,                        REAL, REAL)
+less_equal = _op("less_equal", "≤",         k.less_equal,                      np.less_equal,              _zero,                        REAL, REAL)
 
 # Powers. A number as exponent (powc) has no derivative of its own; a Value has.
 powc       = _op("powc",       "**",        k.power,                           np.power,
@@ -209,11 +216,13 @@ lgamma     = _op("lgamma",     "log Γ",     k.lgamma,                          
 polygamma  = _op("polygamma",  "ψ",         k.polygamma,                       elementwise(k.polygamma),
                  lambda y, n, a: (0.0, polygamma(n + 1, a)),                                               POSITIVE, POSITIVE)
 
-# Any number of arguments. dot takes the left factors, then the right ones.
+# Any number of arguments. dot takes the left factors, then the right ones; select an index, then what it is an index of.
 dot        = _op("dot",        "dot",       k.dot,                             k.dot_array,
                  lambda y, *a: a[len(a) // 2:] + a[:len(a) // 2],                                          REAL)
 fsum       = _op("fsum",       "sum",       k.fsum,                            elementwise(k.fsum),        lambda y, *a: (1.0,) * len(a), REAL)
 prod       = _op("prod",       "prod",      k.prod,                            k.prod,                lambda y, *a: _products_of_the_others(a), REAL)
+select     = _op("select",     "select",    k.select,                          k.select_array,
+                 lambda y, i, *a: (0.0, *[(i >= n) * (i <= n) * 1.0 for n in range(len(a))]),              REAL)
 hypot      = _op("hypot",      "hypot",     math.hypot,                        k.hypot_array, ieee_partials(lambda y, *a: tuple([x / y for x in a])), REAL)
 logsumexp  = _op("logsumexp",  "logsumexp", k.logsumexp,                       k.logsumexp_array,  lambda y, *a: tuple([exp(x - y) for x in a]), REAL)
 # fmt: on

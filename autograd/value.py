@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import numbers
+import operator
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -107,7 +108,7 @@ class Value(ops.Operand):
 
     def __init__(self, data: float, label: str = "") -> None:
         self._data = data if type(data) is float else _number(data, "Value()")
-        self._clock = 0
+        self._clock = _clock  # a recording tells by it what was made inside it
         self.grad = 0.0
         self._op = None
         self._args = ()
@@ -118,6 +119,9 @@ class Value(ops.Operand):
     @property
     def data(self) -> float:
         """The number. That of a leaf can be assigned; what was computed from it before must then be computed again."""
+        modes.refuse_while_compiling(
+            "the data of a Value was read", "it would be frozen; compute with the Value, or v.detach()"
+        )
         return self._data
 
     @data.setter
@@ -125,9 +129,9 @@ class Value(ops.Operand):
         if self._args:
             msg = f"this Value was computed by {self._op}, so its data cannot be assigned: assign to the leaves it comes from"
             raise AttributeError(msg)
+        modes.refuse_while_compiling("the data of a Value was assigned", "assign before or after the call")
         self._data = _number(data, "data")
-        global _clock  # noqa: PLW0603 - the one clock of all graphs
-        self._clock = _clock = next(_assignments)
+        self._clock = tick()
 
     @property
     def op(self) -> Op | None:
@@ -146,7 +150,7 @@ class Value(ops.Operand):
 
     def item(self) -> float:
         """The number, as NumPy and PyTorch spell it."""
-        return self._data
+        return self.data
 
     def detach(self) -> Value:
         """A constant of the same number: nothing flows through it to where the number came from.
@@ -156,7 +160,7 @@ class Value(ops.Operand):
         >>> x.grad                           # not 2x
         3.0
         """
-        return _constant(self._data)
+        return ops.detach(self) if modes.is_compiling() else _constant(self._data)  # type: ignore[no-any-return]  # a Value
 
     def zero_grad(self) -> None:
         """Set ``grad`` to 0."""
@@ -176,6 +180,7 @@ class Value(ops.Operand):
         >>> a.grad, b.grad                   # 8a, 2b
         (16.0, 8.0)
         """
+        modes.refuse_while_compiling("backward()", "differentiate what the compiled function returns, or use gradient()")
         gradient = _number(gradient, "backward()")
         if self._op is ops.constant:
             msg = (
@@ -207,21 +212,33 @@ class Value(ops.Operand):
         return format(self._data, spec) if spec else repr(self)
 
     def __bool__(self) -> bool:
+        modes.refuse_while_compiling(
+            "the truth of a Value was asked for (by if, and, or, not, max, min or sorted)",
+            "the answer would be frozen; use autograd.math.where(condition, a, b), maximum or minimum",
+        )
         return self._data != 0.0
 
-    def __lt__(self, other: Value | float) -> bool:
-        return NotImplemented if (number := _comparable(other)) is None else self._data < number
+    def __lt__(self, other: Value | float) -> Any:
+        return _compared(ops.less, operator.lt, self, other)
 
-    def __le__(self, other: Value | float) -> bool:
-        return NotImplemented if (number := _comparable(other)) is None else self._data <= number
+    def __le__(self, other: Value | float) -> Any:
+        return _compared(ops.less_equal, operator.le, self, other)
 
-    def __gt__(self, other: Value | float) -> bool:
-        return NotImplemented if (number := _comparable(other)) is None else self._data > number
+    def __gt__(self, other: Value | float) -> Any:
+        return _compared(ops.less, operator.lt, other, self)
 
-    def __ge__(self, other: Value | float) -> bool:
-        return NotImplemented if (number := _comparable(other)) is None else self._data >= number
+    def __ge__(self, other: Value | float) -> Any:
+        return _compared(ops.less_equal, operator.le, other, self)
+
+    def __index__(self) -> NoReturn:
+        modes.refuse_while_compiling("a Value was used as an index", "use autograd.math.select(values, index)")
+        msg = "a Value is no index: use autograd.math.select(values, v), or int(v.data) for the plain number"
+        raise TypeError(msg)
 
     def __float__(self) -> NoReturn:
+        modes.refuse_while_compiling(
+            "float() of a Value", "it would be frozen; use the functions of autograd.math, or v.detach()"
+        )
         msg = (
             "a Value does not turn into a float by itself, as its graph would be lost without a word: "
             "use the functions of autograd.math instead of math's (autograd.math.exp(v)), or v.data for the plain number"
@@ -335,6 +352,13 @@ class Value(ops.Operand):
         return self
 
 
+def tick() -> int:
+    """The time by the clock of all graphs, after moving it on: leaves made or assigned from here on carry it, or a later one."""
+    global _clock  # noqa: PLW0603 - the one clock of all graphs
+    _clock = next(_assignments)
+    return _clock
+
+
 def _number(data: Any, where: str) -> float:
     """``data`` as a float, if it is a real number; the TypeError that it deserves, if not."""
     if (number := _real(data)) is not None:
@@ -355,8 +379,13 @@ def _real(x: Any) -> float | None:
     return None
 
 
-def _comparable(x: object) -> float | None:
-    return x._data if isinstance(x, Value) else _real(x)
+def _compared(op: Op, on_floats: Callable[[float, float], bool], a: Any, b: Any) -> Any:
+    """Whether ``a`` and ``b``, one of them a Value, compare so: a bool, or a node while a function is being recorded."""
+    if modes.is_compiling():
+        x, y = _lift(a), _lift(b)
+        return NotImplemented if x is NotImplemented or y is NotImplemented else op(x, y)
+    x, y = [v._data if isinstance(v, Value) else _real(v) for v in (a, b)]
+    return NotImplemented if x is None or y is None else on_floats(x, y)
 
 
 def _constant(data: float) -> Value:

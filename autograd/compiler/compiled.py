@@ -1,0 +1,489 @@
+"""``autograd.compile``, and what it returns."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import keyword
+import numbers
+import re
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+
+from autograd import modes, ops
+from autograd.compiler.captured import Captured
+from autograd.compiler.program import Program
+from autograd.compiler.record import Graph, as_graph, collector_paused, record
+from autograd.errors import GraphError, RecordingError
+from autograd.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+Reduction = Literal["mean", "sum"] | None
+_RESERVED = {"B", "np", "ones", "seed", "theta", "d_theta", "program", "step", "view", "index", "differentiate", "result"}
+_CLOSE = {"float64": (1e-9, 1e-12), "float32": (1e-3, 1e-5)}
+"""How far a program may be from eager code when it is checked: relative to the result, and to the largest number on the way."""
+
+
+class Recording:
+    """A function as it was recorded for arguments of certain shapes."""
+
+    def __init__(self, shapes: dict[str, tuple[int, ...]], program: Program, frozen: list[Value], rebuild: Any) -> None:
+        self.shapes = shapes
+        """The shape of an example in each argument."""
+        self.program = program
+        self.frozen = frozen
+        """Variables that are read, but not differentiated by."""
+        self.rebuild = rebuild
+        """Results, an array (batch, numbers), in the form that the function gave them."""
+
+    @property
+    def dtype(self) -> str:
+        """The kind of numbers that it computes with."""
+        return self.program.dtype
+
+    def run(self, theta: NDArray[Any], arrays: Sequence[NDArray[Any]], batch: int, *, gradient: bool = True) -> Any:
+        """What the program makes of ``theta``, of which it may know the first few only, and of ``arrays``."""
+        count = self.program.trained
+        known = theta if count == len(theta) else theta[:count].copy()
+        if self.frozen:
+            known = np.append(known, _numbers(self.frozen))
+        if known.dtype != self.dtype:
+            known = known.astype(self.dtype)
+        result = self.program.run(known, arrays, batch, gradient=gradient)
+        if not gradient or self.rebuild is not None or count == len(theta):
+            return result
+        value, by_known = result
+        return value, np.append(by_known, np.zeros(len(theta) - count, by_known.dtype))
+
+    @property
+    def source(self) -> str:
+        """The NumPy program."""
+        return self.program.source
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """What the program is made of."""
+        return self.program.stats
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name}: (batch, {', '.join(map(str, shape))})" for name, shape in self.shapes.items())
+        count = sum(self.stats["instructions"].values())
+        return f"Recording({shapes or 'no arguments'}; {self.stats['scalar nodes']:,} scalar nodes, {count} instructions)"
+
+
+class Compiled:
+    """A function of one example, compiled to run on batches. See :func:`autograd.compile`."""
+
+    def __init__(self, fn: Callable[..., Any], reduction: Reduction, parameters: Iterable[Value] | None, dtype: str) -> None:
+        functools.update_wrapper(self, fn, updated=())
+        self.fn = fn
+        self.reduction = reduction
+        self.dtype = dtype
+        self._given = parameters is not None
+        self._parameters: list[Value] = list(parameters or [])
+        self._recordings: dict[Any, Recording] = {}
+        self._captured: Captured | None = None
+        self._argument_names = _positional(fn)
+
+    # What it is
+
+    @property
+    def parameters(self) -> list[Value]:
+        """The Values that theta stands for, in its order; GraphError before the first call, unless ``parameters`` were given."""
+        if not self._given and not self._recordings:
+            msg = f"{self!r} does not know its parameters yet: call it once, or give compile() the parameters"
+            raise GraphError(msg)
+        return list(self._parameters)
+
+    @property
+    def recordings(self) -> list[Recording]:
+        """What was recorded, one for each combination of the shapes of arguments."""
+        return list(self._recordings.values())
+
+    @property
+    def source(self) -> str:
+        """The NumPy program of the latest recording."""
+        return self._latest.source
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """What the latest recording's program is made of: scalar nodes, instructions by kind, matrix products, bytes."""
+        return self._latest.stats
+
+    @property
+    def _latest(self) -> Recording:
+        if not self._recordings:
+            msg = f"{self!r} has not been recorded yet: call it once"
+            raise GraphError(msg)
+        return list(self._recordings.values())[-1]
+
+    def __repr__(self) -> str:
+        name = getattr(self.fn, "__name__", type(self.fn).__name__)
+        known = f"{len(self._recordings)} recording{'s' * (len(self._recordings) != 1)}"
+        return f"<compiled {name}: reduction={self.reduction!r}, {self.dtype}, {known}>"
+
+    # What it does
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The mean (or sum) of the function over the examples in the arrays ``args``, as a Value; or all results, as arrays."""
+        self._refuse_inside_another()
+        if self._captured is not None and self._captured.changed():
+            self._forget()
+        recording, arrays, batch = self._prepare(args, kwargs)
+        if self.reduction is None:
+            return recording.rebuild(recording.run(_numbers(self._parameters), arrays, batch), batch)
+        call = _Call(recording, arrays, batch, gradient=modes.recording())
+        return call(*self._parameters) if self._parameters else Value(call.on_floats()).detach()
+
+    def value_and_grad(self, theta: Any, *args: Any, **kwargs: Any) -> tuple[float, NDArray[Any]]:
+        """The mean (or sum) over the examples in ``args``, and its derivative by each number in ``theta``, of shape (parameters,).
+
+        ``theta`` has the order of ``parameters``; the Values themselves are neither read nor changed.
+        """
+        if self.reduction is None:
+            msg = 'value_and_grad() differentiates one number: compile with reduction="mean" or "sum"'
+            raise TypeError(msg)
+        self._refuse_inside_another()
+        recording, arrays, batch = self._prepare(args, kwargs)
+        if type(theta) is not np.ndarray or theta.dtype != self.dtype or not theta.flags.c_contiguous:
+            theta = np.ascontiguousarray(theta, self.dtype)
+        if theta.shape != (len(self._parameters),):
+            msg = f"theta has the shape {theta.shape}, and there are {len(self._parameters)} parameters: see .parameters"
+            raise ValueError(msg)
+        return recording.run(theta, arrays, batch)  # type: ignore[no-any-return]  # what the emitted program gives
+
+    def _forget(self) -> None:
+        """Be as if there had been no call."""
+        self._recordings.clear()
+        if not self._given:
+            self._parameters.clear()
+
+    def _refuse_inside_another(self) -> None:
+        modes.refuse_while_compiling(
+            f"{self!r} was called", "call the plain function, .__wrapped__, with the Values of one example"
+        )
+
+    # Arguments
+
+    def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Recording, list[NDArray[Any]], int]:
+        """The recording for arguments of these shapes, the arguments as rows of numbers, and how many examples they hold."""
+        leaves: list[tuple[str, NDArray[Any]]] = []
+        names = [*self._argument_names[: len(args)], *[f"args_{i}" for i in range(len(self._argument_names), len(args))]]
+        form = tuple([(name, _leaves(arg, name, leaves)) for name, arg in (*zip(names, args, strict=True), *kwargs.items())])
+        batch = len(leaves[0][1]) if leaves else 1
+        for name, array in leaves:
+            if len(array) != batch:
+                sizes = ", ".join(f"{name}: {len(array)}" for name, array in leaves)
+                msg = f"the arguments have different numbers of examples ({sizes}): the first axis of each is the batch"
+                raise ValueError(msg)
+        key = (form, tuple([array.shape[1:] for _, array in leaves]))
+        recording = self._recordings.get(key)
+        if recording is None:
+            if batch == 0:
+                msg = f"{self!r} cannot be recorded from 0 examples: call it with one or more first"
+                raise ValueError(msg)
+            recording = self._record(args, kwargs, leaves)
+            self._captured = Captured(self.fn, [*self._parameters, *recording.frozen])
+            self._recordings[key] = recording
+        rows = [np.ascontiguousarray(array, self.dtype).reshape(batch, _size(array)) for _, array in leaves]
+        return recording, rows, batch
+
+    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: Sequence[tuple[str, NDArray[Any]]]) -> Recording:
+        """The recording of the function on the first example, checked on that one and on the second."""
+        names = _names(leaves)
+        with collector_paused():
+            result, began, inputs = self._run(args, kwargs, 0, record)
+            roots, rebuild = _taken_apart(result, self.reduction, repr(self))
+            graph = as_graph(roots, inputs, began)
+            numbers = {value: i for i, value in enumerate(graph.variables)}
+            order = [numbers.get(parameter, -1) for parameter in self._parameters]
+            sizes = [_size(array) for _, array in leaves]
+            program = Program(graph, [*zip(names, sizes, strict=True)], order, self.reduction, self.dtype, frozen=self._given)
+            joined = [graph.variables[i] for i in program.parameters[len(order) :]]
+            if not self._given:
+                self._parameters += joined
+            shapes = {name: array.shape[1:] for name, (_, array) in zip(names, leaves, strict=True)}
+            recording = Recording(shapes, program, joined if self._given else [], rebuild)
+            self._check(recording, graph, args, kwargs, leaves)
+        return recording
+
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], example: int, how: Callable[..., Any]) -> tuple[Any, ...]:
+        """What the function returns for an example, whatever ``how`` adds to that, and the Values that the example became."""
+        inputs: list[Value] = []
+        arguments = [_example(arg, example, inputs) for arg in args]
+        keywords = {name: _example(arg, example, inputs) for name, arg in kwargs.items()}
+        return *how(lambda: self.fn(*arguments, **keywords)), inputs
+
+    def _check(
+        self, recording: Recording, graph: Graph, args: Any, kwargs: Any, leaves: Sequence[tuple[str, NDArray[Any]]]
+    ) -> None:
+        """Raise RecordingError unless the program does for the first two examples what the function itself does."""
+        theta = _numbers(self._parameters)
+        last = min(1, len(leaves[0][1]) - 1) if leaves else 0
+        with modes.apart(compiled=False):
+            result, _ = self._run(args, kwargs, last, lambda call: (call(),))
+        roots, _ = _taken_apart(result, self.reduction, repr(self))
+        expected = {last: [root.data for root in roots]} | ({0: graph.number[graph.roots].tolist()} if last else {})
+        finite = graph.number[np.isfinite(graph.number)]
+        largest = float(np.abs(finite).max(initial=0.0))
+        for example, wanted in expected.items():
+            rows = [np.ascontiguousarray(a[example : example + 1], self.dtype).reshape(1, _size(a)) for _, a in leaves]
+            got = np.ravel(recording.run(theta, rows, 1, gradient=False)).tolist()
+            relative, absolute = _CLOSE[self.dtype]
+            if len(got) != len(wanted) or not np.allclose(got, wanted, relative, absolute * largest, equal_nan=True):
+                msg = (
+                    f"{self!r}: recorded, the function gives {_few(got)} for example {example}; called again, {_few(wanted)}. "
+                    "It does not depend on its arguments and on Values alone. Pass what changes from call to call (random numbers, "
+                    "options, data from elsewhere) as an argument, or make it a Value outside the function"
+                )
+                raise RecordingError(msg)
+
+
+class _Call(ops.Op):
+    """One call of a compiled function: a row of which a graph has a single node, the parameters its arguments."""
+
+    __slots__ = ()
+
+    def __init__(self, recording: Recording, arrays: list[NDArray[Any]], batch: int, *, gradient: bool) -> None:
+        slopes: list[float] = []
+
+        def on_floats(*theta: float) -> float:
+            result = recording.run(np.array(theta, recording.dtype), arrays, batch, gradient=gradient)
+            if not gradient:
+                return float(result)
+            value, by_theta = result
+            slopes.extend(by_theta.tolist())
+            return float(value)
+
+        def partials(y: Any, *_: Any) -> tuple[float, ...]:
+            if isinstance(y, Value):
+                msg = "a compiled function has no second derivatives: differentiate the plain function, .__wrapped__"
+                raise GraphError(msg)
+            return tuple(slopes)
+
+        super().__init__("compiled", "compiled", on_floats, on_floats, partials)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        msg = "a graph that holds the call of a compiled function cannot be copied or pickled: keep the function and the arrays"
+        raise TypeError(msg)
+
+
+def _numbers(values: Sequence[Value]) -> NDArray[np.float64]:
+    return np.array([value.data for value in values])
+
+
+def _size(array: NDArray[Any]) -> int:
+    """How many numbers an example in ``array`` holds."""
+    return int(np.prod(array.shape[1:]))
+
+
+def _few(numbers: Sequence[float]) -> str:
+    return (
+        repr(numbers[0]) if len(numbers) == 1 else f"[{', '.join(map(repr, numbers[:4]))}{', …' if len(numbers) > 4 else ''}]"
+    )  # noqa: PLR2004 - a few
+
+
+def _positional(fn: Callable[..., Any]) -> list[str]:
+    """The names of the arguments that a function takes by position, as far as it has names for them."""
+    try:
+        parameters = inspect.signature(fn).parameters.values()
+    except (TypeError, ValueError):  # not all of C's functions have a signature
+        return []
+    return [p.name for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+
+
+# Arguments: tuples and dicts hold arrays, whose first axis is the batch; a list is an array.
+
+
+def _leaves(x: Any, name: str, leaves: list[tuple[str, NDArray[Any]]]) -> Any:
+    """The form of the argument ``x``, whose arrays join ``leaves``."""
+    if type(x) is np.ndarray and x.ndim and x.dtype.kind in "fiub":
+        leaves.append((name, x))
+        return None
+    if isinstance(x, dict):
+        return tuple([(key, _leaves(x[key], f"{name}[{key!r}]", leaves)) for key in x])
+    if isinstance(x, tuple):
+        return tuple([_leaves(item, f"{name}[{i}]", leaves) for i, item in enumerate(x)])
+    leaves.append((name, _array(x, name)))
+    return None
+
+
+def _array(x: Any, name: str) -> NDArray[Any]:
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape, or call once for each shape"
+        raise ValueError(msg) from error
+    if array.dtype == object and any(isinstance(item, Value) for item in array.flat):
+        msg = f"{name} holds Values: a compiled function takes numbers, and differentiates by the Values that it captures"
+        raise TypeError(msg)
+    if array.dtype.kind not in "fiub":
+        msg = f"{name} expects an array of real numbers, not {type(x).__name__} {x!r:.60}"
+        raise TypeError(msg)
+    if array.ndim == 0:
+        msg = f"{name} is the single number {x!r}: the first axis of an argument is the batch. A number for one example is [{x!r}]"
+        raise ValueError(msg)
+    return array
+
+
+def _example(x: Any, which: int, inputs: list[Value]) -> Any:
+    """Example ``which`` of an argument, with Values for numbers, which join ``inputs``."""
+    if isinstance(x, dict):
+        return {key: _example(item, which, inputs) for key, item in x.items()}
+    if isinstance(x, tuple):
+        items = [_example(item, which, inputs) for item in x]
+        return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
+    return _as_values(np.asarray(x)[which].tolist(), inputs)
+
+
+def _as_values(x: Any, inputs: list[Value]) -> Any:
+    if isinstance(x, list):
+        return [_as_values(item, inputs) for item in x]
+    inputs.append(value := Value(float(x)))
+    return value
+
+
+def _names(leaves: Sequence[tuple[str, Any]]) -> list[str]:
+    """A name in the source for each argument array: that of the function's parameter, if it has one."""
+    names: list[str] = []
+    for path, _ in leaves:
+        stem = re.sub(r"\W+", "_", path).strip("_")
+        if (
+            not stem.isidentifier()
+            or keyword.iskeyword(stem)
+            or stem in _RESERVED
+            or re.fullmatch(r"[a-z]+\d*", stem)
+            and stem in names
+        ):
+            stem = f"{stem}_"
+        while stem in names:
+            stem += "_"
+        names.append(stem)
+    return names
+
+
+# Results
+
+
+def _taken_apart(result: Any, reduction: Reduction, who: str) -> tuple[list[Value], Any]:
+    """The Values in a result, and a function that gives an array (batch, numbers) the result's form."""
+    roots: list[Value] = []
+    form = _form(result, roots, who)
+    if reduction is None:
+        return roots, functools.partial(_rebuilt, form)
+    if form is not _NUMBER:
+        msg = (
+            f"{who} returned {type(result).__name__} {result!r:.60}, which has no mean: return one Value, "
+            "or compile with reduction=None for results as arrays"
+        )
+        raise TypeError(msg)
+    return roots, None
+
+
+_NUMBER = "number"
+
+
+def _form(result: Any, roots: list[Value], who: str) -> Any:
+    if isinstance(result, Value):
+        roots.append(result)
+        return _NUMBER
+    if isinstance(result, dict):
+        return {key: _form(item, roots, who) for key, item in result.items()}
+    if isinstance(result, tuple):
+        return tuple([_form(item, roots, who) for item in result])
+    if isinstance(result, list | np.ndarray) and np.ndim(result):
+        return [_form(item, roots, who) for item in result]
+    if isinstance(result, numbers.Real):
+        roots.append(Value(float(result)).detach())
+        return _NUMBER
+    msg = f"{who} returned {type(result).__name__} {result!r:.60}: expected Values, or lists, tuples or dicts of them"
+    raise TypeError(msg)
+
+
+def _rebuilt(form: Any, results: NDArray[Any], batch: int) -> Any:
+    columns = iter(results.T)
+
+    def build(part: Any) -> Any:
+        if part is _NUMBER or part == _NUMBER:
+            return next(columns)
+        if isinstance(part, dict):
+            return {key: build(item) for key, item in part.items()}
+        if isinstance(part, tuple):
+            return tuple([build(item) for item in part])
+        items = [build(item) for item in part]
+        if all(isinstance(item, np.ndarray) for item in items) and len({item.shape for item in items}) == 1:
+            return np.stack(items, axis=1)
+        return items if items else np.zeros((batch, 0))
+
+    return build(form)
+
+
+@overload
+def compile(
+    fn: None = None, *, reduction: Reduction = ..., parameters: Iterable[Value] | None = ..., dtype: str = ...
+) -> Callable[[Callable[..., Any]], Compiled]: ...  # noqa: E501
+@overload
+def compile(
+    fn: Callable[..., Any], *, reduction: Reduction = ..., parameters: Iterable[Value] | None = ..., dtype: str = ...
+) -> Compiled: ...  # noqa: E501
+def compile(  # noqa: A001 - as jax.jit and torch.compile, it is called with its module's name
+    fn: Callable[..., Any] | None = None,
+    *,
+    reduction: Reduction = "mean",
+    parameters: Iterable[Value] | None = None,
+    dtype: str = "float64",
+) -> Any:
+    """``fn``, written for one example on Values, as a function of a batch that runs as NumPy.
+
+    The first call records what ``fn`` does with the first example: arrays (batch, …) become Values, or nested lists of
+    Values, of one example. Later calls with examples of the same shapes run the program, for batches of any size, on the
+    current numbers of the Values that ``fn`` captures. The result is one node of the eager graph: the "mean" or the "sum" over
+    the batch; with ``reduction`` None it is arrays of all results, and has no gradient. ``parameters`` says by which Values,
+    and in which order, :meth:`Compiled.value_and_grad` differentiates; other Values that ``fn`` captures are then read, but not
+    differentiated by. ``dtype`` is "float64", or "float32", which is faster and keeps seven digits.
+
+    Numbers that ``fn`` uses are frozen; what would freeze a Value's number raises RecordingError.
+
+    >>> w = Value(2.0)
+    >>> @compile
+    ... def loss(x, y):
+    ...     return (w * x - y) ** 2
+    >>> result = loss([1.0, 2.0], [0.0, 1.0])    # ((2 - 0)² + (4 - 1)²) / 2
+    >>> result.backward()
+    >>> result.data, w.grad                      # and the mean of 2x (wx - y)
+    (6.5, 8.0)
+    """
+    if fn is None:
+        return functools.partial(compile, reduction=reduction, parameters=parameters, dtype=dtype)
+    if not callable(fn):
+        msg = f"compile() expects a function of one example, not {type(fn).__name__} {fn!r:.60}"
+        raise TypeError(msg)
+    if isinstance(fn, Compiled):
+        msg = f"{fn!r} is compiled already"
+        raise TypeError(msg)
+    if reduction not in ("mean", "sum", None):
+        msg = f'reduction must be "mean", "sum" or None, not {reduction!r}'
+        raise ValueError(msg)
+    if np.dtype(dtype).name not in _CLOSE:
+        msg = f"dtype must be float64 or float32, not {dtype!r}"
+        raise ValueError(msg)
+    return Compiled(fn, reduction, _checked(parameters), np.dtype(dtype).name)
+
+
+def _checked(parameters: Iterable[Value] | None) -> list[Value] | None:
+    if parameters is None:
+        return None
+    values = list(parameters)
+    for value in values:
+        if not isinstance(value, Value) or value.op is not None:
+            msg = f"parameters must be variables, as model.parameters() gives, and {value!r:.60} is none"
+            raise TypeError(msg)
+    if len(set(values)) < len(values):
+        msg = "parameters holds a Value twice"
+        raise ValueError(msg)
+    return values

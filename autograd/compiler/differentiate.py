@@ -1,0 +1,398 @@
+"""Reverse mode over instructions: for each one, last to first, those that hand its cotangent on to its arguments.
+
+The partial derivatives are those of the table, applied to views; the transposes of what is no row of the table stand here.
+The first contribution to a row is written, later ones are added, and what nobody differentiates by is not computed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd import ops
+from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+STOPS = (ops.detach, ops.less, ops.less_equal)
+
+
+class Term(ops.Operand):
+    """A view that partial derivatives are written with: arithmetic on it emits instructions."""
+
+    __slots__ = ("_sweep", "view")
+
+    def __init__(self, sweep: Sweep, view: View) -> None:
+        self._sweep = sweep
+        self.view = view
+
+    def apply(self, op: ops.Op, args: tuple[Any, ...]) -> Any:
+        """``op`` at ``args``, Terms or numbers, without the multiplications by 1 and the choices that are known."""
+        if op is ops.where and not isinstance(args[0], Term):
+            return args[1] if args[0] else args[2]
+        if op is ops.mul and not isinstance(args[0], Term) and args[0] == 1.0:
+            return args[1]
+        if op is ops.mul and not isinstance(args[1], Term) and args[1] == 1.0:
+            return args[0]
+        return Term(self._sweep, self._sweep.map(op, [arg.view if isinstance(arg, Term) else float(arg) for arg in args]))
+
+    def __add__(self, other: Any) -> Any:
+        return ops.add(self, other)
+
+    def __sub__(self, other: Any) -> Any:
+        return ops.sub(self, other)
+
+    def __mul__(self, other: Any) -> Any:
+        return ops.mul(self, other)
+
+    def __truediv__(self, other: Any) -> Any:
+        return ops.div(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return ops.add(other, self)
+
+    def __rsub__(self, other: Any) -> Any:
+        return ops.sub(other, self)
+
+    def __rmul__(self, other: Any) -> Any:
+        return ops.mul(other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return ops.div(other, self)
+
+    def __neg__(self) -> Any:
+        return ops.neg(self)
+
+    def __abs__(self) -> Any:
+        return ops.absolute(self)
+
+    def __lt__(self, other: Any) -> Any:
+        return ops.less(self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return ops.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return ops.less(other, self)
+
+    def __ge__(self, other: Any) -> Any:
+        return ops.less_equal(other, self)
+
+
+class Sweep:
+    """The instructions that differentiate the row ``root``, the result, by theta."""
+
+    def __init__(self, forward: Sequence[Instruction], spaces: Sequence[Space], theta: Space, trained: int, root: View) -> None:
+        self.instructions: list[Instruction] = []
+        self.scratch = {batched: Space("t" if batched else "u", batched=batched) for batched in (True, False)}
+        self.cotangents = {space: Space(f"d_{space.name}", space.batched, space.size) for space in spaces}
+        self._written = {space: np.zeros(space.size, bool) for space in self.cotangents.values()}
+        self._known = {_key(i.op, i.args): i.out for i in forward if i.kind == "map"}
+        self._temporary: dict[object, View] = {}
+        self._active = _active(forward, spaces, theta, trained)
+        self._stand_ins: dict[tuple[Space, int], View] = {}
+        self._readers = self._count_readers(forward, root)
+        self._whole = {(i.out.space, i.out.start): i.out.size for i in forward}
+        if self._active[root.space][root.start]:
+            self._contribute(root, lambda out: self._emit("fill", out, "seed"))
+            for instruction in reversed(forward):
+                if self._is_active(instruction.out) and instruction.kind != "peak" and instruction.op not in STOPS:
+                    self._temporary.clear()
+                    for space in self.scratch.values():
+                        self._high[space] = max(self._high.get(space, 0), space.size)
+                        space.size = 0
+                    self._hand_on(instruction)
+        for space in self.scratch.values():
+            space.size = max(self._high.get(space, 0), space.size)
+        self._fill(self.cotangents[theta], np.flatnonzero(~self._written[self.cotangents[theta]][:trained]))
+
+    _high: dict[Space, int]
+
+    def _count_readers(self, forward: Sequence[Instruction], root: View) -> dict[Space, NDArray[np.int64]]:
+        """How often each row is read on the way to the result."""
+        self._high = {}
+        readers = {space: np.zeros(space.size, np.int64) for space in self.cotangents}
+        readers[root.space][root.start] += 2  # the seed is written, not handed on
+        for instruction in forward:
+            for view in instruction.views:
+                rows = instruction.rows if instruction.kind == "gather" else view.rows
+                np.add.at(readers[view.space], np.unique(rows), 1)
+        return readers
+
+    def _is_active(self, view: View) -> bool:
+        return bool(self._active[view.space][view.rows].any())
+
+    def _emit(self, kind: str, out: View, *args: Arg, **more: Any) -> None:
+        self.instructions.append(Instruction(kind, out, args, **more))
+
+    # Cotangents
+
+    def _cotangent(self, view: View) -> View | None:
+        """The cotangent of what an instruction wrote; None if nothing was handed on to it."""
+        if (stand_in := self._stand_ins.get((view.space, view.start))) is not None:
+            return stand_in
+        space = self.cotangents[view.space]
+        written = self._written[space][view.rows]
+        if not written.any():
+            return None
+        self._fill(space, view.rows[~written])
+        return View(space, view.start, view.shape, view.strides)
+
+    def _fill(self, space: Space, rows: NDArray[np.int64]) -> None:
+        """Write zeros to ``rows``."""
+        rows = np.unique(rows)
+        for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1) if rows.size else []:
+            self._emit("fill", View(space, int(run[0]), (len(run),), contiguous((len(run),))), 0.0)
+        self._written[space][rows] = True
+
+    def _contribute(self, view: View, emit: Callable[[View], None]) -> None:
+        """Have ``emit(out)`` write the cotangent of ``view``, or add what it writes if there is one already."""
+        space = self.cotangents[view.space]
+        out = View(space, view.start, view.shape, view.strides)
+        written = self._written[space][out.rows]
+        if not written.any():
+            emit(out)
+        else:
+            self._fill(space, out.rows[~written])
+            emit(more := self._new(view.batched, view.shape))
+            self._emit("map", out, out, more, op=ops.add)
+        self._written[space][out.rows] = True
+
+    def _hand(self, view: View, value: View, factor: Arg = 1.0) -> None:
+        """Add ``value * factor`` to the cotangent of ``view``, summed over what is spread in ``view`` and not in ``value``."""
+        axes = tuple([i for i, (n, s) in enumerate(zip(view.shape, view.strides, strict=True)) if s == 0 and n > 1])
+        over_batch = value.batched and not view.batched
+        if isinstance(factor, View):
+            over_batch |= factor.batched and not view.batched
+        if not axes and not over_batch:
+            if isinstance(factor, float) and factor == 1.0:
+                self._hand_as_it_is(view, value, None, ops.add)
+            elif isinstance(factor, float) and factor == -1.0:
+                self._hand_as_it_is(view, value, ops.neg, ops.sub)
+            else:
+                self._contribute(view, lambda out: self._emit("map", out, value, factor, op=ops.mul))
+            return
+        if isinstance(factor, View) or factor != 1.0:
+            value = self.map(ops.mul, [value, factor])
+        kept = [i for i in range(len(view.shape)) if i not in axes]
+        reduced = View(
+            view.space, view.start, tuple([view.shape[i] for i in kept]) or (1,), tuple([view.strides[i] for i in kept]) or (0,)
+        )
+        self._contribute(reduced, lambda out: self._emit("sum", out, value, axes=axes, over_batch=over_batch))
+
+    def _hand_as_it_is(self, view: View, value: View, alone: ops.Op | None, added: ops.Op) -> None:
+        """Add ``value``, or ``alone`` of it, to the cotangent of ``view``; if it is all that there will be, it may stand for it."""
+        space = self.cotangents[view.space]
+        out = View(space, view.start, view.shape, view.strides)
+        written = self._written[space][out.rows]
+        whole = self._whole.get((view.space, view.start))
+        lasting = value.space not in self.scratch.values()
+        if (
+            alone is None
+            and lasting
+            and whole == view.size
+            and view.contiguous
+            and (self._readers[view.space][view.rows] == 1).all()
+        ):
+            self._stand_ins[view.space, view.start] = value
+        elif written.all():
+            self._emit("map", out, out, value, op=added)
+        elif alone is None:
+            self._contribute(view, lambda out: self._emit("move", out, value))
+        else:
+            self._contribute(view, lambda out: self._emit("map", out, value, op=alone))
+
+    # Expressions
+
+    def map(self, op: ops.Op, args: Sequence[Arg]) -> View:
+        """The view of ``op`` at ``args``, computed anew only if the program has not got it."""
+        key = _key(op, args)
+        known = self._known.get(key) or self._temporary.get(key)
+        if known is None:
+            views = [arg for arg in args if isinstance(arg, View)]
+            known = self._new(any(view.batched for view in views), views[0].shape)
+            self._emit("map", known, *args, op=op)
+            self._temporary[key] = known
+        return known
+
+    def _new(self, batched: bool, shape: tuple[int, ...]) -> View:  # noqa: FBT001 - a space is, or is not
+        space = self.scratch[batched]
+        return View(space, space.allocate(int(np.prod(shape))), shape, contiguous(shape))
+
+    # The transposes
+
+    def _hand_on(self, instruction: Instruction) -> None:
+        gradient = self._cotangent(instruction.out)
+        if gradient is not None:
+            getattr(self, "_" + instruction.kind)(instruction, gradient)
+
+    def _map(self, i: Instruction, gradient: View) -> None:
+        gradient, views = self._in_one_shape(gradient, [i.out, *i.views])
+        out, *rest = views
+        left = iter(rest)
+        args = [next(left) if isinstance(arg, View) else arg for arg in i.args]
+        partials = i.op.partials(*[Term(self, a) if isinstance(a, View) else a for a in (out, *args)])  # type: ignore[union-attr]
+        for arg, partial in zip(args, partials, strict=True):
+            if isinstance(arg, View) and self._is_active(arg):
+                self._hand(arg, gradient, partial.view if isinstance(partial, Term) else float(partial))
+
+    def _in_one_shape(self, gradient: View, views: list[View]) -> tuple[View, list[View]]:
+        """``gradient`` and ``views`` in one shape: one stands in for another, and may have been written in a shape of its own."""
+        if gradient.shape == views[0].shape:
+            return gradient, views
+        shape = common([_loops(view) for view in (gradient, *views)])
+        if shape is None:
+            gradient = self._copied(gradient)
+            shape = common([_loops(view) for view in (gradient, *views)])
+        assert shape is not None
+        sizes, strides = shape
+        first, *others = [View(v.space, v.start, sizes, s) for v, s in zip((gradient, *views), strides, strict=True)]
+        return first, others
+
+    def _copied(self, view: View) -> View:
+        copy = self._new(view.batched, view.shape)
+        self._emit("move", copy, view)
+        return copy.reshaped((copy.size,))
+
+    def _as(self, gradient: View, view: View) -> View:
+        """``gradient``, whatever it was written as, in the shape and order of the contiguous ``view``."""
+        if gradient.shape == view.shape:
+            return gradient
+        loops = nested(gradient.rows.ravel())
+        target = View(gradient.space, gradient.start, view.shape, contiguous(view.shape))
+        if loops is not None and np.array_equal(target.rows.ravel(), gradient.rows.ravel()):
+            return target
+        return self._copied(gradient).reshaped(view.shape)
+
+    def _move(self, i: Instruction, gradient: View) -> None:
+        (view,) = i.args
+        self._hand(view, self._as(gradient, i.out) if gradient.shape != view.shape else gradient)
+
+    def _reduce(self, i: Instruction, gradient: View) -> None:
+        (view,) = i.args
+        gradient = self._as(gradient, i.out)
+        spread = View(gradient.space, gradient.start, view.shape, (*gradient.strides, 0))
+        y = View(i.out.space, i.out.start, view.shape, (*i.out.strides, 0))
+        (partial,) = i.op.partials(Term(self, y), Term(self, view))  # type: ignore[union-attr]
+        self._hand(view, spread, partial.view if isinstance(partial, Term) else partial)
+
+    def _segments(self, i: Instruction, gradient: View) -> None:
+        (view,) = i.args
+        if i.op is ops.maximum:  # the peak of a logsumexp: only a shift
+            return
+        assert i.rows is not None
+        gradient = self._as(gradient, i.out)
+        which = np.repeat(np.arange(i.out.size), np.diff(np.append(i.rows, view.size)))
+        spread = self._gathered(gradient, which, view)
+        y = i.out if i.op is ops.fsum else self._gathered(i.out, which, view)
+        (partial,) = i.op.partials(Term(self, y), Term(self, view))  # type: ignore[union-attr]
+        self._hand(view, spread, partial.view if isinstance(partial, Term) else partial)
+
+    def _gathered(self, view: View, rows: NDArray[np.int64], like: View) -> View:
+        out = self._new(view.batched, like.shape)
+        self._emit("gather", out, view.reshaped((view.size,)) if view.contiguous else self._copied(view), rows=rows)
+        return out
+
+    def _product(self, i: Instruction, gradient: View) -> None:
+        a, b = i.args
+        gradient = self._matrix(self._as(gradient, i.out))
+        if self._is_active(a):
+            self._contribute(a, lambda out: self._emit("product", out, gradient, b, transposed=(False, True)))
+        if self._is_active(b):
+            self._contribute(b, lambda out: self._emit("product", out, a, gradient, transposed=(True, False)))
+
+    def _pairwise(self, i: Instruction, gradient: View) -> None:
+        a, b = i.args
+        gradient = self._matrix(self._as(gradient, i.out))
+        if self._is_active(a):
+            self._contribute(a, lambda out: self._emit("pairwise", out, gradient, b))
+        if self._is_active(b):
+            self._contribute(b, lambda out: self._emit("pairwise", out, gradient, a, transposed=(True, False)))
+
+    def _matrix(self, gradient: View) -> View:
+        """``gradient`` itself, or a copy if it is spread, which is no matter for a matrix product."""
+        return gradient if gradient.contiguous else self._copied(gradient).reshaped(gradient.shape)
+
+    def _gather(self, i: Instruction, gradient: View) -> None:
+        (view,) = i.args
+        assert i.rows is not None
+        gradient = self._as(gradient, i.out)
+        if not gradient.contiguous:
+            gradient = self._copied(gradient)
+        rows = view.start + i.rows
+        order = np.argsort(rows, kind="stable")
+        unique, starts, counts = np.unique(rows[order], return_index=True, return_counts=True)
+        if (order != np.arange(len(order))).any():
+            sorted_ = self._new(gradient.batched, gradient.shape)
+            self._emit("gather", sorted_, gradient, rows=order)
+            gradient = sorted_
+        if (counts == counts[0]).all():
+            if counts[0] > 1:
+                summed = self._new(gradient.batched, (len(unique),))
+                self._emit("sum", summed, gradient.reshaped((len(unique), int(counts[0]))), axes=(1,))
+                gradient = summed
+        else:
+            summed = self._new(gradient.batched, (len(unique),))
+            self._emit("segments", summed, gradient, op=ops.fsum, rows=starts)
+            gradient = summed
+        loops = nested(unique)
+        if loops is not None:
+            shape = tuple([n for n, _ in loops or [(1, 0)]])
+            target = View(view.space, int(unique[0]), shape, tuple([s for _, s in loops or [(1, 0)]]))
+            self._hand(target, gradient.reshaped(shape))
+            return
+        space = self.cotangents[view.space]
+        self._fill(space, unique[~self._written[space][unique]])
+        whole = View(space, 0, (space.size,), contiguous((space.size,)))
+        self._emit("scatter", whole, gradient, rows=unique)
+
+    def _take(self, i: Instruction, gradient: View) -> None:
+        table, index = i.args
+        gradient = self._matrix(self._as(gradient, i.out))
+        self._contribute(table, lambda out: self._emit("put", out, gradient, index))
+
+    def _pick(self, i: Instruction, gradient: View) -> None:
+        table, index = i.args
+        gradient = self._as(gradient, i.out)
+        space = self.cotangents[table.space]
+        out = View(space, table.start, table.shape, table.strides)
+        self._fill(space, out.rows[~self._written[space][out.rows]])
+        self._emit("place", out, gradient, index)
+
+
+def _loops(view: View) -> list[tuple[int, int]]:
+    return [(n, s) for n, s in zip(view.shape, view.strides, strict=True) if n > 1] or [(1, 0)]
+
+
+def _key(op: ops.Op | None, args: Sequence[Arg]) -> object:
+    return op, *[(a.space, a.start, a.shape, a.strides) if isinstance(a, View) else a for a in args]
+
+
+def _active(
+    forward: Sequence[Instruction], spaces: Sequence[Space], theta: Space, trained: int
+) -> dict[Space, NDArray[np.bool_]]:
+    """Which rows of each space a gradient flows through to theta."""
+    active = {space: np.zeros(space.size, bool) for space in spaces}
+    active[theta][:trained] = True
+    for i in forward:
+        if i.kind == "peak" or i.op in STOPS or (i.kind == "segments" and i.op is ops.maximum):
+            continue
+        if i.kind == "gather":
+            active[i.out.space][i.out.rows] = active[i.args[0].space][i.rows]
+        elif i.kind in ("map", "move"):
+            some = np.zeros(i.out.shape, bool)
+            for view in i.views:
+                some |= active[view.space][view.rows].reshape(some.shape)
+            active[i.out.space][i.out.rows] = some
+        else:
+            active[i.out.space][i.out.rows] = any(active[view.space][view.rows].any() for view in i.views)
+    return active
+
+
+def differentiate(forward: Sequence[Instruction], spaces: Sequence[Space], theta: Space, trained: int, root: View) -> Sweep:
+    """The instructions that differentiate the row ``root`` of a program by the first ``trained`` rows of ``theta``, and their spaces."""
+    return Sweep(forward, spaces, theta, trained, root)

@@ -1,0 +1,329 @@
+"""Instructions as NumPy source: one line an instruction, into buffers that are made once a batch size."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd import ops
+from autograd.compiler.instructions import Arg, Instruction, Space, View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INDENT = "    "
+
+
+class Source:
+    """The source of a program, line by line, and the names in it that are no NumPy."""
+
+    def __init__(self, theta: Space, inputs: Sequence[Space], dtype: np.dtype[Any]) -> None:
+        self.names: dict[str, Any] = {"np": np, "view": view, "index": index}
+        self.made: list[str] = []
+        """Lines that run once a batch size."""
+        self.bound: list[str] = []
+        """Lines that run at the beginning of each call."""
+        self.lines: list[str] = []
+        self._theta = theta
+        self._given = {theta, *inputs}
+        self._inputs = set(inputs)
+        self._dtype = dtype
+        self._bound: dict[object, str] = {}
+        self._counts: dict[str, int] = {}
+        self._largest = repr(float(np.finfo(dtype).max))
+
+    # Names
+
+    def _name(self, stem: str) -> str:
+        self._counts[stem] = number = self._counts.get(stem, 0) + 1
+        return f"{stem}{number}"
+
+    def _constant(self, stem: str, value: Any) -> str:
+        """The name of something that the source cannot spell."""
+        key = (stem, value.tobytes(), value.shape) if isinstance(value, np.ndarray) else (stem, value)
+        if key not in self._bound:
+            self._bound[key] = name = self._name(stem) if isinstance(value, np.ndarray) else stem
+            self.names[name] = value
+        return self._bound[key]
+
+    def array(self, v: View, form: str = "") -> str:
+        """The name of an array that is the view ``v``.
+
+        ``form`` is "" for (\\*shape, batch) or (\\*shape); "column" for (\\*shape, 1); "matrix" for (…, rows, columns), the
+        examples being columns; "examples" for (batch, \\*shape).
+        """
+        key = (v, form)
+        if key not in self._bound:
+            given = v.space in self._given or v.space.name == "d_theta"
+            stem = _STEMS.get(v.space.name, v.space.name) if not (v.space is self._theta and form == "matrix") else "W"
+            self._bound[key] = name = self._name(stem)
+            (self.bound if given else self.made).append(f"{name} = {self._expression(v, form)}")
+        return self._bound[key]
+
+    def _expression(self, v: View, form: str) -> str:
+        name = f"{v.space.name}.T" if v.space in self._inputs else v.space.name
+        shape, strides = v.shape, v.strides
+        if form == "matrix" and shape[0] == 1:
+            shape, strides = shape[1:], strides[1:]
+        plain = len(shape) == 1 and strides[0] in {0, 1} and (shape[0] == 1 or strides[0])
+        stop = v.start + v.size
+        if form == "matrix" and v.batched:
+            if v.space in self._inputs:
+                assert shape[-1] == 1
+                step = strides[-2] if shape[-2] > 1 else 1
+                return f"{name}[{v.start}:{v.start + (shape[-2] - 1) * step + 1}{f':{step}' if step != 1 else ''}]"
+            if v.contiguous:
+                return f"{name}[{v.start}:{stop}].reshape({', '.join(map(str, shape[:-1]))}, {shape[-1]} * B)"
+            return f"view({name}, {v.start}, {shape}, {strides}, merge=True)"
+        if plain:
+            text = f"{name}[{v.start}:{stop}]"
+        elif v.contiguous and v.space not in self._inputs:
+            text = f"{name}[{v.start}:{stop}].reshape({', '.join(map(str, shape))}{', B' if v.batched else ''})"
+        else:
+            text = f"view({name}, {v.start}, {shape}, {strides})"
+        if form == "column":
+            text += "[..., None]"
+        if form == "examples" and v.batched:
+            text = f"np.moveaxis({text}, -1, 0)"
+        return text
+
+    # Lines
+
+    def add(self, instruction: Instruction) -> None:
+        """Write the lines of an instruction."""
+        getattr(self, "_" + instruction.kind)(instruction)
+
+    def _line(self, text: str) -> None:
+        self.lines.append(text)
+
+    def _operand(self, arg: Arg, out: View) -> str:
+        if not isinstance(arg, View):
+            return _literal(arg)
+        return self.array(arg, "column" if out.batched and not arg.batched else "")
+
+    def _map(self, i: Instruction) -> None:
+        assert i.op is not None
+        out = self.array(i.out)
+        args = ", ".join([self._operand(arg, i.out) for arg in i.args])
+        kernel: Any = i.op.on_arrays
+        if isinstance(kernel, np.ufunc):
+            self._line(f"np.{kernel.__name__}({args}, out={out})")
+            return
+        name = self._constant(i.op.name, kernel) if kernel is not np.where else "np.where"
+        if kernel is not np.where and "out" in inspect.signature(kernel).parameters:
+            self._line(f"{name}({args}, out={out})")
+        else:
+            self._line(f"{out}[...] = {name}({args})")
+
+    def _move(self, i: Instruction) -> None:
+        self._line(f"{self.array(i.out)}[...] = {self._operand(i.args[0], i.out)}")
+
+    def _fill(self, i: Instruction) -> None:
+        value = "seed" if i.args[0] == "seed" else _literal(i.args[0])
+        self._line(f"{self.array(i.out)}.fill({value})")
+
+    def _sum(self, i: Instruction) -> None:
+        (x,) = i.args
+        out = self.array(i.out)
+        if i.over_batch and not i.axes:
+            if x.contiguous and len(i.out.shape) == len(x.shape) == 1:
+                best = "np.dot" if i.out.contiguous else "np.matmul"
+                self._line(f"{best}({self.array(x)}, ones, out={out})")
+            else:
+                self._line(f"np.matmul({self.array(x)}, ones, out={out})")
+            return
+        axes = [*i.axes, len(x.shape)] if i.over_batch else list(i.axes)
+        if len(axes) == len(x.shape) + i.over_batch:
+            out = f"{out}[0]" if i.out.batched else f"{out}.reshape(())"
+        self._line(f"np.add.reduce({self.array(x)}, axis={tuple(axes) if len(axes) > 1 else axes[0]}, out={out})")
+
+    def _reduce(self, i: Instruction) -> None:
+        ufunc = {ops.fsum: "np.add", ops.hypot: "np.hypot"}[i.op]  # type: ignore[index]  # of what pack reduces
+        (x,) = i.args
+        self._line(f"{ufunc}.reduce({self.array(x)}, axis={len(x.shape) - 1}, out={self.array(i.out)})")
+
+    def _peak(self, i: Instruction) -> None:
+        (x,) = i.args
+        out = self.array(i.out)
+        self._line(f"np.maximum.reduce({self.array(x)}, axis={len(x.shape) - 1}, initial=-{self._largest}, out={out})")
+        self._line(f"np.minimum({out}, {self._largest}, out={out})")
+
+    def _segments(self, i: Instruction) -> None:
+        ufunc = {ops.fsum: "np.add", ops.hypot: "np.hypot", ops.maximum: "np.maximum"}[i.op]  # type: ignore[index]  # as above
+        out = self.array(i.out)
+        starts = self._constant("starts", i.rows)
+        self._line(f"{ufunc}.reduceat({self.array(i.args[0])}, {starts}, axis=0, out={out})")
+        if i.op is ops.maximum:
+            self._line(f"np.minimum(np.maximum({out}, -{self._largest}, out={out}), {self._largest}, out={out})")
+
+    def _product(self, i: Instruction) -> None:
+        a, b = [self.array(arg, "matrix") for arg in i.args]
+        out = self.array(i.out, "matrix")
+        flat = i.out.shape[0] == 1
+        turn = ".T" if flat else ".swapaxes(1, 2)"
+        a, b = [name + turn * t for name, t in zip((a, b), i.transposed, strict=True)]
+        self._line(f"{'np.dot' if flat and i.out.contiguous else 'np.matmul'}({a}, {b}, out={out})")
+
+    def _pairwise(self, i: Instruction) -> None:
+        form = "examples"
+        a, b = [self.array(arg, form) + ".swapaxes(-1, -2)" * t for arg, t in zip(i.args, i.transposed, strict=True)]
+        self._line(f"np.matmul({a}, {b}, out={self.array(i.out, form)})")
+
+    def _gather(self, i: Instruction) -> None:
+        (x,) = i.args
+        source = f"{x.space.name}.T" if x.space in self._inputs else x.space.name
+        rows = self._constant("rows", x.start + i.rows if x.space.name != "t" else i.rows)
+        if x.start or x.size != x.space.size:
+            source, rows = self.array(x), self._constant("rows", i.rows)
+        self._line(f"np.take({source}, {rows}, axis=0, out={self.array(i.out)}, mode='clip')")
+
+    def _scatter(self, i: Instruction) -> None:
+        self._line(f"{i.out.space.name}[{self._constant('rows', i.rows)}] += {self.array(i.args[0])}")
+
+    def _index(self, v: View, size: int) -> str:
+        """The name of the whole numbers in ``v``, which are from 0 to ``size - 1``."""
+        key = ("index", v, size)
+        if key not in self._bound:
+            self._bound[key] = name = self._name("i")
+            self._line(f"{name} = index({self.array(v)}, {size})")
+        return self._bound[key]
+
+    def _take(self, i: Instruction) -> None:
+        table, which = i.args
+        columns = self._index(which, table.shape[1])
+        self._line(f"np.take({self.array(table)}, {columns}, axis=1, out={self.array(i.out)}, mode='clip')")
+
+    def _put(self, i: Instruction) -> None:
+        taken, which = i.args
+        size = i.out.shape[1]
+        chosen = self._index(which, size)
+        self._line(f"hot = np.equal(np.arange({size})[:, None], {chosen}.ravel()).astype({self._dtype.name!r})")
+        self._line(f"np.matmul({self.array(taken)}.reshape({taken.shape[0]}, -1), hot.T, out={self.array(i.out)})")
+
+    def _pick(self, i: Instruction) -> None:
+        table, which = i.args
+        self._line(f"{self.array(i.out)}[...] = {self._item(table, which)}")
+
+    def _place(self, i: Instruction) -> None:
+        value, which = i.args
+        if i.out.batched:
+            self._line(f"{self._item(i.out, which)} += {self.array(value)}")
+        else:
+            item = self._item(i.out, which)
+            array, _, key = item.partition("[")
+            self._line(f"np.add.at({array}, ({key[:-1]}), {self.array(value)})")
+
+    def _item(self, table: View, which: View) -> str:
+        columns = self._index(which, table.shape[1])
+        rows = self._constant("rows", np.arange(table.shape[0])[:, None])
+        return f"{self.array(table)}[{rows}, {columns}{', examples' if table.batched else ''}]"
+
+
+_STEMS = {"theta": "b", "constants": "c", "v": "h", "d_v": "g", "t": "p", "u": "q", "s": "s", "d_s": "e", "d_theta": "d"}
+
+
+def _literal(number: float) -> str:
+    """A number as it is written in the source."""
+    return repr(number) if np.isfinite(number) else f"np.{repr(abs(number))}" if number > 0 or number != number else "-np.inf"  # noqa: PLR0124, RUF010
+
+
+def view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...], *, merge: bool = False) -> Any:
+    """The rows ``start + i * strides[0] + j * strides[1] + …`` of ``array``, an example's number after the other's.
+
+    With ``merge``, the last axis of ``shape`` and that of the examples are one.
+    """
+    row = array.strides[0]
+    steps = tuple([stride * row for stride in strides]) + array.strides[1:]
+    shape += array.shape[1:]
+    if merge:
+        *shape_before, columns, batch = shape
+        shape, steps = (*shape_before, columns * batch), (*steps[:-2], steps[-1])
+    if array.flags.c_contiguous:
+        return np.ndarray(shape, array.dtype, array, start * row, steps)
+    return np.lib.stride_tricks.as_strided(array[start:], shape, steps)
+
+
+def index(numbers: Any, size: int) -> Any:
+    """``numbers`` as indices of a table of ``size`` items; IndexError for what is none."""
+    rounded = numbers.astype(np.intp)
+    if numbers.size and not (numbers.min() >= 0 and numbers.max() < size and (rounded == numbers).all()):
+        wrong = numbers[~((numbers >= 0) & (numbers < size) & (rounded == numbers))].flat[0]
+        msg = f"select() expects an index that is a whole number from 0 to {size - 1}, not {wrong!r}"
+        raise IndexError(msg)
+    return rounded
+
+
+def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
+    forward: Sequence[Instruction],
+    backward: Sequence[Instruction],
+    spaces: Sequence[Space],
+    theta: Space,
+    inputs: Sequence[Space],
+    roots: View,
+    reduction: str | None,
+    dtype: np.dtype[Any],
+    trained: int,
+) -> tuple[str, dict[str, Any]]:
+    """The source of ``program(B)``, which makes the buffers for B examples and returns a function, and the names it uses."""
+    source = Source(theta, inputs, dtype)
+    for instruction in forward:
+        source.add(instruction)
+    result = source.array(roots)
+    if reduction is None:
+        source.lines.append(f"return {result}.T.copy()" if roots.batched else f"return np.tile({result}, (B, 1))")
+    else:
+        if not roots.batched:
+            times = " * B" if inputs and reduction == "sum" else ""
+            source.lines.append(f"result = float({result}[0]){times}")
+        else:
+            mean = " / B if B else np.nan" if reduction == "mean" else ""
+            source.lines.append(f"result = float(np.dot({result}[0], ones)){mean}")
+        source.lines.append("if not differentiate:")
+        source.lines.append(INDENT + "return result")
+        if not roots.batched:
+            source.made.append("seed = 1.0" if not times else "seed = 1.0 * B")
+        else:
+            source.made.append("seed = 1.0 / max(B, 1)" if reduction == "mean" else "seed = 1.0")
+        source.lines.append(f"d_theta = np.empty({theta.size}, {dtype.name!r})")
+        # The views of d_theta are made when there is one.
+        head, source.bound = source.bound, []
+        start = len(source.lines)
+        for instruction in backward:
+            source.add(instruction)
+        late = [line for line in source.bound if " d_theta" in line.replace("(", " ")]
+        head += [line for line in source.bound if line not in late]
+        source.lines[start:start] = late
+        source.bound = head
+        source.lines.append("return result, d_theta" if trained == theta.size else f"return result, d_theta[:{trained}].copy()")
+    lines = ["def program(B):", f"{INDENT}ones = np.ones(B, {dtype.name!r})"]
+    used = "\n".join([*source.made, *source.lines])
+    if ", examples]" in used:
+        lines.append(f"{INDENT}examples = np.arange(B)")
+    for space in spaces:
+        if (
+            space is theta
+            or space in inputs
+            or not space.size
+            or space.name == "d_theta"
+            or space.name.removeprefix("d_") in {i.name for i in inputs}
+        ):
+            continue
+        if space.name in {"d_constants"}:
+            continue
+        lines.append(f"{INDENT}{space.name} = np.empty(({space.size}{', B' if space.batched else ''},), {dtype.name!r})")
+        source.names[f"fills_{space.name}"] = space.filled
+        if space.filled:
+            rows = np.array([*space.filled])
+            numbers = np.array([*space.filled.values()], dtype)
+            source.names[f"rows_{space.name}"], source.names[f"numbers_{space.name}"] = rows, numbers
+            lines.append(
+                f"{INDENT}{space.name}[rows_{space.name}] = numbers_{space.name}{'[:, None]' if space.batched else ''}"
+            )
+    lines += [INDENT + line for line in source.made]
+    names = ", ".join([theta.name, *[space.name for space in inputs]])
+    lines.append(f"\n{INDENT}def step({names}, differentiate=True):")
+    lines += [2 * INDENT + line for line in [*source.bound, *source.lines]]
+    lines.append(f"\n{INDENT}return step")
+    return "\n".join(lines) + "\n", source.names

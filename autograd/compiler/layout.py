@@ -1,0 +1,380 @@
+"""Where each number lies, chosen so that almost every operand is a slice or a strided view, and the forward instructions.
+
+The nodes of a group get rows one after the other, in the order in which their arguments lie. What a group reads in no regular
+pattern is gathered; what lies in different spaces is moved into one first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autograd import ops
+from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
+from autograd.compiler.record import CODE, INPUT, ROWS, VARIABLE
+from autograd.compiler.simplify import CONSTANT, Simplified
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from autograd.compiler.pack import Group
+
+    Rows = NDArray[np.int64]
+
+LARGEST = float(np.finfo(float).max)
+
+
+class Layout:
+    """The forward program of some groups of nodes."""
+
+    def __init__(
+        self, graph: Simplified, groups: Sequence[Group], inputs: Sequence[tuple[str, int]], parameters: Sequence[int]
+    ):
+        """``inputs`` names each input array and says how many numbers of an example it holds; ``parameters`` are variables
+        in the order of theta, which those that are missing join in the order in which they are needed."""
+        self.graph = graph
+        self.instructions: list[Instruction] = []
+        self.theta = Space("theta", batched=False)
+        self.constants = Space("constants", batched=False)
+        self.shared = Space("s", batched=False)
+        self.arena = Space("v", batched=True)
+        self.inputs = [Space(name, batched=True, size=size) for name, size in inputs]
+        self.spaces = [self.theta, self.constants, self.shared, self.arena, *self.inputs]
+        count = len(graph.args)
+        self.parameters: list[int] = []
+        """The variables in the order of theta."""
+        self._space = np.full(count, -1)
+        self._row = np.full(count, -1)
+        self._moved: dict[tuple[int, bool], int] = {}
+        self._gathered: dict[tuple[int, bytes], View] = {}
+        nodes = np.arange(count)
+        code, leaf = graph.code[:count], graph.leaf[:count]
+        variables = np.full(leaf.max(initial=-1) + 2, -1)  # the last one is that of the parameter -1
+        variables[leaf[code == VARIABLE]] = nodes[code == VARIABLE]
+        self._variables = variables
+        self._join_theta(list(parameters))
+        ends = np.cumsum([0, *[size for _, size in inputs]])
+        is_input = nodes[code == INPUT]
+        which = np.searchsorted(ends, leaf[is_input], side="right") - 1
+        self._space[is_input] = which + self.spaces.index(self.arena) + 1
+        self._row[is_input] = leaf[is_input] - ends[which]
+        for group in groups:
+            getattr(self, "_" + group.kind)(group)
+        self.roots = self._read(np.array(graph.roots))
+        self._join_theta(np.unique(leaf[code == VARIABLE]).tolist())
+
+    # Where nodes lie
+
+    def _join_theta(self, variables: Sequence[int]) -> None:
+        """Give each of the ``variables`` a row of theta, unless it has one; to -1 as well, which is none of the graph."""
+        chosen = np.asarray(variables, np.int64)
+        nodes = self._variables[chosen]
+        new = chosen[(chosen < 0) | (self._row[nodes] < 0)]
+        rows = self.theta.allocate(len(new)) + np.arange(len(new))
+        self.parameters += new.tolist()
+        nodes = self._variables[new]
+        self._space[nodes[nodes >= 0]], self._row[nodes[nodes >= 0]] = 0, rows[nodes >= 0]
+
+    def _settle(self, nodes: Rows) -> None:
+        """Give rows to the leaves among ``nodes`` that have none."""
+        graph = self.graph
+        homeless = nodes[(nodes >= 0) & (self._row[nodes] < 0)]
+        if homeless.size:
+            homeless = homeless[np.sort(np.unique(homeless, return_index=True)[1])]
+            self._join_theta(graph.leaf[homeless[graph.code[homeless] == VARIABLE]].tolist())
+            for node in homeless[graph.code[homeless] == CONSTANT].tolist():
+                self._space[node], self._row[node] = 1, self.constants.allocate(1)
+                self.constants.filled[int(self._row[node])] = float(graph.number[node])
+
+    def _place(self, nodes: Rows) -> View:
+        """New rows for ``nodes``, in their order; -1 is a row that nobody reads."""
+        space = self.arena if self.graph.batched[nodes.max()] else self.shared
+        start = space.allocate(nodes.size)
+        flat = nodes.ravel()
+        wanted = flat >= 0
+        self._space[flat[wanted]] = self.spaces.index(space)
+        self._row[flat[wanted]] = start + np.flatnonzero(wanted)
+        return View(space, start, nodes.shape, contiguous(nodes.shape))
+
+    def _rows(self, nodes: Rows) -> tuple[Space, Rows]:
+        """The one space in which ``nodes`` lie, those that do not lie with the others having been moved there, and their rows."""
+        self._settle(nodes.ravel())
+        places = np.unique(self._space[nodes])
+        if len(places) == 1:
+            return self.spaces[places[0]], self._row[nodes]
+        batched = bool(self.graph.batched[nodes].any())
+        space = self.arena if batched else self.shared
+        rows = self._row[nodes].copy()
+        strange = self._space[nodes] != self.spaces.index(space)
+        self._move(np.unique(nodes[strange]), space)
+        rows[strange] = [self._moved[node, batched] for node in nodes[strange].tolist()]
+        return space, rows
+
+    def _move(self, nodes: Rows, space: Space) -> None:
+        """Copy ``nodes`` to ``space``, unless they are there already."""
+        graph = self.graph
+        new = np.array([node for node in nodes.tolist() if (node, space.batched) not in self._moved], np.int64)
+        is_constant = graph.code[new] == CONSTANT
+        for node in new[is_constant].tolist():
+            row = self._moved[node, space.batched] = space.allocate(1)
+            space.filled[row] = float(graph.number[node])
+        others = new[~is_constant]
+        for home in np.unique(self._space[others]).tolist():
+            mine = others[self._space[others] == home]
+            mine = mine[np.argsort(self._row[mine], kind="stable")]
+            start = space.allocate(len(mine))
+            self._moved.update(
+                zip([(node, space.batched) for node in mine.tolist()], range(start, start + len(mine)), strict=True)
+            )
+            source = self._regular(self.spaces[home], self._row[mine])
+            self._emit("move", View(space, start, source.shape, contiguous(source.shape)), source)
+
+    # Reading
+
+    def _regular(self, space: Space, rows: Rows, loops: list[tuple[int, int]] | None = None) -> View:
+        """The view of ``rows``, one after the other: the rows themselves if they have a pattern, or else a copy that has."""
+        loops = nested(rows.ravel()) if loops is None else loops
+        if loops is not None:
+            loops = loops or [(1, 0)]
+            view = View(space, int(rows.flat[0]), tuple([n for n, _ in loops]), tuple([s for _, s in loops]))
+            if _distinct(view):
+                return view
+        return self._gather(space, rows.ravel())
+
+    def _gather(self, space: Space, rows: Rows) -> View:
+        key = (self.spaces.index(space), rows.tobytes())
+        if key not in self._gathered:
+            into = self.arena if space.batched else self.shared
+            out = View(into, into.allocate(rows.size), rows.shape, contiguous(rows.shape))
+            source = View(space, 0, (space.size,), contiguous((space.size,)))
+            self._emit("gather", out, source, rows=rows)
+            self._gathered[key] = out
+        return self._gathered[key]
+
+    def _read(self, nodes: Rows) -> View:
+        """A view of ``nodes`` in a row."""
+        space, rows = self._rows(nodes)
+        view = self._regular(space, rows)
+        return view if len(view.shape) == 1 else self._gather(space, rows.ravel())
+
+    def _stack(self, nodes: Rows) -> View:
+        """A view of the same shape as ``nodes``, with a stride for each of its axes."""
+        space, rows = self._rows(nodes)
+        return self._strided(space, rows) or self._gather(space, rows.ravel()).reshaped(nodes.shape)
+
+    @staticmethod
+    def _strided(space: Space, rows: Rows) -> View | None:
+        start = int(rows.flat[0])
+        strides = []
+        for axis, size in enumerate(rows.shape):
+            strides.append(int(np.moveaxis(rows, axis, 0)[(1, *[0] * (rows.ndim - 1))]) - start if size > 1 else 0)
+        view = View(space, start, rows.shape, tuple(strides))
+        return view if np.array_equal(view.rows, rows) and _distinct(view) else None
+
+    def _aligned(self, operands: Sequence[tuple[Space, Rows]]) -> list[View]:
+        """Views of one shape, of operands of one length. What has no pattern, or none in common, is gathered."""
+        loops = [nested(rows) for _, rows in operands]
+        views: list[View | None] = [None] * len(operands)
+        for i, (space, rows) in enumerate(operands):
+            if loops[i] is None or not _distinct(self._regular(space, rows, loops[i])):
+                views[i] = gathered = self._gather(space, rows)
+                loops[i] = [(gathered.size, 1)]
+        shape = common([loop or [(1, 0)] for loop in loops])
+        if shape is None:
+            return [self._gather(space, rows) for space, rows in operands]
+        sizes, strides = shape
+        out = []
+        for view, (space, rows), step in zip(views, operands, strides, strict=True):
+            home, start = (space, int(rows[0])) if view is None else (view.space, view.start)
+            out.append(View(home, start, sizes, step))
+        return out
+
+    def _emit(
+        self, kind: str, out: View, *args: Arg, op: ops.Op | None = None, rows: Rows | None = None, **more: object
+    ) -> None:
+        self.instructions.append(Instruction(kind, out, args, op, rows, **more))  # type: ignore[arg-type]  # of the dataclass
+
+    # The kinds of groups
+
+    def _map(self, group: Group) -> None:
+        nodes, operands = group.nodes, group.operands
+        for operand in operands:
+            self._settle(operand)
+        keys = [self._space[operand] * (1 << 40) + self._row[operand] for operand in operands]
+        keys.sort(key=lambda key: -len(np.unique(key)))  # the most telling first
+        order = np.lexsort(keys[::-1])
+        self._apply(ROWS[group.code], [operand[order] for operand in operands], nodes[order])
+
+    def _apply(self, op: ops.Op, operands: Sequence[Rows], nodes: Rows) -> View:
+        """The view of ``op`` at ``operands``, which are ``nodes``."""
+        args: list[Arg] = []
+        views = []
+        for operand in operands:
+            if (operand == operand[0]).all() and self.graph.code[operand[0]] == CONSTANT:
+                args.append(float(self.graph.number[operand[0]]))
+            else:
+                args.append(None)
+                views.append(self._rows(operand))
+        return self._elementwise(op, args, views, self._place(nodes))
+
+    def _elementwise(self, op: ops.Op, args: Sequence[Arg], operands: Sequence[tuple[Space, Rows]], out: View) -> View:
+        """``out``, after writing to it ``op`` at ``args``, of which those that are None are the ``operands``."""
+        *views, home = self._aligned([*operands, (out.space, out.rows.ravel())])
+        rest = iter(views)
+        self._emit("map", home, *[next(rest) if arg is None else arg for arg in args], op=op)
+        return out
+
+    def _scratch(self, space: Space, shape: tuple[int, ...]) -> View:
+        return View(space, space.allocate(int(np.prod(shape))), shape, contiguous(shape))
+
+    def _by_place(self, nodes: Rows, *operands: Rows) -> list[Rows]:
+        """``nodes`` and their ``operands``, in the order in which the first of these lie."""
+        self._settle(operands[0].ravel())
+        first = operands[0].reshape(len(nodes), -1)[:, 0]
+        order = np.lexsort((self._row[first], self._space[first]))
+        return [nodes[order], *[operand[order] for operand in operands]]
+
+    def _reduce(self, group: Group) -> None:
+        nodes, operand = self._by_place(group.nodes, *group.operands)
+        space, rows = self._rows(operand)
+        out = self._place(nodes)
+        self._reduce_rows(ROWS[group.code], space, rows, out)
+
+    def _reduce_rows(self, op: ops.Op, space: Space, rows: Rows, out: View) -> None:
+        view = (
+            self._strided(space, rows)
+            or self._nested_rows(space, rows)
+            or self._gather(space, rows.ravel()).reshaped(rows.shape)
+        )
+        out = out.reshaped(view.shape[:-1])
+        if op is not ops.logsumexp:
+            self._emit("reduce", out, view, op=op)
+            return
+        # log Σ exp z = m + log Σ exp(z - m), where m is the largest, so that nothing overflows; no gradient flows through m.
+        peak = self._scratch(out.space, out.shape)
+        self._emit("peak", peak, view)
+        spread = View(peak.space, peak.start, view.shape, (*peak.strides, 0))
+        exponentials = self._scratch(out.space, view.shape)
+        self._emit("map", exponentials, view, spread, op=ops.sub)
+        shifted, exponentials = exponentials, self._scratch(out.space, view.shape)
+        self._emit("map", exponentials, shifted, op=ops.exp)
+        total = self._scratch(out.space, out.shape)
+        self._emit("reduce", total, exponentials, op=ops.fsum)
+        logarithm = self._scratch(out.space, out.shape)
+        self._emit("map", logarithm, total, op=ops.log)
+        self._emit("map", out, logarithm, peak, op=ops.add)
+
+    def _nested_rows(self, space: Space, rows: Rows) -> View | None:
+        """The view of ``rows`` (k, n) whose last axis is n, and whose others are the loops over the k."""
+        loops, last = nested(rows[:, 0]), nested(rows[0])
+        if loops is None or last is None or len(last) != 1:
+            return None
+        shape = (*[n for n, _ in loops], last[0][0])
+        view = View(space, int(rows[0, 0]), shape, (*[s for _, s in loops], last[0][1]))
+        return view if np.array_equal(view.rows.ravel(), rows.ravel()) and _distinct(view) else None
+
+    def _segments(self, group: Group) -> None:
+        operand, starts = group.operands
+        lengths = np.diff(np.append(starts, len(operand)))
+        self._settle(operand)
+        first = operand[starts]
+        order = np.lexsort((self._row[first], self._space[first]))
+        pieces = np.split(operand, starts[1:])
+        flat = np.concatenate([pieces[i] for i in order])
+        lengths = lengths[order]
+        space, rows = self._rows(flat)
+        out = self._place(group.nodes[order])
+        self._reduce_segments(ROWS[group.code], space, rows, lengths, out)
+
+    def _reduce_segments(self, op: ops.Op, space: Space, rows: Rows, lengths: Rows, out: View) -> None:
+        starts = np.cumsum(np.append(0, lengths[:-1]))
+        view = self._regular(space, rows)
+        if not view.contiguous:
+            view = self._gather(space, rows)
+        view = view.reshaped((view.size,))
+        if op is not ops.logsumexp:
+            self._emit("segments", out, view, op=op, rows=starts)
+            return
+        peak = self._scratch(out.space, out.shape)
+        self._emit("segments", peak, view, op=ops.maximum, rows=starts)
+        spread = self._gather(peak.space, np.repeat(peak.rows, lengths))
+        shifted = self._scratch(out.space, view.shape)
+        self._emit("map", shifted, view, spread, op=ops.sub)
+        exponentials = self._scratch(out.space, view.shape)
+        self._emit("map", exponentials, shifted, op=ops.exp)
+        total = self._scratch(out.space, out.shape)
+        self._emit("segments", total, exponentials, op=ops.fsum, rows=starts)
+        logarithm = self._scratch(out.space, out.shape)
+        self._emit("map", logarithm, total, op=ops.log)
+        self._emit("map", out, logarithm, peak, op=ops.add)
+
+    def _dots(self, group: Group) -> None:
+        nodes, left, right = self._by_place(group.nodes, *group.operands)
+        operands = [self._rows(left.ravel()), self._rows(right.ravel())]
+        space = self.arena if any(space.batched for space, _ in operands) else self.shared
+        products = self._scratch(space, (left.size,))
+        self._elementwise(ops.mul, [None, None], operands, products)
+        self._reduce_rows(ops.fsum, space, products.rows.reshape(left.shape), self._place(nodes))
+
+    def _ragged(self, group: Group) -> None:
+        left, right, starts = group.operands
+        lengths = np.diff(np.append(starts, len(left)))
+        operands = [self._rows(left), self._rows(right)]
+        space = self.arena if any(space.batched for space, _ in operands) else self.shared
+        products = self._scratch(space, (left.size,))
+        self._elementwise(ops.mul, [None, None], operands, products)
+        self._reduce_segments(ops.fsum, space, products.rows, lengths, self._place(group.nodes))
+
+    def _sorted(self, group: Group) -> tuple[Rows, Rows, Rows]:
+        """Nodes (g, m, n), left and right factors of matrix products, each in the order in which they lie."""
+        nodes, (left, right) = group.nodes, group.operands
+        for factors in (left, right):
+            self._settle(factors.ravel())
+        left_order = np.lexsort((self._row[left[..., 0]], self._space[left[..., 0]]), axis=1)
+        right_order = np.lexsort((self._row[right[..., 0]], self._space[right[..., 0]]), axis=1)
+        left = np.take_along_axis(left, left_order[..., None], axis=1)
+        right = np.take_along_axis(right, right_order[..., None], axis=1)
+        nodes = np.take_along_axis(np.take_along_axis(nodes, left_order[..., None], axis=1), right_order[:, None], axis=2)
+        heads = right[:, 0, 0]
+        order = np.lexsort((self._row[heads], self._space[heads]))
+        return nodes[order], left[order], right[order]
+
+    def _product(self, group: Group) -> None:
+        nodes, left, right = self._sorted(group)
+        a = self._stack(left)
+        space, rows = self._rows(right.transpose(0, 2, 1))
+        b = self._strided(space, rows)
+        # The columns of b and its examples are to be one axis.
+        if b is None or (b.batched and b.shape[2] > 1 and (b.strides[2] != 1 or b.space in self.inputs)):
+            b = self._gather(space, rows.ravel()).reshaped(rows.shape)
+        self._emit("product", self._place(nodes), a, b)
+
+    def _pairwise(self, group: Group) -> None:
+        nodes, left, right = self._sorted(group)
+        a, b = self._stack(left), self._stack(right)
+        self._emit("pairwise", self._place(nodes), a, b, transposed=(False, True))
+
+    def _take(self, group: Group) -> None:
+        nodes, (table, index) = group.nodes, group.operands
+        self._settle(table.ravel())
+        rows, columns = np.argsort(self._row[table[:, 0]], kind="stable"), np.argsort(self._row[index], kind="stable")
+        self._emit("take", self._place(nodes[np.ix_(rows, columns)]), self._stack(table[rows]), self._read(index[columns]))
+
+    def _pick(self, group: Group) -> None:
+        nodes, table, index = self._by_place(group.nodes, *group.operands)
+        self._emit("pick", self._place(nodes), self._stack(table), self._read(index))
+
+
+def _distinct(view: View) -> bool:
+    """Whether no row comes twice, but for axes of stride 0 that repeat everything."""
+    reach = 0
+    for size, stride in sorted(zip(view.shape, view.strides, strict=True), key=lambda loop: abs(loop[1])):
+        if stride == 0:
+            continue
+        if abs(stride) <= reach:
+            return False
+        reach += (size - 1) * abs(stride)
+    return True

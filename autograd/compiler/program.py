@@ -1,0 +1,112 @@
+"""A program: the emitted source at work, in buffers that are kept from call to call."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd.compiler.differentiate import differentiate
+from autograd.compiler.emit import emit
+from autograd.compiler.layout import Layout
+from autograd.compiler.pack import pack
+from autograd.compiler.simplify import simplify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from autograd.compiler.record import Graph
+
+_KEPT = 4
+"""For how many batch sizes buffers are kept."""
+
+
+class Program:
+    """A recorded function as NumPy source, for batches of any size.
+
+    ``reduction`` says what becomes of the examples' results: "mean", "sum", or None for all of them. ``inputs`` are the name
+    of each input array and how many numbers of an example it holds; ``parameters`` the variables of ``graph`` in the order of
+    theta, -1 standing for one that the graph has not; those that are missing join. If ``frozen``, these are not differentiated by.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        inputs: Sequence[tuple[str, int]],
+        parameters: Sequence[int],
+        reduction: str | None,
+        dtype: str,
+        *,
+        frozen: bool = False,
+    ) -> None:
+        self.dtype = dtype
+        simplified = simplify(graph)
+        self.layout = layout = Layout(simplified, pack(simplified), inputs, parameters)
+        spaces = list(layout.spaces)
+        self.backward = None
+        self.parameters = layout.parameters
+        self.trained = len(parameters) if frozen else len(self.parameters)
+        """By how many numbers of theta, the first ones, it differentiates."""
+        if reduction is not None:
+            self.backward = differentiate(layout.instructions, layout.spaces, layout.theta, self.trained, layout.roots)
+            spaces += [*self.backward.cotangents.values(), *self.backward.scratch.values()]
+        backward = self.backward.instructions if self.backward else []
+        self.source, self._names = emit(
+            layout.instructions,
+            backward,
+            spaces,
+            layout.theta,
+            layout.inputs,
+            layout.roots,
+            reduction,
+            np.dtype(dtype),
+            self.trained,
+        )
+        kinds = Counter(i.kind for i in [*layout.instructions, *backward])
+        products = sum(i.kind in {"product", "pairwise"} for i in layout.instructions)
+        self._item = np.dtype(dtype).itemsize
+        self._fixed = sum(space.size for space in spaces if not space.batched) * self._item
+        self._an_example = sum(space.size for space in spaces if space.batched and space not in layout.inputs) * self._item
+        self.stats: dict[str, Any] = {
+            "scalar nodes": len(graph.code),
+            "instructions": dict(sorted(kinds.items())),
+            "matrix products": products,
+            "bytes of buffers": self._fixed,
+            "bytes of buffers, an example": self._an_example,
+        }
+        self._start()
+
+    def _start(self) -> None:
+        names = dict(self._names)
+        exec(compile(self.source, "<autograd.compile>", "exec"), names)  # noqa: S102 - its own source
+        self._program: Callable[[int], Callable[..., Any]] = names["program"]
+        self._idle: dict[int, list[Callable[..., Any]]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in {"_program", "_idle"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._start()
+
+    def run(self, theta: NDArray[Any], arrays: Sequence[NDArray[Any]], batch: int, *, gradient: bool = True) -> Any:
+        """The result at ``theta`` and the rows of ``arrays``, each (batch, numbers), and the gradient by theta, if wanted.
+
+        Calls may overlap: each has buffers of its own, which later calls of the same batch size use again.
+        """
+        idle = self._idle.get(batch)
+        if idle is None:
+            while len(self._idle) >= _KEPT:
+                self._idle.pop(next(iter(self._idle)), None)
+            idle = self._idle[batch] = []
+        try:
+            step = idle.pop()
+        except IndexError:
+            step = self._program(batch)
+        with np.errstate(all="ignore"):
+            result = step(theta, *arrays, gradient) if self.backward is not None else step(theta, *arrays)
+        idle.append(step)
+        return result

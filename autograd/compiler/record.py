@@ -1,0 +1,109 @@
+"""Recording: a function is called once on Values that stand for every example, and the graph that it leaves becomes arrays.
+
+Roles of leaves: an input stands for a number of each example, a variable is read afresh at every call, a constant is baked in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd import modes, ops
+from autograd.errors import RecordingError
+from autograd.graph import topological_sort
+from autograd.value import Value, tick
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+ROWS = list(ops.TABLE.values())
+VARIABLE, INPUT = -1, -2
+CODE = {op: code for code, op in enumerate(ROWS)}
+_CODE_OR_LEAF = CODE | {None: VARIABLE}
+
+
+@dataclass
+class Graph:
+    """A graph as arrays, arguments before what is made of them. Node ``i`` has the arguments ``arg[first[i]:first[i + 1]]``."""
+
+    code: NDArray[np.int64]
+    """The row of each node, by its place in ``ROWS``; VARIABLE or INPUT for these leaves."""
+    first: NDArray[np.int64]
+    arg: NDArray[np.int64]
+    number: NDArray[np.float64]
+    """What each node was on the example that was recorded; of a constant, what it is."""
+    leaf: NDArray[np.int64]
+    """Of a variable or an input, which one."""
+    roots: list[int]
+    """The nodes that the function returned."""
+    variables: list[Value]
+
+
+class _Everything:
+    """A node whose arguments are all that a function returned."""
+
+    def __init__(self, args: tuple[Value, ...]) -> None:
+        self._args = args
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """A block in which the cyclic garbage collector rests: it would look at each new node again and again, and find nothing."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def record(fn: Callable[[], Any]) -> tuple[Any, int]:
+    """What ``fn()`` returns while it is recorded, and the time by the clock of all graphs when it began.
+
+    Raises RecordingError where ``fn`` does what a recording would freeze. The modes around the call, as ``no_grad``, are not
+    the function's own, and are not recorded.
+    """
+    began = tick()
+    with modes.apart(compiled=True):
+        return fn(), began
+
+
+def as_graph(roots: Sequence[Value], inputs: Sequence[Value], began: int) -> Graph:
+    """The graph of ``roots``, recorded from ``began`` on; RecordingError if a variable was made or assigned since then."""
+    order: list[Any] = topological_sort(_Everything(tuple(roots)))[:-1]  # type: ignore[type-var]  # as much of a node as a sort needs
+    place = dict(zip(order, range(len(order)), strict=True))
+    args = [node._args for node in order]
+    code = np.fromiter(map(_CODE_OR_LEAF.__getitem__, [node._op for node in order]), np.int64, len(order))
+    first = np.zeros(len(order) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, args), np.int64, len(args)), out=first[1:])
+    arg = np.fromiter(map(place.__getitem__, chain.from_iterable(args)), np.int64, first[-1])
+    number = np.fromiter([node._data for node in order], np.float64, len(order))
+    leaf = np.full(len(order), -1)
+    for k, value in enumerate(inputs):
+        if value in place:
+            code[place[value]] = INPUT
+            leaf[place[value]] = k
+    # Variables in the order in which they are used, which for a network is that of its layers.
+    used, where = np.unique(
+        np.append(arg, np.asarray(roots_at := [place[root] for root in roots], np.int64)), return_index=True
+    )
+    used = used[np.argsort(where)]
+    used = used[code[used] == VARIABLE]
+    leaf[used] = np.arange(len(used))
+    variables: list[Value] = [order[i] for i in used.tolist()]
+    for value in variables:
+        if value._clock >= began:
+            msg = (
+                f"a Value of {value._data!r} was made, or assigned, inside the function: it would be the same number ever after. "
+                "Make it outside, pass it as an argument, or write a plain number"
+            )
+            raise RecordingError(msg)
+    return Graph(code, first, arg, number, leaf, roots_at, variables)

@@ -1,0 +1,213 @@
+"""The same function in fewer nodes: chains of sums become sums of products, constants are folded, equal nodes are one.
+
+``a = a + w[i] * x[i]`` in a loop, ``sum(w * x for ...)`` and ``math.sumprod(w, x)`` all end as one ``dot``.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autograd import ops
+from autograd.compiler.record import CODE, INPUT, ROWS, Graph
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ADD, SUB, MUL, FSUM, DOT = (CODE[op] for op in (ops.add, ops.sub, ops.mul, ops.fsum, ops.dot))
+SQUARE, POWC, CONSTANT = CODE[ops.square], CODE[ops.powc], CODE[ops.constant]
+_NOTHING = np.zeros(0, np.int64)
+
+
+@dataclass
+class Simplified:
+    """A graph of few nodes, arguments before what is made of them; one item a node (the arrays may be longer)."""
+
+    code: NDArray[np.int64]
+    number: NDArray[np.float64]
+    """Of a constant, what it is."""
+    leaf: NDArray[np.int64]
+    """Of a variable or an input, which one."""
+    level: NDArray[np.int64]
+    """0 for leaves; else 1 more than the highest of the arguments."""
+    batched: NDArray[np.bool_]
+    """Whether the node differs from example to example."""
+    args: list[NDArray[np.int64]]
+    roots: list[int]
+
+
+@dataclass
+class _Sums:
+    """For the node at the end of each chain of additions: what is added up in the end."""
+
+    root: NDArray[np.int64]
+    start: NDArray[np.int64]
+    term: NDArray[np.int64]
+    negative: NDArray[np.bool_]
+    product: NDArray[np.bool_]
+    absorbed: NDArray[np.bool_]
+    """The nodes that are no longer needed: they live on as terms of a sum."""
+
+
+def simplify(graph: Graph) -> Simplified:
+    """The same function in fewer nodes."""
+    return _Rebuilt(graph).out
+
+
+def _find_sums(graph: Graph) -> _Sums:
+    """All chains of additions, the products in them looked through.
+
+    An addition is absorbed by what it is added to if nothing else needs it. A subtraction is absorbed where it goes on with a
+    chain, ``a + b - c``, and only through its first argument: a difference by itself stays one, so that a sum of differences
+    does not become a difference of two large sums.
+    """
+    code, first, arg = graph.code, graph.first, graph.arg
+    count = len(code)
+    uses = np.bincount(arg, minlength=count)
+    np.add.at(uses, graph.roots, 1)
+    owner = np.repeat(np.arange(count), np.diff(first))
+    is_sum, is_sub = (code == ADD) | (code == FSUM), code == SUB
+    slot_0 = np.zeros(len(arg), bool)
+    slot_0[first[:-1][first[:-1] < first[1:]]] = True
+    into = is_sum[owner] | (is_sub[owner] & slot_0)
+    single = uses == 1
+    goes_on = np.zeros(count, bool)
+    left = arg[first[:-1][is_sub]]
+    goes_on[is_sub] = single[left] & (is_sum | is_sub)[left]
+    taken = into & (single & (is_sum | goes_on))[arg]
+    absorbed = np.zeros(count, bool)
+    absorbed[arg[taken]] = True
+    end = np.arange(count)
+    end[arg[taken]] = owner[taken]
+    while not np.array_equal(further := end[end], end):  # each round doubles how far we look
+        end = further
+    term = ~taken & (is_sum | is_sub)[owner]
+    where = np.flatnonzero(term)
+    where = where[np.argsort(end[owner[where]], kind="stable")]
+    owners, terms = owner[where], arg[where]
+    root, start = np.unique(end[owners], return_index=True)
+    is_powc_2 = np.zeros(count, bool)
+    powc = np.flatnonzero(code == POWC)
+    is_powc_2[powc] = (code[arg[first[powc] + 1]] == CONSTANT) & (graph.number[arg[first[powc] + 1]] == 2.0)  # noqa: PLR2004
+    is_product = single & ((code == MUL) | (code == SQUARE) | is_powc_2)
+    negative = is_sub[owners] & ~slot_0[where]
+    product = is_product[terms]
+    # Two products make a dot; one alone stays what it is.
+    size = np.diff(np.append(start, len(terms)))
+    group = np.repeat(np.arange(len(root)), size)
+    for sign in (False, True):
+        some = product & (negative == sign)
+        lonely = np.bincount(group[some], minlength=len(root)) < 2  # noqa: PLR2004 - two
+        product &= ~(some & lonely[group])
+    absorbed[terms[product]] = True
+    return _Sums(root, np.append(start, len(terms)), terms, negative, product, absorbed)
+
+
+class _Rebuilt:
+    """A graph on its way to another one: each node is asked for by its row and its arguments, and made if there is none."""
+
+    def __init__(self, graph: Graph) -> None:
+        count = len(graph.code)
+        self.out = Simplified(*[np.zeros(count, kind) for kind in (np.int64, np.float64, np.int64, np.int64, bool)], [], [])
+        self._known: dict[tuple[object, ...], int] = {}
+        self._graph = graph
+        new = self._leaves()
+        sums = _find_sums(graph)
+        pending = dict(zip(sums.root.tolist(), range(len(sums.root)), strict=True))
+        first, codes = graph.first.tolist(), graph.code.tolist()
+        for i in np.flatnonzero(~sums.absorbed & (graph.code >= 0)).tolist():
+            if codes[i] == CONSTANT:
+                new[i] = self._constant(float(graph.number[i]))
+            elif (k := pending.get(i)) is not None:
+                new[i] = self._sum(sums, slice(sums.start[k], sums.start[k + 1]), new)
+            else:
+                new[i] = self._node(codes[i], new[graph.arg[first[i] : first[i + 1]]])
+        self.out.roots = new[graph.roots].tolist()
+
+    def _leaves(self) -> NDArray[np.int64]:
+        """The new node of each old one, of which the variables and inputs are there already."""
+        graph, out = self._graph, self.out
+        leaves = np.flatnonzero(graph.code < 0)
+        new = np.full(len(graph.code), -1)
+        new[leaves] = some = np.arange(len(leaves))
+        out.code[some] = graph.code[leaves]
+        out.leaf[some] = graph.leaf[leaves]
+        out.batched[some] = graph.code[leaves] == INPUT
+        out.args = [_NOTHING] * len(leaves)
+        return new
+
+    def _add(self, key: tuple[object, ...], code: int, args: NDArray[np.int64], number: float = 0.0) -> int:
+        """The node known by ``key``, made if there is none."""
+        if (known := self._known.get(key)) is not None:
+            return known
+        out = self.out
+        node = self._known[key] = len(out.args)
+        out.args.append(args)
+        out.code[node] = code
+        out.number[node] = number
+        if len(args):
+            out.level[node] = 1 + out.level[args].max()
+            out.batched[node] = out.batched[args].any()
+        return node
+
+    def _constant(self, number: float) -> int:
+        return self._add((CONSTANT, struct.pack("d", number)), CONSTANT, _NOTHING, number)
+
+    def _node(self, code: int, args: NDArray[np.int64]) -> int:
+        """The node of row ``code`` at ``args``, or something simpler that is equal to it."""
+        out = self.out
+        constant = out.code[args] == CONSTANT
+        if constant.any():
+            numbers = out.number[args[constant]].tolist()
+            if len(numbers) == len(args):
+                return self._constant(ROWS[code].on_floats(*numbers))
+            if code == POWC and numbers == [2.0]:
+                return self._node(SQUARE, args[:1])
+            if (code == ADD and numbers == [0.0]) or (code == MUL and numbers == [1.0]):
+                return int(args[~constant][0])
+            if code == SUB and numbers == [0.0] and constant[1]:
+                return int(args[0])
+        if code == MUL and args[0] == args[1]:
+            return self._node(SQUARE, args[:1])
+        if code == DOT:
+            return self._dot(*np.split(args, 2))
+        if code == FSUM and len(args) <= 2:  # noqa: PLR2004 - what add is for
+            return self._node(ADD, args) if len(args) > 1 else int(args[0])
+        return self._add((code, args.tobytes()), code, args)
+
+    def _dot(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
+        """The scalar product, whose first factors are those that all examples share, where one of the two is."""
+        out = self.out
+        swap = out.batched[left] & ~out.batched[right]
+        args = np.append(np.where(swap, right, left), np.where(swap, left, right))
+        if len(args) == 2:  # noqa: PLR2004 - one product
+            return self._node(MUL, args)
+        return self._add((DOT, args.tobytes()), DOT, args)
+
+    def _sum(self, sums: _Sums, part: slice, new: NDArray[np.int64]) -> int:
+        """The sum of the terms in ``part``: the products as a dot, then the others, less those that are subtracted."""
+        graph = self._graph
+        sides = []
+        for side in (False, True):
+            mine = sums.negative[part] == side
+            product = sums.product[part]
+            terms = sums.term[part]
+            addends = new[terms[mine & ~product]].tolist()
+            if (factors := terms[mine & product]).size:
+                first = graph.first[factors]
+                second = np.where(graph.code[factors] == MUL, first + 1, first)  # a square has one argument
+                addends.insert(0, self._dot(new[graph.arg[first]], new[graph.arg[second]]))
+            sides.append(self._total(addends))
+        plus, minus = sides
+        if minus is None:
+            return self._constant(0.0) if plus is None else plus
+        return self._node(SUB, np.array([self._constant(0.0) if plus is None else plus, minus]))
+
+    def _total(self, addends: list[int]) -> int | None:
+        """The sum of ``addends``, without the zeros among them; None if there are none left."""
+        out = self.out
+        addends = [a for a in addends if not (out.code[a] == CONSTANT and out.number[a] == 0.0)]
+        return self._node(FSUM, np.array(addends)) if addends else None
