@@ -1,0 +1,95 @@
+"""Contestants that take turns in one process, and the table of their ratios.
+
+The ratio of a round is that of neighbours in time, and the figure that is printed the median over rounds. The cyclic garbage
+collector is off while the clock runs, which favours those that leave garbage.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import statistics
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    Answer = tuple[float, NDArray[np.float64]]
+
+TURN = 5e-3  # seconds that a turn lasts at least: short steps are repeated
+TOLERANCE = 1e-9  # relative, of losses and gradients: sums of thousands of terms in different orders differ by less
+
+
+@dataclass(eq=False)
+class Contestant:
+    """A way to do a job. ``answer`` makes the loss and the gradient out of what ``step`` returns, outside of the time.
+
+    A step does ``jobs`` of the jobs that are compared, and times are those of one job. No more than ``rounds`` rounds are run.
+    """
+
+    name: str
+    step: Callable[[], Any]
+    answer: Callable[[Any], Answer] | None = None
+    limit: float | None = None
+    jobs: float = 1.0
+    rounds: int = 1_000_000
+    first: float = field(init=False, default=math.nan)
+    repeats: int = field(init=False, default=1)
+
+    def warm_up(self) -> None:
+        """Take the time of the first call, and see from the second how many steps a turn needs."""
+        self.first = stopwatch(self.step)
+        self.repeats = max(1, math.ceil(TURN / stopwatch(self.step)))
+
+    def turn(self) -> float:
+        """The seconds that a job takes."""
+        return stopwatch(self.step, self.repeats) / self.repeats / self.jobs
+
+
+def stopwatch(step: Callable[[], Any], repeats: int = 1) -> float:
+    """The seconds that ``repeats`` steps take, without the cyclic garbage collector."""
+    gc.disable()
+    start = time.perf_counter()
+    for _ in range(repeats):
+        step()
+    seconds = time.perf_counter() - start
+    gc.enable()
+    return seconds
+
+
+def race(title: str, subject: Contestant, peers: Sequence[Contestant], rounds: int) -> None:
+    """Print how long ``subject`` takes relative to each of ``peers``, once their answers agree."""
+    gc.collect()
+    for contestant in (subject, *peers):
+        contestant.warm_up()
+    for peer in peers:
+        check(title, subject, peer)
+    times: dict[Contestant, list[tuple[float, float]]] = {peer: [] for peer in peers}
+    for k in range(rounds):
+        for peer in peers:
+            if k < peer.rounds:
+                times[peer].append((subject.turn(), peer.turn()))
+    print(f"\n{title} (first call {subject.first:.3g} s)")
+    for peer, pairs in times.items():
+        mine, its = (1e3 * statistics.median(column) for column in zip(*pairs, strict=True))
+        ratio = statistics.median([a / b for a, b in pairs])
+        limit = "" if peer.limit is None else f"limit {peer.limit:.2g}"
+        print(f"  {subject.name:>20} {mine:10.4g} ms  {peer.name:>24} {its:10.4g} ms  ratio {ratio:8.3g}  {limit}".rstrip())
+
+
+def check(title: str, subject: Contestant, peer: Contestant) -> None:
+    """Raise AssertionError unless both, if they do the same job, give the same loss and gradient."""
+    if subject.answer is None or peer.answer is None or subject.jobs != peer.jobs:
+        return
+    (loss, gradient), (its_loss, its_gradient) = subject.answer(subject.step()), peer.answer(peer.step())
+    np.testing.assert_allclose(loss, its_loss, rtol=TOLERANCE, err_msg=f"{title}: loss of {peer.name}")
+    scale = float(np.abs(its_gradient).max())
+    np.testing.assert_allclose(
+        gradient, its_gradient, rtol=TOLERANCE, atol=TOLERANCE * scale, err_msg=f"{title}: gradient of {peer.name}"
+    )
