@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math as _python
 from math import comb, e, factorial, gcd, inf, isqrt, lcm, nan, nextafter, perm, pi, tau, ulp
-from numbers import Integral, Real
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from autograd import ops
@@ -161,18 +161,28 @@ def select(values: Sequence[Any], index: Any, /) -> Any:
     """``values[index]``, for an ``index`` that may be a Value: the way to look something up in a compiled function.
 
     The derivative by the item that was selected is 1, by the others 0. IndexError unless ``index`` is a whole number from 0
-    to ``len(values) - 1``.
+    to ``len(values) - 1``. Of a list of lists it is one of these, item by item.
 
     >>> select([10.0, 20.0, 30.0], 2)
     30.0
     """
-    if isinstance(index, Value):
+    if not hasattr(values, "__len__"):
+        msg = f"select() expects a list of what to select from, not {type(values).__name__} {values!r:.60}"
+        raise TypeError(msg)
+    if len(values) == 0:
+        msg = "select() has nothing to select from: the list is empty"
+        raise IndexError(msg)
+    if isinstance(index, Value) and isinstance(values[0], list | tuple):
+        return [select(column, index) for column in zip(*values, strict=True)]
+    if isinstance(index, Value) or getattr(index, "ndim", 0):
         return ops.select(index, *values)
-    position = index if isinstance(index, Integral) else float(index)
-    if not (0 <= position < len(values) and position == int(position)):
+    if not isinstance(index, Real):
+        msg = f"select() expects a number or a Value as index, not {type(index).__name__} {index!r:.60}"
+        raise TypeError(msg)
+    if not (0 <= index < len(values) and index == int(index)):
         msg = f"select() expects an index that is a whole number from 0 to {len(values) - 1}, not {index!r}"
         raise IndexError(msg)
-    return values[int(position)]
+    return values[int(index)]
 
 
 def clip(x: Any, low: Any, high: Any, /) -> Any:

@@ -30,8 +30,8 @@ active: ContextVar[tuple[Mode, ...]] = ContextVar("autograd_modes", default=())
 """The modes in force, outermost first. Empty nearly always: recording a node asks just that."""
 
 
-compiling: ContextVar[bool] = ContextVar("autograd_compiling", default=False)
-"""Whether a function is being recorded for the compiler."""
+compiling: ContextVar[int] = ContextVar("autograd_compiling", default=0)
+"""Since when, by the clock of all graphs, a function is being recorded for the compiler; 0 if none is."""
 
 
 def is_compiling() -> bool:
@@ -40,13 +40,13 @@ def is_compiling() -> bool:
     >>> is_compiling()
     False
     """
-    return compiling.get()
+    return compiling.get() > 0
 
 
 @contextlib.contextmanager
-def apart(*, compiled: bool) -> Iterator[None]:
-    """A block without the modes around it; while it is ``compiled``, what is computed in it is being recorded for the compiler."""
-    tokens = compiling.set(compiled), active.set(())
+def apart(*, since: int = 0) -> Iterator[None]:
+    """A block without the modes around it. If it says ``since`` when, it is being recorded for the compiler."""
+    tokens = compiling.set(since), active.set(())
     try:
         yield
     finally:

@@ -160,7 +160,10 @@ class Value(ops.Operand):
         >>> x.grad                           # not 2x
         3.0
         """
-        return ops.detach(self) if modes.is_compiling() else _constant(self._data)  # type: ignore[no-any-return]  # a Value
+        since = modes.compiling.get()
+        if since and not (self._op is None and self._clock >= since):  # a Value that was made in there is only a number
+            return ops.detach(self)  # type: ignore[no-any-return]  # a Value
+        return _constant(self._data)
 
     def zero_grad(self) -> None:
         """Set ``grad`` to 0."""

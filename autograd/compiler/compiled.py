@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import keyword
+import math
 import numbers
 import re
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -14,17 +15,21 @@ import numpy as np
 from autograd import modes, ops
 from autograd.compiler.captured import Captured
 from autograd.compiler.program import Program
-from autograd.compiler.record import Graph, as_graph, collector_paused, record
+from autograd.compiler.record import Graph, Input, as_graph, collector_paused, record
 from autograd.errors import GraphError, RecordingError
 from autograd.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
 Reduction = Literal["mean", "sum"] | None
-_RESERVED = {"B", "np", "ones", "seed", "theta", "d_theta", "program", "step", "view", "index", "differentiate", "result"}
+_RESERVED = re.compile(
+    r"np|theta|constants|[svtuB]|d_\w+|[A-Za-z]\d+|(rows|starts|fills|numbers)_?\w*|ones|examples|seed|hot|program|step|view|index|"
+    r"differentiate|result"
+)
+"""The names that the source uses itself."""
 _CLOSE = {"float64": (1e-9, 1e-12), "float32": (1e-3, 1e-5)}
 """How far a program may be from eager code when it is checked: relative to the result, and to the largest number on the way."""
 
@@ -148,7 +153,8 @@ class Compiled:
         if self.reduction is None:
             msg = 'value_and_grad() differentiates one number: compile with reduction="mean" or "sum"'
             raise TypeError(msg)
-        self._refuse_inside_another()
+        if modes.compiling.get():
+            self._refuse_inside_another()
         recording, arrays, batch = self._prepare(args, kwargs)
         if type(theta) is not np.ndarray or theta.dtype != self.dtype or not theta.flags.c_contiguous:
             theta = np.ascontiguousarray(theta, self.dtype)
@@ -172,17 +178,18 @@ class Compiled:
 
     def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Recording, list[NDArray[Any]], int]:
         """The recording for arguments of these shapes, the arguments as rows of numbers, and how many examples they hold."""
-        leaves: list[tuple[str, NDArray[Any]]] = []
-        names = [*self._argument_names[: len(args)], *[f"args_{i}" for i in range(len(self._argument_names), len(args))]]
-        form = tuple([(name, _leaves(arg, name, leaves)) for name, arg in (*zip(names, args, strict=True), *kwargs.items())])
-        batch = len(leaves[0][1]) if leaves else 1
-        for name, array in leaves:
+        leaves: list[NDArray[Any]] = []
+        form = [_leaves(arg, leaves) for arg in args]
+        if kwargs:
+            form.append(tuple([(name, _leaves(arg, leaves)) for name, arg in kwargs.items()]))
+        key = (*form, *[(array.shape[1:], array.dtype.kind) for array in leaves])
+        recording = self._recordings.get(key)
+        batch = len(leaves[0]) if leaves else 1
+        for array in leaves:
             if len(array) != batch:
-                sizes = ", ".join(f"{name}: {len(array)}" for name, array in leaves)
+                sizes = ", ".join([str(len(array)) for array in leaves])
                 msg = f"the arguments have different numbers of examples ({sizes}): the first axis of each is the batch"
                 raise ValueError(msg)
-        key = (form, tuple([array.shape[1:] for _, array in leaves]))
-        recording = self._recordings.get(key)
         if recording is None:
             if batch == 0:
                 msg = f"{self!r} cannot be recorded from 0 examples: call it with one or more first"
@@ -190,24 +197,23 @@ class Compiled:
             recording = self._record(args, kwargs, leaves)
             self._captured = Captured(self.fn, [*self._parameters, *recording.frozen])
             self._recordings[key] = recording
-        rows = [np.ascontiguousarray(array, self.dtype).reshape(batch, _size(array)) for _, array in leaves]
-        return recording, rows, batch
+        return recording, list(map(_rows, leaves, recording.program.dtypes)), batch
 
-    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: Sequence[tuple[str, NDArray[Any]]]) -> Recording:
+    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: Sequence[NDArray[Any]]) -> Recording:
         """The recording of the function on the first example, checked on that one and on the second."""
-        names = _names(leaves)
+        names = _names(args, kwargs, self._argument_names)
+        arrays = [Input(name, math.prod(a.shape[1:]), a.dtype.kind != "f") for name, a in zip(names, leaves, strict=True)]
         with collector_paused():
             result, began, inputs = self._run(args, kwargs, 0, record)
             roots, rebuild = _taken_apart(result, self.reduction, repr(self))
             graph = as_graph(roots, inputs, began)
             numbers = {value: i for i, value in enumerate(graph.variables)}
             order = [numbers.get(parameter, -1) for parameter in self._parameters]
-            sizes = [_size(array) for _, array in leaves]
-            program = Program(graph, [*zip(names, sizes, strict=True)], order, self.reduction, self.dtype, frozen=self._given)
+            program = Program(graph, arrays, order, self.reduction, self.dtype, frozen=self._given)
             joined = [graph.variables[i] for i in program.parameters[len(order) :]]
             if not self._given:
                 self._parameters += joined
-            shapes = {name: array.shape[1:] for name, (_, array) in zip(names, leaves, strict=True)}
+            shapes = {name: array.shape[1:] for name, array in zip(names, leaves, strict=True)}
             recording = Recording(shapes, program, joined if self._given else [], rebuild)
             self._check(recording, graph, args, kwargs, leaves)
         return recording
@@ -220,19 +226,19 @@ class Compiled:
         return *how(lambda: self.fn(*arguments, **keywords)), inputs
 
     def _check(
-        self, recording: Recording, graph: Graph, args: Any, kwargs: Any, leaves: Sequence[tuple[str, NDArray[Any]]]
+        self, recording: Recording, graph: Graph, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]]
     ) -> None:
         """Raise RecordingError unless the program does for the first two examples what the function itself does."""
         theta = _numbers(self._parameters)
-        last = min(1, len(leaves[0][1]) - 1) if leaves else 0
-        with modes.apart(compiled=False):
+        last = min(1, len(leaves[0]) - 1) if leaves else 0
+        with modes.apart():
             result, _ = self._run(args, kwargs, last, lambda call: (call(),))
         roots, _ = _taken_apart(result, self.reduction, repr(self))
         expected = {last: [root.data for root in roots]} | ({0: graph.number[graph.roots].tolist()} if last else {})
         finite = graph.number[np.isfinite(graph.number)]
         largest = float(np.abs(finite).max(initial=0.0))
         for example, wanted in expected.items():
-            rows = [np.ascontiguousarray(a[example : example + 1], self.dtype).reshape(1, _size(a)) for _, a in leaves]
+            rows = [_rows(array[example : example + 1], kind) for array, kind in zip(leaves, recording.program.dtypes, strict=True)]
             got = np.ravel(recording.run(theta, rows, 1, gradient=False)).tolist()
             relative, absolute = _CLOSE[self.dtype]
             if len(got) != len(wanted) or not np.allclose(got, wanted, relative, absolute * largest, equal_nan=True):
@@ -277,9 +283,11 @@ def _numbers(values: Sequence[Value]) -> NDArray[np.float64]:
     return np.array([value.data for value in values])
 
 
-def _size(array: NDArray[Any]) -> int:
-    """How many numbers an example in ``array`` holds."""
-    return int(np.prod(array.shape[1:]))
+def _rows(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The numbers of each example in a row."""
+    if array.dtype != dtype or not array.flags.c_contiguous:
+        array = np.ascontiguousarray(array, dtype)
+    return array if array.ndim == 2 else array.reshape(len(array), math.prod(array.shape[1:]))  # noqa: PLR2004 - rows of numbers
 
 
 def _few(numbers: Sequence[float]) -> str:
@@ -300,33 +308,43 @@ def _positional(fn: Callable[..., Any]) -> list[str]:
 # Arguments: tuples and dicts hold arrays, whose first axis is the batch; a list is an array.
 
 
-def _leaves(x: Any, name: str, leaves: list[tuple[str, NDArray[Any]]]) -> Any:
-    """The form of the argument ``x``, whose arrays join ``leaves``."""
+def _leaves(x: Any, leaves: list[NDArray[Any]]) -> Any:
+    """The form of the argument ``x``, whose arrays join ``leaves``: None for an array."""
     if type(x) is np.ndarray and x.ndim and x.dtype.kind in "fiub":
-        leaves.append((name, x))
+        leaves.append(x)
         return None
     if isinstance(x, dict):
-        return tuple([(key, _leaves(x[key], f"{name}[{key!r}]", leaves)) for key in x])
+        return tuple([(key, _leaves(item, leaves)) for key, item in x.items()])
     if isinstance(x, tuple):
-        return tuple([_leaves(item, f"{name}[{i}]", leaves) for i, item in enumerate(x)])
-    leaves.append((name, _array(x, name)))
+        return tuple([_leaves(item, leaves) for item in x])
+    leaves.append(_array(x))
     return None
 
 
-def _array(x: Any, name: str) -> NDArray[Any]:
+def _paths(x: Any, name: str) -> Iterator[str]:
+    """What the arrays in the argument ``x``, which is called ``name``, are called."""
+    items = x.items() if isinstance(x, dict) else enumerate(x) if isinstance(x, tuple) else None
+    if items is None:
+        yield name
+    else:
+        for key, item in items:
+            yield from _paths(item, f"{name}_{key}")
+
+
+def _array(x: Any) -> NDArray[Any]:
     try:
         array = np.asarray(x)
     except ValueError as error:
-        msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape, or call once for each shape"
+        msg = f"an argument is ragged: its examples differ in shape. Pad them to one shape, or call once for each shape"
         raise ValueError(msg) from error
     if array.dtype == object and any(isinstance(item, Value) for item in array.flat):
-        msg = f"{name} holds Values: a compiled function takes numbers, and differentiates by the Values that it captures"
+        msg = f"an argument holds Values: a compiled function takes numbers, and differentiates by the Values that it captures"
         raise TypeError(msg)
     if array.dtype.kind not in "fiub":
-        msg = f"{name} expects an array of real numbers, not {type(x).__name__} {x!r:.60}"
+        msg = f"a compiled function expects arrays of real numbers, not {type(x).__name__} {x!r:.60}"
         raise TypeError(msg)
     if array.ndim == 0:
-        msg = f"{name} is the single number {x!r}: the first axis of an argument is the batch. A number for one example is [{x!r}]"
+        msg = f"an argument is the single number {x!r}: the first axis of an argument is the batch. A number for one example is [{x!r}]"
         raise ValueError(msg)
     return array
 
@@ -348,22 +366,18 @@ def _as_values(x: Any, inputs: list[Value]) -> Any:
     return value
 
 
-def _names(leaves: Sequence[tuple[str, Any]]) -> list[str]:
-    """A name in the source for each argument array: that of the function's parameter, if it has one."""
+def _names(args: Sequence[Any], kwargs: dict[str, Any], known: Sequence[str]) -> list[str]:
+    """A name in the source for each array: that of the function's parameter, as far as these are ``known``."""
     names: list[str] = []
-    for path, _ in leaves:
-        stem = re.sub(r"\W+", "_", path).strip("_")
-        if (
-            not stem.isidentifier()
-            or keyword.iskeyword(stem)
-            or stem in _RESERVED
-            or re.fullmatch(r"[a-z]+\d*", stem)
-            and stem in names
-        ):
-            stem = f"{stem}_"
-        while stem in names:
-            stem += "_"
-        names.append(stem)
+    called = [*known[: len(args)], *[f"argument_{i}" for i in range(len(known), len(args))]]
+    for name, arg in (*zip(called, args, strict=True), *kwargs.items()):
+        for path in _paths(arg, name):
+            stem = re.sub(r"\W+", "_", path)
+            if not stem.isidentifier() or keyword.iskeyword(stem) or _RESERVED.fullmatch(stem) or stem in ops.TABLE:
+                stem = f"{stem}_"
+            while stem in names:
+                stem += "_"
+            names.append(stem)
     return names
 
 

@@ -18,27 +18,47 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-STOPS = (ops.detach, ops.less, ops.less_equal)
+COMPARISONS = (ops.less, ops.less_equal)
+STOPS = (ops.detach, *COMPARISONS)
+"""What no gradient flows through, not even a 0: in eager code they are plain numbers."""
 
 
 class Term(ops.Operand):
-    """A view that partial derivatives are written with: arithmetic on it emits instructions."""
+    """What partial derivatives are written with: a view, or an operation on Terms and numbers, emitted once it is needed."""
 
-    __slots__ = ("_sweep", "view")
+    __slots__ = ("_args", "_op", "_sweep", "_view")
 
-    def __init__(self, sweep: Sweep, view: View) -> None:
+    def __init__(self, sweep: Sweep, view: View | None, op: ops.Op | None = None, args: tuple[Any, ...] = ()) -> None:
         self._sweep = sweep
-        self.view = view
+        self._view = view
+        self._op = op
+        self._args = args
+
+    @property
+    def view(self) -> View:
+        """Where the numbers are."""
+        if self._view is None:
+            args = [arg.view if isinstance(arg, Term) else float(arg) for arg in self._args]
+            self._view = self._sweep.map(self._op, args)
+        return self._view
+
+    @property
+    def factor(self) -> View:
+        """The same, of which nothing is wanted but products: for a comparison, truth values will do."""
+        if self._view is None and self._op in COMPARISONS:
+            args = [arg.view if isinstance(arg, Term) else float(arg) for arg in self._args]
+            self._view = self._sweep.map(self._op, args, mask=True)
+        return self.view
 
     def apply(self, op: ops.Op, args: tuple[Any, ...]) -> Any:
-        """``op`` at ``args``, Terms or numbers, without the multiplications by 1 and the choices that are known."""
+        """``op`` at ``args``, Terms or numbers, without multiplications by 1 and choices that are known."""
         if op is ops.where and not isinstance(args[0], Term):
             return args[1] if args[0] else args[2]
         if op is ops.mul and not isinstance(args[0], Term) and args[0] == 1.0:
             return args[1]
         if op is ops.mul and not isinstance(args[1], Term) and args[1] == 1.0:
             return args[0]
-        return Term(self._sweep, self._sweep.map(op, [arg.view if isinstance(arg, Term) else float(arg) for arg in args]))
+        return Term(self._sweep, None, op, args)
 
     def __add__(self, other: Any) -> Any:
         return ops.add(self, other)
@@ -89,6 +109,7 @@ class Sweep:
     def __init__(self, forward: Sequence[Instruction], spaces: Sequence[Space], theta: Space, trained: int, root: View) -> None:
         self.instructions: list[Instruction] = []
         self.scratch = {batched: Space("t" if batched else "u", batched=batched) for batched in (True, False)}
+        self.masks = Space("m", batched=True)
         self.cotangents = {space: Space(f"d_{space.name}", space.batched, space.size) for space in spaces}
         self._written = {space: np.zeros(space.size, bool) for space in self.cotangents.values()}
         self._known = {_key(i.op, i.args): i.out for i in forward if i.kind == "map"}
@@ -102,15 +123,20 @@ class Sweep:
             for instruction in reversed(forward):
                 if self._is_active(instruction.out) and instruction.kind != "peak" and instruction.op not in STOPS:
                     self._temporary.clear()
-                    for space in self.scratch.values():
+                    for space in self.temporaries:
                         self._high[space] = max(self._high.get(space, 0), space.size)
                         space.size = 0
                     self._hand_on(instruction)
-        for space in self.scratch.values():
+        for space in self.temporaries:
             space.size = max(self._high.get(space, 0), space.size)
         self._fill(self.cotangents[theta], np.flatnonzero(~self._written[self.cotangents[theta]][:trained]))
 
     _high: dict[Space, int]
+
+    @property
+    def temporaries(self) -> list[Space]:
+        """What holds numbers while one instruction hands on its cotangent."""
+        return [*self.scratch.values(), self.masks]
 
     def _count_readers(self, forward: Sequence[Instruction], root: View) -> dict[Space, NDArray[np.int64]]:
         """How often each row is read on the way to the result."""
@@ -139,7 +165,7 @@ class Sweep:
         written = self._written[space][view.rows]
         if not written.any():
             return None
-        self._fill(space, view.rows[~written])
+        space.filled.update(dict.fromkeys(view.rows[~written].tolist(), 0.0))  # nobody will write to these any more
         return View(space, view.start, view.shape, view.strides)
 
     def _fill(self, space: Space, rows: NDArray[np.int64]) -> None:
@@ -178,10 +204,9 @@ class Sweep:
             return
         if isinstance(factor, View) or factor != 1.0:
             value = self.map(ops.mul, [value, factor])
-        kept = [i for i in range(len(view.shape)) if i not in axes]
-        reduced = View(
-            view.space, view.start, tuple([view.shape[i] for i in kept]) or (1,), tuple([view.strides[i] for i in kept]) or (0,)
-        )
+        long = [i for i, size in enumerate(view.shape) if size > 1] or [0]
+        value, axes = _with_axes(value, long), tuple([long.index(i) for i in axes])
+        reduced = _with_axes(view, [i for i in long if view.strides[i]])
         self._contribute(reduced, lambda out: self._emit("sum", out, value, axes=axes, over_batch=over_batch))
 
     def _hand_as_it_is(self, view: View, value: View, alone: ops.Op | None, added: ops.Op) -> None:
@@ -190,7 +215,7 @@ class Sweep:
         out = View(space, view.start, view.shape, view.strides)
         written = self._written[space][out.rows]
         whole = self._whole.get((view.space, view.start))
-        lasting = value.space not in self.scratch.values()
+        lasting = value.space not in self.temporaries
         if (
             alone is None
             and lasting
@@ -208,19 +233,20 @@ class Sweep:
 
     # Expressions
 
-    def map(self, op: ops.Op, args: Sequence[Arg]) -> View:
-        """The view of ``op`` at ``args``, computed anew only if the program has not got it."""
-        key = _key(op, args)
+    def map(self, op: ops.Op, args: Sequence[Arg], *, mask: bool = False) -> View:
+        """The view of ``op`` at ``args``, computed anew only if the program has not got it; as truth values, if a ``mask``."""
+        key = (mask, _key(op, args)) if mask else _key(op, args)
         known = self._known.get(key) or self._temporary.get(key)
         if known is None:
             views = [arg for arg in args if isinstance(arg, View)]
-            known = self._new(any(view.batched for view in views), views[0].shape)
+            batched = any(view.batched for view in views)
+            known = self._new(batched, views[0].shape, self.masks if mask and batched else None)
             self._emit("map", known, *args, op=op)
             self._temporary[key] = known
         return known
 
-    def _new(self, batched: bool, shape: tuple[int, ...]) -> View:  # noqa: FBT001 - a space is, or is not
-        space = self.scratch[batched]
+    def _new(self, batched: bool, shape: tuple[int, ...], space: Space | None = None) -> View:  # noqa: FBT001 - a space is, or is not
+        space = space or self.scratch[batched]
         return View(space, space.allocate(int(np.prod(shape))), shape, contiguous(shape))
 
     # The transposes
@@ -238,7 +264,7 @@ class Sweep:
         partials = i.op.partials(*[Term(self, a) if isinstance(a, View) else a for a in (out, *args)])  # type: ignore[union-attr]
         for arg, partial in zip(args, partials, strict=True):
             if isinstance(arg, View) and self._is_active(arg):
-                self._hand(arg, gradient, partial.view if isinstance(partial, Term) else float(partial))
+                self._hand(arg, gradient, partial.factor if isinstance(partial, Term) else float(partial))
 
     def _in_one_shape(self, gradient: View, views: list[View]) -> tuple[View, list[View]]:
         """``gradient`` and ``views`` in one shape: one stands in for another, and may have been written in a shape of its own."""
@@ -298,8 +324,10 @@ class Sweep:
         return out
 
     def _product(self, i: Instruction, gradient: View) -> None:
-        a, b = i.args
+        a, b, *biases = i.args
         gradient = self._matrix(self._as(gradient, i.out))
+        for bias in biases:
+            self._hand(View(bias.space, bias.start, i.out.shape, (*bias.strides, 0)), gradient)
         if self._is_active(a):
             self._contribute(a, lambda out: self._emit("product", out, gradient, b, transposed=(False, True)))
         if self._is_active(b):
@@ -308,10 +336,14 @@ class Sweep:
     def _pairwise(self, i: Instruction, gradient: View) -> None:
         a, b = i.args
         gradient = self._matrix(self._as(gradient, i.out))
+        some_unwanted = not self._written[self.cotangents[i.out.space]][i.out.rows].all() and gradient.space not in self.scratch
         if self._is_active(a):
-            self._contribute(a, lambda out: self._emit("pairwise", out, gradient, b))
+            finite = (b,) if some_unwanted else ()
+            self._contribute(a, lambda out: self._emit("pairwise", out, gradient, b, finite=finite))
         if self._is_active(b):
-            self._contribute(b, lambda out: self._emit("pairwise", out, gradient, a, transposed=(True, False)))
+            turned = (True, False)
+            finite = (*((a,) if some_unwanted else ()), *((gradient,) if i.finite else ()))
+            self._contribute(b, lambda out: self._emit("pairwise", out, gradient, a, transposed=turned, finite=finite))
 
     def _matrix(self, gradient: View) -> View:
         """``gradient`` itself, or a copy if it is spread, which is no matter for a matrix product."""
@@ -326,29 +358,43 @@ class Sweep:
         rows = view.start + i.rows
         order = np.argsort(rows, kind="stable")
         unique, starts, counts = np.unique(rows[order], return_index=True, return_counts=True)
-        if (order != np.arange(len(order))).any():
-            sorted_ = self._new(gradient.batched, gradient.shape)
-            self._emit("gather", sorted_, gradient, rows=order)
-            gradient = sorted_
-        if (counts == counts[0]).all():
-            if counts[0] > 1:
-                summed = self._new(gradient.batched, (len(unique),))
-                self._emit("sum", summed, gradient.reshaped((len(unique), int(counts[0]))), axes=(1,))
-                gradient = summed
-        else:
-            summed = self._new(gradient.batched, (len(unique),))
-            self._emit("segments", summed, gradient, op=ops.fsum, rows=starts)
-            gradient = summed
+        often = int(counts[0])
+
+        def summed(out: View) -> None:
+            """Write the sum of what was handed to each row."""
+            out = out.reshaped((len(unique),)) if out.contiguous else out
+            if (counts == 1).all():
+                self._emit("gather", out, gradient, rows=order)
+                return
+            ordered = gradient
+            if (order != np.arange(len(order))).any():
+                ordered = self._new(gradient.batched, gradient.shape)
+                self._emit("gather", ordered, gradient, rows=order)
+            if (counts == often).all():
+                self._emit("sum", out, ordered.reshaped((len(unique), often)), axes=(1,))
+            else:
+                self._emit("segments", out, ordered, op=ops.fsum, rows=starts)
+
         loops = nested(unique)
+        if loops is not None and len(loops) <= 1 and gradient.batched == view.batched:
+            ((size, stride),) = loops or [(1, 0)]
+            self._contribute(View(view.space, int(unique[0]), (size,), (stride,)), summed)
+            return
+        summed(total := self._new(gradient.batched, (len(unique),)))
         if loops is not None:
-            shape = tuple([n for n, _ in loops or [(1, 0)]])
-            target = View(view.space, int(unique[0]), shape, tuple([s for _, s in loops or [(1, 0)]]))
-            self._hand(target, gradient.reshaped(shape))
+            shape, strides = tuple([n for n, _ in loops or [(1, 0)]]), tuple([s for _, s in loops or [(1, 0)]])
+            self._hand(View(view.space, int(unique[0]), shape, strides), total.reshaped(shape))
             return
         space = self.cotangents[view.space]
-        self._fill(space, unique[~self._written[space][unique]])
         whole = View(space, 0, (space.size,), contiguous((space.size,)))
-        self._emit("scatter", whole, gradient, rows=unique)
+        written = self._written[space][unique]
+        if written.any():
+            self._fill(space, unique[~written])
+            before = self._new(total.batched, total.shape)
+            self._emit("gather", before, whole, rows=unique)
+            total = self.map(ops.add, [before, total])
+        self._emit("scatter", whole, total, rows=unique)
+        self._written[space][unique] = True
 
     def _take(self, i: Instruction, gradient: View) -> None:
         table, index = i.args
@@ -358,10 +404,14 @@ class Sweep:
     def _pick(self, i: Instruction, gradient: View) -> None:
         table, index = i.args
         gradient = self._as(gradient, i.out)
-        space = self.cotangents[table.space]
-        out = View(space, table.start, table.shape, table.strides)
-        self._fill(space, out.rows[~self._written[space][out.rows]])
-        self._emit("place", out, gradient, index)
+        self._contribute(table, lambda out: self._emit("place", out, gradient, index))
+
+
+def _with_axes(view: View, axes: Sequence[int]) -> View:
+    """The view with these axes only, the others being of length 1 or spread."""
+    return View(
+        view.space, view.start, tuple([view.shape[i] for i in axes]) or (1,), tuple([view.strides[i] for i in axes]) or (0,)
+    )
 
 
 def _loops(view: View) -> list[tuple[int, int]]:

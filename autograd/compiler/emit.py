@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.instructions import Arg, Instruction, Space, View
+from autograd.compiler.instructions import Arg, Instruction, Space, View, contiguous
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ class Source:
     """The source of a program, line by line, and the names in it that are no NumPy."""
 
     def __init__(self, theta: Space, inputs: Sequence[Space], dtype: np.dtype[Any]) -> None:
-        self.names: dict[str, Any] = {"np": np, "view": view, "index": index}
+        self.names: dict[str, Any] = {"np": np, "view": view, "index": index, "check": check}
         self.made: list[str] = []
         """Lines that run once a batch size."""
         self.bound: list[str] = []
@@ -54,40 +55,64 @@ class Source:
         ``form`` is "" for (\\*shape, batch) or (\\*shape); "column" for (\\*shape, 1); "matrix" for (…, rows, columns), the
         examples being columns; "examples" for (batch, \\*shape).
         """
+        if form == "matrix" and v.shape[0] == 1:
+            v, form = View(v.space, v.start, v.shape[1:], v.strides[1:]), "flat" if v.batched else ""
+            if v.shape[1] == 1 and v.batched:
+                v, form = View(v.space, v.start, v.shape[:1], v.strides[:1]), ""
         key = (v, form)
         if key not in self._bound:
             given = v.space in self._given or v.space.name == "d_theta"
-            stem = _STEMS.get(v.space.name, v.space.name) if not (v.space is self._theta and form == "matrix") else "W"
+            stem = _STEMS.get(v.space.name, v.space.name)
+            if v.space is self._theta:
+                stem = "W" if len(v.shape) > 1 else "b"
             self._bound[key] = name = self._name(stem)
             (self.bound if given else self.made).append(f"{name} = {self._expression(v, form)}")
         return self._bound[key]
 
     def _expression(self, v: View, form: str) -> str:
-        name = f"{v.space.name}.T" if v.space in self._inputs else v.space.name
-        shape, strides = v.shape, v.strides
-        if form == "matrix" and shape[0] == 1:
-            shape, strides = shape[1:], strides[1:]
-        plain = len(shape) == 1 and strides[0] in {0, 1} and (shape[0] == 1 or strides[0])
-        stop = v.start + v.size
-        if form == "matrix" and v.batched:
-            if v.space in self._inputs:
-                assert shape[-1] == 1
-                step = strides[-2] if shape[-2] > 1 else 1
-                return f"{name}[{v.start}:{v.start + (shape[-2] - 1) * step + 1}{f':{step}' if step != 1 else ''}]"
-            if v.contiguous:
-                return f"{name}[{v.start}:{stop}].reshape({', '.join(map(str, shape[:-1]))}, {shape[-1]} * B)"
-            return f"view({name}, {v.start}, {shape}, {strides}, merge=True)"
-        if plain:
-            text = f"{name}[{v.start}:{stop}]"
-        elif v.contiguous and v.space not in self._inputs:
-            text = f"{name}[{v.start}:{stop}].reshape({', '.join(map(str, shape))}{', B' if v.batched else ''})"
-        else:
-            text = f"view({name}, {v.start}, {shape}, {strides})"
+        text = self._rows(v, form in {"matrix", "flat"} and v.batched)
         if form == "column":
             text += "[..., None]"
         if form == "examples" and v.batched:
             text = f"np.moveaxis({text}, -1, 0)"
         return text
+
+    def _rows(self, v: View, merge: bool) -> str:  # noqa: FBT001 - as view's
+        """The view, its last axis being one with that of the examples if they are to ``merge``."""
+        name = f"{v.space.name}.T" if v.space in self._inputs else v.space.name
+        shape, strides = v.shape, v.strides
+        if v.space in self._inputs and not merge and len(shape) > 1 and 1 in shape:  # slices are quicker than view()
+            kept = [axis for axis, size in enumerate(shape) if size > 1]
+            inner = View(v.space, v.start, tuple([shape[axis] for axis in kept]) or (1,), tuple([strides[a] for a in kept]) or (0,))
+            return f"{self._rows(inner, merge)}.reshape({', '.join(map(str, shape))}, B)"
+        if v.size == 1:
+            rows = f"{name}[{v.start}:{v.start + 1}]"
+            return rows if len(shape) == 1 else f"{rows}.reshape({', '.join(['1'] * len(shape))}{', B' if v.batched else ''})"
+        if len(shape) == 1 and strides[0] >= 0 and (strides[0] or shape[0] == 1) and not merge:
+            step = max(strides[0], 1)
+            stop = v.start + (shape[0] - 1) * step + 1
+            return f"{name}[{v.start}:{stop}{f':{step}' if step > 1 else ''}]"
+        # Axes by their strides: rows that follow one another are a slice, which is reshaped, and its axes are put in order.
+        if len(shape) == 2 and strides[1] == 1 and strides[0] > shape[1] and not v.batched:  # noqa: PLR2004 - a matrix
+            stop = v.start + shape[0] * strides[0]
+            if stop <= v.space.size:
+                return f"{name}[{v.start}:{stop}].reshape({shape[0]}, {strides[0]})[:, 0:{shape[1]}]"
+        order = sorted(range(len(shape)), key=lambda axis: (-strides[axis], axis))
+        sizes = tuple([shape[axis] for axis in order])
+        if tuple([strides[axis] for axis in order]) == contiguous(sizes) and v.space not in self._inputs:
+            rows = f"{name}[{v.start}:{v.start + v.size}]"
+            straight = order == sorted(order)
+            if straight or not merge:
+                text = ", ".join(map(str, sizes[:-1] if merge else sizes))
+                batch = f", {sizes[-1]} * B" if merge else ", B" if v.batched else ""
+                rows += f".reshape({text}{batch})"
+                if straight:
+                    return rows
+                back = [order.index(axis) for axis in range(len(order))]
+                if len(order) == 2 and not v.batched:  # noqa: PLR2004 - a matrix
+                    return rows + ".T"
+                return rows + f".transpose({', '.join(map(str, [*back, *([len(order)] if v.batched else [])]))})"
+        return f"view({name}, {v.start}, {shape}, {strides}{', merge=True' if merge else ''})"
 
     # Lines
 
@@ -121,8 +146,10 @@ class Source:
         self._line(f"{self.array(i.out)}[...] = {self._operand(i.args[0], i.out)}")
 
     def _fill(self, i: Instruction) -> None:
-        value = "seed" if i.args[0] == "seed" else _literal(i.args[0])
-        self._line(f"{self.array(i.out)}.fill({value})")
+        if i.args[0] == "seed":  # the same at every call, and nobody writes to it
+            self.made.append(f"{self.array(i.out)}.fill(seed)")
+        else:
+            self._line(f"{self.array(i.out)}.fill({_literal(i.args[0])})")
 
     def _sum(self, i: Instruction) -> None:
         (x,) = i.args
@@ -159,15 +186,22 @@ class Source:
             self._line(f"np.minimum(np.maximum({out}, -{self._largest}, out={out}), {self._largest}, out={out})")
 
     def _product(self, i: Instruction) -> None:
-        a, b = [self.array(arg, "matrix") for arg in i.args]
+        a, b = [self.array(arg, "matrix") for arg in i.args[:2]]
         out = self.array(i.out, "matrix")
         flat = i.out.shape[0] == 1
         turn = ".T" if flat else ".swapaxes(1, 2)"
         a, b = [name + turn * t for name, t in zip((a, b), i.transposed, strict=True)]
         self._line(f"{'np.dot' if flat and i.out.contiguous else 'np.matmul'}({a}, {b}, out={out})")
+        for bias in i.args[2:]:
+            column = self.array(View(bias.space, bias.start, bias.shape[flat:], bias.strides[flat:]), "column")
+            self._line(f"np.add({out}, {column}, out={out})")
 
     def _pairwise(self, i: Instruction) -> None:
         form = "examples"
+        for x in i.finite:
+            rows = np.unique(x.rows)
+            block = View(x.space, int(rows[0]), (int(rows[-1] - rows[0]) + 1,), (1,))
+            self._line(f"check({self.array(block if block.size == len(rows) else x)})")
         a, b = [self.array(arg, form) + ".swapaxes(-1, -2)" * t for arg, t in zip(i.args, i.transposed, strict=True)]
         self._line(f"np.matmul({a}, {b}, out={self.array(i.out, form)})")
 
@@ -180,14 +214,14 @@ class Source:
         self._line(f"np.take({source}, {rows}, axis=0, out={self.array(i.out)}, mode='clip')")
 
     def _scatter(self, i: Instruction) -> None:
-        self._line(f"{i.out.space.name}[{self._constant('rows', i.rows)}] += {self.array(i.args[0])}")
+        self._line(f"{i.out.space.name}[{self._constant('rows', i.rows)}] = {self.array(i.args[0])}")
 
     def _index(self, v: View, size: int) -> str:
         """The name of the whole numbers in ``v``, which are from 0 to ``size - 1``."""
         key = ("index", v, size)
         if key not in self._bound:
             self._bound[key] = name = self._name("i")
-            self._line(f"{name} = index({self.array(v)}, {size})")
+            self._line(f"{name} = index({self.array(v)}, {size}{', whole=True' if v.space.whole else ''})")
         return self._bound[key]
 
     def _take(self, i: Instruction) -> None:
@@ -197,10 +231,12 @@ class Source:
 
     def _put(self, i: Instruction) -> None:
         taken, which = i.args
-        size = i.out.shape[1]
+        size, indices = i.out.shape[1], which.size
         chosen = self._index(which, size)
-        self._line(f"hot = np.equal(np.arange({size})[:, None], {chosen}.ravel()).astype({self._dtype.name!r})")
-        self._line(f"np.matmul({self.array(taken)}.reshape({taken.shape[0]}, -1), hot.T, out={self.array(i.out)})")
+        hot, numbers = self._name("hot"), self._constant("range", np.arange(size)[:, None])
+        self.made.append(f"{hot} = np.empty(({size}, {indices} * B), {self._dtype.name!r})")
+        self._line(f"np.equal({numbers}, {chosen}.ravel(), out={hot})")
+        self._line(f"np.matmul({self.array(taken)}.reshape({taken.shape[0]}, -1), {hot}.T, out={self.array(i.out)})")
 
     def _pick(self, i: Instruction) -> None:
         table, which = i.args
@@ -208,12 +244,13 @@ class Source:
 
     def _place(self, i: Instruction) -> None:
         value, which = i.args
+        self._line(f"{self.array(i.out)}.fill(0.0)")
+        columns = self._index(which, i.out.shape[1])
+        rows = self._constant("rows", np.arange(i.out.shape[0])[:, None])
         if i.out.batched:
-            self._line(f"{self._item(i.out, which)} += {self.array(value)}")
+            self._line(f"{self._item(i.out, which)} = {self.array(value)}")
         else:
-            item = self._item(i.out, which)
-            array, _, key = item.partition("[")
-            self._line(f"np.add.at({array}, ({key[:-1]}), {self.array(value)})")
+            self._line(f"np.add.at({self.array(i.out)}, ({rows}, {columns}), {self.array(value)})")
 
     def _item(self, table: View, which: View) -> str:
         columns = self._index(which, table.shape[1])
@@ -245,14 +282,25 @@ def view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...
     return np.lib.stride_tricks.as_strided(array[start:], shape, steps)
 
 
-def index(numbers: Any, size: int) -> Any:
-    """``numbers`` as indices of a table of ``size`` items; IndexError for what is none."""
-    rounded = numbers.astype(np.intp)
-    if numbers.size and not (numbers.min() >= 0 and numbers.max() < size and (rounded == numbers).all()):
+def index(numbers: Any, size: int, *, whole: bool = False) -> Any:
+    """``numbers`` as indices of a table of ``size`` items; IndexError for what is none. They may be known to be ``whole``."""
+    rounded = numbers.astype(np.intp, copy=False)
+    if rounded.size and (rounded.view(np.uintp).max() >= size or not (whole or (rounded == numbers).all())):
         wrong = numbers[~((numbers >= 0) & (numbers < size) & (rounded == numbers))].flat[0]
-        msg = f"select() expects an index that is a whole number from 0 to {size - 1}, not {wrong!r}"
+        msg = f"select() expects an index that is a whole number from 0 to {size - 1}, not {float(wrong)!r}"
         raise IndexError(msg)
     return rounded
+
+
+class NotFinite(ArithmeticError):
+    """An infinity or NaN where the program would multiply it by a zero that the function has not."""
+
+
+def check(numbers: Any) -> None:
+    """Raise NotFinite unless all ``numbers`` are finite, and small enough for their squares to be."""
+    flat = numbers.ravel()
+    if not math.isfinite(np.dot(flat, flat)):
+        raise NotFinite
 
 
 def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
@@ -283,9 +331,9 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
         source.lines.append("if not differentiate:")
         source.lines.append(INDENT + "return result")
         if not roots.batched:
-            source.made.append("seed = 1.0" if not times else "seed = 1.0 * B")
+            source.made.insert(0, "seed = 1.0" if not times else "seed = 1.0 * B")
         else:
-            source.made.append("seed = 1.0 / max(B, 1)" if reduction == "mean" else "seed = 1.0")
+            source.made.insert(0, "seed = 1.0 / max(B, 1)" if reduction == "mean" else "seed = 1.0")
         source.lines.append(f"d_theta = np.empty({theta.size}, {dtype.name!r})")
         # The views of d_theta are made when there is one.
         head, source.bound = source.bound, []
@@ -312,7 +360,8 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
             continue
         if space.name in {"d_constants"}:
             continue
-        lines.append(f"{INDENT}{space.name} = np.empty(({space.size}{', B' if space.batched else ''},), {dtype.name!r})")
+        kind = "bool" if space.name == "m" else dtype.name
+        lines.append(f"{INDENT}{space.name} = np.empty(({space.size}{', B' if space.batched else ''},), {kind!r})")
         source.names[f"fills_{space.name}"] = space.filled
         if space.filled:
             rows = np.array([*space.filled])

@@ -9,16 +9,17 @@ number. An instruction reads and writes views, which are rows in a regular patte
     peak       the largest along the last axis; only a shift, so no          one view
                gradient flows through it
     segments   op over runs of rows, which begin at ``rows``                 one view of one axis
-    product    matrix product, summed over examples where both factors       two matrices (or stacks of them), of which those in
-               are batched and out is not                                    ``transposed`` are transposed
+    product    matrix product, summed over examples where both factors       two stacks of matrices, of which those in
+               are batched and out is not                                    ``transposed`` are transposed; and what is added to
+                                                                             each of its columns, or nothing
     pairwise   matrix product of each example by itself                      two stacks of matrices, as above
     gather     the rows ``rows``                                             one view of one axis
-    scatter    out, with each row of the view added to row ``rows[i]``       one view of one axis
+    scatter    row i of the view, at ``rows[i]``                             one view of one axis
     move       the argument, spread over all examples if it is not batched   one view
     take       columns of a table that all examples share                    a table (f, n), an index (p)
     put        a table of zeros, with each column added where it was taken   what take gave (f, p), an index (p)
     pick       of each row of a table the item at an index                   a table (p, n), an index (p)
-    place      out, with each item added where it was picked                 what pick gave (p), an index (p)
+    place      a table of zeros, with each item put where it was picked      what pick gave (p), an index (p)
     fill       a number, or the string "seed": what the result's own         that
                cotangent is
 """
@@ -44,6 +45,8 @@ class Space:
     batched: bool
     size: int = 0
     """In rows."""
+    whole: bool = False
+    """Whether its numbers are whole ones, being an argument that holds such."""
     filled: dict[int, float] = field(default_factory=dict)
     """Rows that hold a constant from the start, and are never written."""
 
@@ -116,6 +119,8 @@ class Instruction:
     axes: tuple[int, ...] = ()
     over_batch: bool = False
     transposed: tuple[bool, bool] = (False, False)
+    finite: tuple[View, ...] = ()
+    """Views in which infinities and NaNs would meet zeros that the graph has not: a program that finds one gives up."""
 
     @property
     def views(self) -> list[View]:

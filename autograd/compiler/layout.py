@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
-from autograd.compiler.record import CODE, INPUT, ROWS, VARIABLE
+from autograd.compiler.record import CODE, INPUT, ROWS, VARIABLE, Input
 from autograd.compiler.simplify import CONSTANT, Simplified
 
 if TYPE_CHECKING:
@@ -31,17 +31,16 @@ class Layout:
     """The forward program of some groups of nodes."""
 
     def __init__(
-        self, graph: Simplified, groups: Sequence[Group], inputs: Sequence[tuple[str, int]], parameters: Sequence[int]
+        self, graph: Simplified, groups: Sequence[Group], inputs: Sequence[Input], parameters: Sequence[int]
     ):
-        """``inputs`` names each input array and says how many numbers of an example it holds; ``parameters`` are variables
-        in the order of theta, which those that are missing join in the order in which they are needed."""
+        """``parameters`` are variables in the order of theta, which those that are missing join as they are needed."""
         self.graph = graph
         self.instructions: list[Instruction] = []
         self.theta = Space("theta", batched=False)
         self.constants = Space("constants", batched=False)
         self.shared = Space("s", batched=False)
         self.arena = Space("v", batched=True)
-        self.inputs = [Space(name, batched=True, size=size) for name, size in inputs]
+        self.inputs = [Space(i.name, batched=True, size=i.size, whole=i.whole) for i in inputs]
         self.spaces = [self.theta, self.constants, self.shared, self.arena, *self.inputs]
         count = len(graph.args)
         self.parameters: list[int] = []
@@ -56,11 +55,13 @@ class Layout:
         variables[leaf[code == VARIABLE]] = nodes[code == VARIABLE]
         self._variables = variables
         self._join_theta(list(parameters))
-        ends = np.cumsum([0, *[size for _, size in inputs]])
+        ends = np.cumsum([0, *[space.size for space in self.inputs]])
         is_input = nodes[code == INPUT]
         which = np.searchsorted(ends, leaf[is_input], side="right") - 1
         self._space[is_input] = which + self.spaces.index(self.arena) + 1
         self._row[is_input] = leaf[is_input] - ends[which]
+        self._biased = {np.sort(g.operands[1][..., :-1], axis=None).tobytes(): g for g in groups if _has_bias(graph, g)}
+        self._ones: dict[int, int] = {}
         for group in groups:
             getattr(self, "_" + group.kind)(group)
         self.roots = self._read(np.array(graph.roots))
@@ -94,10 +95,18 @@ class Layout:
         space = self.arena if self.graph.batched[nodes.max()] else self.shared
         start = space.allocate(nodes.size)
         flat = nodes.ravel()
+        if (reader := self._biased.get(np.sort(flat).tobytes())) is not None:
+            self._add_ones(space, reader.nodes.shape[2])
         wanted = flat >= 0
         self._space[flat[wanted]] = self.spaces.index(space)
         self._row[flat[wanted]] = start + np.flatnonzero(wanted)
         return View(space, start, nodes.shape, contiguous(nodes.shape))
+
+    def _add_ones(self, space: Space, count: int) -> None:
+        """New rows that hold 1: the factors of biases."""
+        start = space.allocate(count)
+        space.filled.update(dict.fromkeys(range(start, start + count), 1.0))
+        self._ones[start] = count
 
     def _rows(self, nodes: Rows) -> tuple[Space, Rows]:
         """The one space in which ``nodes`` lie, those that do not lie with the others having been moved there, and their rows."""
@@ -316,7 +325,10 @@ class Layout:
         operands = [self._rows(left.ravel()), self._rows(right.ravel())]
         space = self.arena if any(space.batched for space, _ in operands) else self.shared
         products = self._scratch(space, (left.size,))
-        self._elementwise(ops.mul, [None, None], operands, products)
+        if np.array_equal(left, right):
+            self._elementwise(ops.square, [None], operands[:1], products)
+        else:
+            self._elementwise(ops.mul, [None, None], operands, products)
         self._reduce_rows(ops.fsum, space, products.rows.reshape(left.shape), self._place(nodes))
 
     def _ragged(self, group: Group) -> None:
@@ -344,18 +356,54 @@ class Layout:
 
     def _product(self, group: Group) -> None:
         nodes, left, right = self._sorted(group)
-        a = self._stack(left)
-        space, rows = self._rows(right.transpose(0, 2, 1))
-        b = self._strided(space, rows)
-        # The columns of b and its examples are to be one axis.
-        if b is None or (b.batched and b.shape[2] > 1 and (b.strides[2] != 1 or b.space in self.inputs)):
-            b = self._gather(space, rows.ravel()).reshaped(rows.shape)
+        if _has_bias(self.graph, group):
+            a = self._strided(*self._rows(left))
+            b = self._with_ones(right[..., :-1], rows=left.shape[1]) if a is not None else None
+            if b is None:
+                a, b, bias = self._stack(left[..., :-1]), self._columns(right[..., :-1]), self._stack(left[..., -1])
+                self._emit("product", self._place(nodes), a, b, bias)
+                return
+        else:
+            a, b = self._stack(left), self._columns(right)
         self._emit("product", self._place(nodes), a, b)
+
+    def _columns(self, right: Rows) -> View:
+        """The factors (g, n, k) as matrices (g, k, n), whose columns and the examples can be one axis."""
+        space, rows = self._rows(right.transpose(0, 2, 1))
+        view = self._strided(space, rows)
+        if view is None or (view.batched and view.shape[2] > 1 and (view.strides[2] != 1 or space in self.inputs)):
+            view = self._gather(space, rows.ravel()).reshaped(rows.shape)
+        return view
+
+    def _with_ones(self, right: Rows, rows: int) -> View | None:
+        """The same, with a row of ones below: the factors of biases. None if that takes more time than adding the biases."""
+        space, places = self._rows(right.transpose(0, 2, 1))
+        groups, k, n = places.shape
+        view = self._strided(space, places)
+        if groups > 1:
+            return None
+        if view is not None and view.contiguous and self._ones.get(view.start + view.size) == n and space is self.arena:
+            return View(space, view.start, (1, k + 1, n), contiguous((1, k + 1, n)))
+        if view is not None and (space not in self.inputs or 2 * k > rows):
+            return None
+        key = (-1 - self.spaces.index(space), places.tobytes())
+        if key not in self._gathered:
+            copy = View(self.arena, self.arena.allocate(k * n), (k * n,), contiguous((k * n,)))
+            self._add_ones(self.arena, n)
+            if view is None:
+                whole = View(space, 0, (space.size,), contiguous((space.size,)))
+                self._emit("gather", copy, whole, rows=places.ravel())
+            else:
+                self._emit("move", copy.reshaped(view.shape), view)
+            self._gathered[key] = View(self.arena, copy.start, (1, k + 1, n), contiguous((1, k + 1, n)))
+        return self._gathered[key]
 
     def _pairwise(self, group: Group) -> None:
         nodes, left, right = self._sorted(group)
         a, b = self._stack(left), self._stack(right)
-        self._emit("pairwise", self._place(nodes), a, b, transposed=(False, True))
+        padded = (left == self.graph.zero).any()
+        finite = (b,) if padded else ()
+        self._emit("pairwise", self._place(nodes), a, b, transposed=(False, True), finite=finite)
 
     def _take(self, group: Group) -> None:
         nodes, (table, index) = group.nodes, group.operands
@@ -366,6 +414,11 @@ class Layout:
     def _pick(self, group: Group) -> None:
         nodes, table, index = self._by_place(group.nodes, *group.operands)
         self._emit("pick", self._place(nodes), self._stack(table), self._read(index))
+
+
+def _has_bias(graph: Simplified, group: Group) -> bool:
+    """Whether each scalar product of the group ends in a variable times 1."""
+    return group.kind == "product" and bool((group.operands[1][..., -1] == graph.one).all())
 
 
 def _distinct(view: View) -> bool:

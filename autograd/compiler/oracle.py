@@ -10,6 +10,8 @@ from autograd import ops
 from autograd.compiler.record import INPUT, ROWS, VARIABLE, Graph
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 STOPS = (ops.constant, ops.detach, ops.less, ops.less_equal)
@@ -52,3 +54,26 @@ def value_and_grad(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], reduct
                 for a, partial in zip(args, partials, strict=True):
                     grad[a] = grad[a] + grad[i] * partial
         return float(total / batch if reduction == "mean" else total), gradient
+
+
+def run(
+    graph: Graph,
+    parameters: Sequence[int],
+    theta: NDArray[Any],
+    arrays: Sequence[NDArray[Any]],
+    reduction: str | None,
+    *,
+    trained: int,
+    gradient: bool,
+) -> Any:
+    """What a program for ``graph`` gives, whose theta holds these ``parameters``, the first ``trained`` of which are its own."""
+    order = np.array(parameters)
+    numbers = np.zeros(len(graph.variables))
+    numbers[order[order >= 0]] = theta[order >= 0]
+    rows = np.concatenate(arrays, axis=1, dtype=float)
+    if reduction is None:
+        data = evaluate(graph, numbers, rows)
+        return np.stack([np.broadcast_to(data[root], len(rows)) for root in graph.roots], axis=1)
+    value, slopes = value_and_grad(graph, numbers, rows, reduction)
+    by_theta = np.where(order >= 0, slopes[order], 0.0)[:trained].astype(theta.dtype)
+    return (value, by_theta) if gradient else value

@@ -9,14 +9,18 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler.record import CODE
-from autograd.compiler.simplify import DOT, FSUM, Simplified
+from autograd.compiler.simplify import DOT, FSUM, MUL, Simplified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
+    Rows = NDArray[np.int64]
+
 SELECT, LOGSUMEXP, HYPOT = CODE[ops.select], CODE[ops.logsumexp], CODE[ops.hypot]
+_ANY_NUMBER = (DOT, FSUM, LOGSUMEXP, HYPOT)
+"""Rows whose nodes are packed together, whatever the number of their arguments."""
 _DENSE = 0.5
 """A matrix product is worth it if at least this part of its items is wanted."""
 
@@ -36,50 +40,102 @@ class Group:
     dots       (k)         left factors (k, n), right factors (k, n)
     ragged     (k)         left factors one after the other, right ones likewise, and where each node's begin
 
-    A node of -1 is computed but not wanted. In ``padded`` products a left factor may be 0 that in the graph is none.
+    A node of -1 is computed but not wanted, and the left factors of pairwise products may end in zeros that the graph has not.
     """
 
     kind: str
     code: int
-    nodes: NDArray[np.int64]
-    operands: list[NDArray[np.int64]]
-    padded: bool = False
-
+    nodes: Rows
+    operands: list[Rows]
 
 def pack(graph: Simplified) -> list[Group]:
     """The groups, each after those that it needs."""
-    interior = np.array([i for i, args in enumerate(graph.args) if len(args)], np.int64)
-    arity = np.array([len(graph.args[i]) for i in interior], np.int64)
-    code, level, batched = graph.code[interior], graph.level[interior], graph.batched[interior]
-    many = np.isin(code, (FSUM, LOGSUMEXP, HYPOT, DOT))
-    arity[many] = 0  # these are packed whatever the number of their arguments
-    keys = np.stack([level, code, batched, arity])
-    order = np.lexsort(keys[::-1])
-    keys, interior = keys[:, order], interior[order]
-    cuts = np.flatnonzero((keys[:, 1:] != keys[:, :-1]).any(axis=0)) + 1
     groups: list[Group] = []
-    for nodes in np.split(interior, cuts) if len(interior) else []:
-        args = [graph.args[i] for i in nodes.tolist()]
-        row = int(graph.code[nodes[0]])
-        if row == DOT:
-            groups += _products(graph, nodes, args)
-        elif row in (FSUM, LOGSUMEXP, HYPOT):
-            groups.append(_reduction(row, nodes, args))
-        elif row == SELECT and graph.batched[nodes[0]]:
-            groups += _lookups(graph, nodes, np.stack(args))
-        else:
-            groups.append(Group("map", row, nodes, list(np.stack(args, axis=1))))
+    needed = np.zeros(len(graph.args), bool)
+    needed[graph.roots] = True
+    for i in range(len(graph.args) - 1, -1, -1):
+        if needed[i] and len(graph.args[i]):
+            needed[graph.args[i]] = True
+    interior = np.array([i for i, args in enumerate(graph.args) if needed[i] and len(args)], np.int64)
+    levels = graph.level[interior]
+    order = np.argsort(levels, kind="stable")
+    for nodes in np.split(interior[order], np.flatnonzero(np.diff(levels[order])) + 1) if len(interior) else []:
+        groups += _level(graph, nodes)
     return groups
 
 
-def _reduction(code: int, nodes: NDArray[np.int64], args: list[NDArray[np.int64]]) -> Group:
+def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:
+    """The groups of nodes that do not need one another."""
+    alike: dict[tuple[int, bool, int], list[int]] = {}
+    codes, batched = graph.code[nodes].tolist(), graph.batched[nodes].tolist()
+    for node, code, varies in zip(nodes.tolist(), codes, batched, strict=True):
+        arity = 0 if code in _ANY_NUMBER else len(graph.args[node])
+        alike.setdefault((code, varies, arity), []).append(node)
+    if (dots := alike.get((DOT, True, 0))) is not None:
+        rest, products, padded = _families(graph, dots, alike.get((MUL, True, 2), []))
+        alike[DOT, True, 0], alike[MUL, True, 2] = rest, products
+        for members, left, right in padded:
+            found, _ = _matrices(_numbered(left), _numbered(right), lone=False)
+            assert found
+            yield from _stacks("pairwise", members, left, right, found)
+    for (code, _, _), members in alike.items():
+        some = np.array(members, np.int64)
+        args = [graph.args[i] for i in members]
+        if not members:
+            continue
+        if code == DOT:
+            yield from _products(graph, some, args)
+        elif code in _ANY_NUMBER:
+            yield _reduction(code, some, args)
+        elif code == SELECT and graph.batched[some[0]]:
+            yield from _lookups(graph, some, np.stack(args))
+        else:
+            yield Group("map", code, some, list(np.stack(args, axis=1)))
+
+
+def _families(
+    graph: Simplified, dots: list[int], products: list[int]
+) -> tuple[list[int], list[int], list[tuple[Rows, Rows, Rows]]]:
+    """Scalar products of several lengths that are matrix products but for zeros: the dots and products that are none, and the
+    others, with their left factors, zeros after the last, and right ones.
+
+    So it is in causal attention: position i weighs the values 0 to i, the first ones of those that the last position weighs.
+    """
+    longest: dict[int, Rows] = {}
+    members: dict[int, list[int]] = {}
+    by_length = sorted(dots, key=lambda node: -len(graph.args[node]))
+    for node in [*by_length, *products]:
+        left, right = np.split(graph.args[node], 2)
+        if not graph.batched[left].all():
+            continue
+        family = longest.setdefault(int(right[0]), right) if len(right) > 1 else longest.get(int(right[0]), right[:0])
+        if np.array_equal(family[: len(right)], right):
+            members.setdefault(int(right[0]), []).append(node)
+    padded: dict[int, list[int]] = {}
+    for first, nodes in members.items():
+        lengths = [len(graph.args[node]) // 2 for node in nodes]
+        if min(lengths) < max(lengths) and sum(lengths) >= _DENSE * len(nodes) * max(lengths):
+            padded.setdefault(max(lengths), []).extend(nodes)
+    out = []
+    for length, nodes in padded.items():
+        left, right = np.full((len(nodes), length), graph.zero), np.empty((len(nodes), length), np.int64)
+        for i, node in enumerate(nodes):
+            mine = graph.args[node]
+            left[i, : len(mine) // 2] = mine[: len(mine) // 2]
+            right[i] = longest[int(mine[len(mine) // 2])]
+        out.append((np.array(nodes), left, right))
+    used = {node for nodes in padded.values() for node in nodes}
+    return [n for n in dots if n not in used], [n for n in products if n not in used], out
+
+
+def _reduction(code: int, nodes: Rows, args: list[Rows]) -> Group:
     if len({len(a) for a in args}) == 1:
         return Group("reduce", code, nodes, [np.stack(args)])
     starts = np.cumsum([0, *[len(a) for a in args[:-1]]])
     return Group("segments", code, nodes, [np.concatenate(args), starts])
 
 
-def _lookups(graph: Simplified, nodes: NDArray[np.int64], args: NDArray[np.int64]) -> Iterator[Group]:
+def _lookups(graph: Simplified, nodes: Rows, args: Rows) -> Iterator[Group]:
     """Selections from tables that all examples share, each by each of some indices, take columns; others pick items."""
     shared = ~graph.batched[args[:, 1:]].any(axis=1) & graph.batched[args[:, 0]]
     for mine in (shared, ~shared):
@@ -91,13 +147,13 @@ def _lookups(graph: Simplified, nodes: NDArray[np.int64], args: NDArray[np.int64
             yield Group("pick", SELECT, some, [rows[:, 1:], rows[:, 0]])
 
 
-def _numbered(tuples: NDArray[np.int64]) -> NDArray[np.int64]:
+def _numbered(tuples: Rows) -> Rows:
     """For each row the number of the first row that is equal to it."""
     known: dict[bytes, int] = {}
     return np.array([known.setdefault(row.tobytes(), i) for i, row in enumerate(tuples)])
 
 
-def _matrix(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64] | None:
+def _matrix(left: Rows, right: Rows) -> Rows | None:
     """The edges (left[i], right[i]) as a matrix of their numbers, -1 where there is none; None if it is too sparse."""
     lefts, i = np.unique(left, return_inverse=True)
     rights, j = np.unique(right, return_inverse=True)
@@ -108,7 +164,7 @@ def _matrix(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int
     return matrix
 
 
-def _products(graph: Simplified, nodes: NDArray[np.int64], args: list[NDArray[np.int64]]) -> Iterator[Group]:
+def _products(graph: Simplified, nodes: Rows, args: list[Rows]) -> Iterator[Group]:
     """Scalar products as matrix products, where the same factors meet; as products and sums of vectors, where not."""
     loose: list[int] = []
     alike: dict[tuple[int, bool], list[int]] = {}
@@ -122,11 +178,7 @@ def _products(graph: Simplified, nodes: NDArray[np.int64], args: list[NDArray[np
         left, right = table[:, :half], table[:, half:]
         found, others = _matrices(_numbered(left), _numbered(right), lone=shared)
         loose += mine[others].tolist()
-        for stack in found:
-            # Some item of each row tells its left factors, and some item of each column its right ones.
-            wanted = np.where(stack >= 0, nodes[mine[stack]], -1)
-            operands = [left[stack.max(axis=2)], right[stack.max(axis=1)]]
-            yield Group("product" if shared or not graph.batched[nodes[0]] else "pairwise", DOT, wanted, operands)
+        yield from _stacks("product" if shared or not graph.batched[nodes[0]] else "pairwise", nodes[mine], left, right, found)
     if loose:
         rest = [args[i] for i in sorted(loose)]
         halves = [np.split(a, 2) for a in rest]
@@ -139,17 +191,25 @@ def _products(graph: Simplified, nodes: NDArray[np.int64], args: list[NDArray[np
             yield Group("ragged", DOT, nodes[sorted(loose)], [np.concatenate(left), np.concatenate(right), starts])
 
 
+def _stacks(kind: str, nodes: Rows, left: Rows, right: Rows, found: list[Rows]) -> Iterator[Group]:
+    """The groups of these matrices of edges between the rows of ``left`` and ``right``, which make ``nodes``."""
+    for stack in found:
+        # Some item of each row tells its left factors, and some item of each column its right ones.
+        wanted = np.where(stack >= 0, nodes[stack], -1)
+        yield Group(kind, DOT, wanted, [left[stack.max(axis=2)], right[stack.max(axis=1)]])
+
+
 _FEW = 8
 
 
 def _matrices(
-    left: NDArray[np.int64], right: NDArray[np.int64], *, lone: bool
-) -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
+    left: Rows, right: Rows, *, lone: bool
+) -> tuple[list[Rows], Rows]:
     """Stacks of matrices of edges (left[i], right[i]), those of one shape in one stack, and the edges in none of them.
 
     An edge that meets no other is a matrix of its own, if ``lone`` ones are wanted and there are few of them.
     """
-    stacks: dict[tuple[int, ...], list[NDArray[np.int64]]] = {}
+    stacks: dict[tuple[int, ...], list[Rows]] = {}
     others = []
     for edges in _components(left, right):
         matrix = _matrix(left[edges], right[edges])
@@ -163,7 +223,7 @@ def _matrices(
     return [np.stack(matrices) for matrices in stacks.values()], np.concatenate([*others, np.zeros(0, np.int64)])
 
 
-def _components(left: NDArray[np.int64], right: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def _components(left: Rows, right: Rows) -> list[Rows]:
     """The edges of each connected component of the bipartite graph with the edges (left[i], right[i])."""
     label = np.arange(len(left))
     while True:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd.compiler import oracle
 from autograd.compiler.differentiate import differentiate
-from autograd.compiler.emit import emit
+from autograd.compiler.emit import NotFinite, emit
 from autograd.compiler.layout import Layout
 from autograd.compiler.pack import pack
 from autograd.compiler.simplify import simplify
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from autograd.compiler.record import Graph
+    from autograd.compiler.record import Graph, Input
 
 _KEPT = 4
 """For how many batch sizes buffers are kept."""
@@ -27,15 +28,14 @@ _KEPT = 4
 class Program:
     """A recorded function as NumPy source, for batches of any size.
 
-    ``reduction`` says what becomes of the examples' results: "mean", "sum", or None for all of them. ``inputs`` are the name
-    of each input array and how many numbers of an example it holds; ``parameters`` the variables of ``graph`` in the order of
-    theta, -1 standing for one that the graph has not; those that are missing join. If ``frozen``, these are not differentiated by.
+    ``reduction`` says what becomes of the examples' results: "mean", "sum", or None for all of them. ``parameters`` are the
+    variables of ``graph`` in the order of theta, -1 standing for one that the graph has not; those that are missing join. If ``frozen``, these are not differentiated by.
     """
 
     def __init__(
         self,
         graph: Graph,
-        inputs: Sequence[tuple[str, int]],
+        inputs: Sequence[Input],
         parameters: Sequence[int],
         reduction: str | None,
         dtype: str,
@@ -47,13 +47,19 @@ class Program:
         self.layout = layout = Layout(simplified, pack(simplified), inputs, parameters)
         spaces = list(layout.spaces)
         self.backward = None
+        indices = {i.args[1].space for i in layout.instructions if i.kind in {"take", "pick"}}
+        read = {view.space for i in layout.instructions for view in (i.args[:1] if i.kind in {"take", "pick"} else i.views)}
+        self.dtypes = [np.dtype(np.intp if space.whole and space in indices - read else dtype) for space in layout.inputs]
+        """What kind of numbers each input array is to hold: indices of tables and nothing else stay whole numbers."""
         self.parameters = layout.parameters
         self.trained = len(parameters) if frozen else len(self.parameters)
         """By how many numbers of theta, the first ones, it differentiates."""
         if reduction is not None:
             self.backward = differentiate(layout.instructions, layout.spaces, layout.theta, self.trained, layout.roots)
-            spaces += [*self.backward.cotangents.values(), *self.backward.scratch.values()]
+            spaces += [*self.backward.cotangents.values(), *self.backward.temporaries]
         backward = self.backward.instructions if self.backward else []
+        guarded = any(i.finite for i in [*layout.instructions, *backward])
+        self._graph, self._reduction = graph if guarded else None, reduction
         self.source, self._names = emit(
             layout.instructions,
             backward,
@@ -107,6 +113,10 @@ class Program:
         except IndexError:
             step = self._program(batch)
         with np.errstate(all="ignore"):
-            result = step(theta, *arrays, gradient) if self.backward is not None else step(theta, *arrays)
+            try:
+                result = step(theta, *arrays, gradient) if self.backward is not None else step(theta, *arrays)
+            except NotFinite:
+                assert self._graph is not None
+                return oracle.run(self._graph, self.parameters, theta, arrays, self._reduction, trained=self.trained, gradient=gradient)
         idle.append(step)
         return result

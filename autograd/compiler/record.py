@@ -29,6 +29,17 @@ CODE = {op: code for code, op in enumerate(ROWS)}
 _CODE_OR_LEAF = CODE | {None: VARIABLE}
 
 
+@dataclass(frozen=True)
+class Input:
+    """An array that a recorded function takes: what it is called in the source, and what it holds."""
+
+    name: str
+    size: int
+    """How many numbers of an example."""
+    whole: bool
+    """Whether they are whole numbers."""
+
+
 @dataclass
 class Graph:
     """A graph as arrays, arguments before what is made of them. Node ``i`` has the arguments ``arg[first[i]:first[i + 1]]``."""
@@ -72,7 +83,7 @@ def record(fn: Callable[[], Any]) -> tuple[Any, int]:
     the function's own, and are not recorded.
     """
     began = tick()
-    with modes.apart(compiled=True):
+    with modes.apart(since=began):
         return fn(), began
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.record import CODE, INPUT, ROWS, Graph
+from autograd.compiler.record import CODE, INPUT, ROWS, VARIABLE, Graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +37,10 @@ class Simplified:
     """Whether the node differs from example to example."""
     args: list[NDArray[np.int64]]
     roots: list[int]
+    zero: int = -1
+    """A constant 0."""
+    one: int = -1
+    """A constant 1."""
 
 
 @dataclass
@@ -110,7 +114,7 @@ class _Rebuilt:
     """A graph on its way to another one: each node is asked for by its row and its arguments, and made if there is none."""
 
     def __init__(self, graph: Graph) -> None:
-        count = len(graph.code)
+        count = len(graph.code) + 2
         self.out = Simplified(*[np.zeros(count, kind) for kind in (np.int64, np.float64, np.int64, np.int64, bool)], [], [])
         self._known: dict[tuple[object, ...], int] = {}
         self._graph = graph
@@ -125,6 +129,7 @@ class _Rebuilt:
                 new[i] = self._sum(sums, slice(sums.start[k], sums.start[k + 1]), new)
             else:
                 new[i] = self._node(codes[i], new[graph.arg[first[i] : first[i + 1]]])
+        self.out.zero, self.out.one = self._constant(0.0), self._constant(1.0)
         self.out.roots = new[graph.roots].tolist()
 
     def _leaves(self) -> NDArray[np.int64]:
@@ -200,11 +205,21 @@ class _Rebuilt:
                 first = graph.first[factors]
                 second = np.where(graph.code[factors] == MUL, first + 1, first)  # a square has one argument
                 addends.insert(0, self._dot(new[graph.arg[first]], new[graph.arg[second]]))
-            sides.append(self._total(addends))
+            sides.append(self._total(self._with_bias(addends)))
         plus, minus = sides
         if minus is None:
             return self._constant(0.0) if plus is None else plus
         return self._node(SUB, np.array([self._constant(0.0) if plus is None else plus, minus]))
+
+    def _with_bias(self, addends: list[int]) -> list[int]:
+        """``addends``, a scalar product by variables and another variable being one scalar product: that one's factor is 1."""
+        out = self.out
+        if len(addends) != 2 or out.code[addends[0]] != DOT or out.code[addends[1]] != VARIABLE:  # noqa: PLR2004 - these two
+            return addends
+        left, right = np.split(out.args[addends[0]], 2)
+        if out.batched[left].any() or not out.batched[right].all():
+            return addends
+        return [self._dot(np.append(left, addends[1]), np.append(right, self._constant(1.0)))]
 
     def _total(self, addends: list[int]) -> int | None:
         """The sum of ``addends``, without the zeros among them; None if there are none left."""
