@@ -1,7 +1,8 @@
 """How wrong a model is, as graph expressions: for one example, or for a list of examples.
 
 ``reduction`` says what becomes of the losses of a batch: their "mean", their "sum", or "none" for the list itself. Everything
-works on Values and on plain numbers alike.
+works on Values and on plain numbers alike, and in functions that ``autograd.compile`` records. There a target stands for those of
+all examples: whether it is one of 0 and 1, or between them, is not checked; the index of a class still is, at every call.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import numbers
 from typing import Any, Literal
 
-from autograd import math
+from autograd import Value, is_compiling, math
 
 Reduction = Literal["mean", "sum", "none"]
+
+_NEARLY_0, _NEARLY_1 = 1e-300, 1.0 - 2.0**-53
+"""Probabilities whose logarithms, times 0, are 0."""
 
 
 def mse_loss(prediction: Any, target: Any, *, reduction: Reduction = "mean") -> Any:
@@ -36,7 +40,7 @@ def hinge_loss(score: Any, target: Any, *, reduction: Reduction = "mean") -> Any
     """
 
     def loss(s: Any, t: Any) -> Any:
-        if t not in (-1, 1):
+        if not _recorded(t) and (t.data if isinstance(t, Value) else t) not in (-1, 1):
             msg = f"hinge_loss() expects targets of -1 or 1, not {t!r}"
             raise ValueError(msg)
         return math.relu(1 - t * s)
@@ -58,6 +62,10 @@ def binary_cross_entropy(probability: Any, target: Any, *, reduction: Reduction 
     def loss(p: Any, t: Any) -> Any:
         _check_between_0_and_1(t, "binary_cross_entropy(): a target")
         _check_between_0_and_1(p, "binary_cross_entropy(), without _with_logits: a probability")
+        if isinstance(t, Value):  # as below, whichever of the three it is: 0 times the logarithm of 0 is to be 0
+            happened = math.log(math.where(t > 0, p, math.maximum(p, _NEARLY_0)))
+            happened_not = math.log1p(-math.where(t < 1, p, math.minimum(p, _NEARLY_1)))
+            return -(t * happened + (1 - t) * happened_not)
         if t == 1:
             return -math.log(p)
         if t == 0:
@@ -77,6 +85,8 @@ def binary_cross_entropy_with_logits(logit: Any, target: Any, *, reduction: Redu
 
     def loss(z: Any, t: Any) -> Any:
         _check_between_0_and_1(t, "binary_cross_entropy_with_logits(): a target")
+        if isinstance(t, Value):
+            return t * math.softplus(-z) + (1 - t) * math.softplus(z)
         if t == 1:
             return math.softplus(-z)
         return math.softplus(z) if t == 0 else math.softplus(z) - t * z
@@ -101,10 +111,13 @@ def likelihood(probabilities: Any, targets: Any) -> Any:
     for p, t in zip(probabilities, targets, strict=True):
         if _is_list(p):
             _check_class(t, len(p), "likelihood()")
-        elif t * (1 - t):
+        elif not _recorded(t) and t * (1 - t):
             msg = f"likelihood() of single probabilities expects targets of 0 or 1, not {t!r}"
             raise ValueError(msg)
-        factors.append(p[t] if _is_list(p) else p if t else 1 - p)
+        if isinstance(t, Value):
+            factors.append(math.select(p, t) if _is_list(p) else math.where(t, p, 1 - p))
+        else:
+            factors.append(p[t] if _is_list(p) else p if t else 1 - p)
     return math.prod(factors)
 
 
@@ -123,6 +136,7 @@ def cross_entropy(  # noqa: PLR0913 - PyTorch's signature
     list of probabilities, one a class. ``weight`` has a factor for each class; examples whose target is ``ignore_index`` do
     not count; ``label_smoothing`` is the part of the target that is spread evenly over all classes. With class indices, the
     mean is weighted by ``weight``, as PyTorch's. IndexError for an index that is no class; ValueError for wrong lengths.
+    In a compiled function the index may be an argument, and there is no ``ignore_index`` then.
 
     >>> cross_entropy([0.0, 0.0], 1) == math.log(2.0)
     True
@@ -136,9 +150,11 @@ def cross_entropy(  # noqa: PLR0913 - PyTorch's signature
     def loss(z: Any, t: Any, weights: list[float]) -> Any:
         total = math.logsumexp(z)
         if not _is_list(t):
+            hit = _weighted(_item(weights, t), total - _item(z, t))
             if not label_smoothing:
-                return _weighted(weights[t], total - z[t])
-            t = [float(k == t) for k in range(len(z))]
+                return hit
+            spread = (math.fsum(weights) * total - math.sumprod(weights, z)) / len(z)
+            return (1.0 - label_smoothing) * hit + label_smoothing * spread
         shares = [w * (p * (1.0 - label_smoothing) + label_smoothing / len(z)) for w, p in zip(weights, t, strict=True)]
         return math.fsum(shares) * total - math.sumprod(shares, z)
 
@@ -165,7 +181,7 @@ def nll_loss(
         if _is_list(t):
             msg = "nll_loss() takes the index of a class as target; for probabilities there is cross_entropy()"
             raise TypeError(msg)
-        return _weighted(weights[t], -z[t])
+        return _weighted(_item(weights, t), -_item(z, t))
 
     return _over_classes(
         log_probabilities,
@@ -201,17 +217,22 @@ def _over_classes(  # noqa: PLR0913 - what the two losses below are called with
         else:
             _check_class(t, len(row), function)
         losses.append(loss(row, t, weights))
-        counts.append(1.0 if _is_list(t) else weights[t])
+        counts.append(1.0 if _is_list(t) or weight is None else _item(weights, t))
     if reduction == "none":
         return losses if batched else losses[0]
     return _reduced(losses, reduction, sum(counts))
 
 
-def _weighted(weight: float, loss: Any) -> Any:
+def _item(items: Any, index: Any) -> Any:
+    """``items[index]``, where ``index`` may be a Value: that of a class, in a function that is being compiled."""
+    return math.select(items, index) if isinstance(index, Value) else items[index]
+
+
+def _weighted(weight: Any, loss: Any) -> Any:
     return loss if weight == 1.0 else weight * loss  # to multiply by 1 would be a node for nothing
 
 
-def _reduced(losses: list[Any], reduction: str, count: float | None = None) -> Any:
+def _reduced(losses: list[Any], reduction: str, count: Any = None) -> Any:
     """The sum of ``losses``, or their mean, ``count`` being what they count as."""
     if reduction not in ("mean", "sum"):
         msg = f'reduction must be "mean", "sum" or "none", not {reduction!r}'
@@ -220,6 +241,8 @@ def _reduced(losses: list[Any], reduction: str, count: float | None = None) -> A
     if reduction == "sum":
         return total
     count = len(losses) if count is None else count
+    if isinstance(count, Value):
+        return total / count
     return total if count == 1 else total / count if count else total * math.nan
 
 
@@ -239,14 +262,21 @@ def _is_list(x: Any) -> bool:
     return hasattr(x, "__len__") and getattr(x, "ndim", 1) > 0
 
 
+def _recorded(x: Any) -> bool:
+    """Whether ``x`` stands for a number of every example: there is no asking which."""
+    return is_compiling() and isinstance(x, Value)
+
+
 def _check_between_0_and_1(x: Any, what: str) -> None:
-    if x < 0 or x > 1:
+    if not _recorded(x) and (x < 0 or x > 1):
         msg = f"{what} must be between 0 and 1, not {x!r}"
         raise ValueError(msg)
 
 
 def _check_class(t: Any, count: int, function: str) -> None:
     """Raise IndexError unless ``t`` is the index of one of ``count`` classes."""
+    if isinstance(t, Value):
+        return  # select() checks it, at every call
     if not isinstance(t, numbers.Integral):
         msg = f"{function}: the index of a class is a whole number, not {type(t).__name__} {t!r:.40}"
         raise TypeError(msg)

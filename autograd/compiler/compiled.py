@@ -280,7 +280,7 @@ class _Call(ops.Op):
 
 
 def _numbers(values: Sequence[Value]) -> NDArray[np.float64]:
-    return np.array([value.data for value in values])
+    return np.array([value._data for value in values], float)
 
 
 def _rows(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

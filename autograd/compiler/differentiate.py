@@ -145,8 +145,9 @@ class Sweep:
         readers[root.space][root.start] += 2  # the seed is written, not handed on
         for instruction in forward:
             for view in instruction.views:
-                rows = instruction.rows if instruction.kind == "gather" else view.rows
-                np.add.at(readers[view.space], np.unique(rows), 1)
+                once = _with_axes(view, [axis for axis, stride in enumerate(view.strides) if stride])
+                rows = np.unique(instruction.rows) if instruction.kind == "gather" else once.rows
+                readers[view.space][rows] += 1
         return readers
 
     def _is_active(self, view: View) -> bool:

@@ -65,7 +65,7 @@ class Layout:
         for group in groups:
             getattr(self, "_" + group.kind)(group)
         self.roots = self._read(np.array(graph.roots))
-        self._join_theta(np.unique(leaf[code == VARIABLE]).tolist())
+        self._join_theta(leaf[(code == VARIABLE) & (self._row < 0)].tolist())
 
     # Where nodes lie
 
@@ -111,13 +111,14 @@ class Layout:
     def _rows(self, nodes: Rows) -> tuple[Space, Rows]:
         """The one space in which ``nodes`` lie, those that do not lie with the others having been moved there, and their rows."""
         self._settle(nodes.ravel())
-        places = np.unique(self._space[nodes])
-        if len(places) == 1:
-            return self.spaces[places[0]], self._row[nodes]
+        places = self._space[nodes]
+        home = places.flat[0]
+        if (places == home).all():
+            return self.spaces[home], self._row[nodes]
         batched = bool(self.graph.batched[nodes].any())
         space = self.arena if batched else self.shared
         rows = self._row[nodes].copy()
-        strange = self._space[nodes] != self.spaces.index(space)
+        strange = places != self.spaces.index(space)
         self._move(np.unique(nodes[strange]), space)
         rows[strange] = [self._moved[node, batched] for node in nodes[strange].tolist()]
         return space, rows

@@ -53,10 +53,11 @@ def pack(graph: Simplified) -> list[Group]:
     groups: list[Group] = []
     needed = np.zeros(len(graph.args), bool)
     needed[graph.roots] = True
-    for i in range(len(graph.args) - 1, -1, -1):
-        if needed[i] and len(graph.args[i]):
+    interior = np.arange(graph.leaves, len(graph.args))
+    for i in interior[::-1].tolist():
+        if needed[i]:
             needed[graph.args[i]] = True
-    interior = np.array([i for i, args in enumerate(graph.args) if needed[i] and len(args)], np.int64)
+    interior = np.array([i for i in interior[needed[interior]].tolist() if len(graph.args[i])], np.int64)
     levels = graph.level[interior]
     order = np.argsort(levels, kind="stable")
     for nodes in np.split(interior[order], np.flatnonzero(np.diff(levels[order])) + 1) if len(interior) else []:

@@ -37,6 +37,8 @@ class Simplified:
     """Whether the node differs from example to example."""
     args: list[NDArray[np.int64]]
     roots: list[int]
+    leaves: int = 0
+    """How many of the first nodes are variables and inputs."""
     zero: int = -1
     """A constant 0."""
     one: int = -1
@@ -142,6 +144,7 @@ class _Rebuilt:
         out.leaf[some] = graph.leaf[leaves]
         out.batched[some] = graph.code[leaves] == INPUT
         out.args = [_NOTHING] * len(leaves)
+        out.leaves = len(leaves)
         return new
 
     def _add(self, key: tuple[object, ...], code: int, args: NDArray[np.int64], number: float = 0.0) -> int:
