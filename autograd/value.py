@@ -392,7 +392,7 @@ def _compared(op: Op, on_floats: Callable[[float, float], bool], a: Any, b: Any)
 
 
 def _constant(data: float) -> Value:
-    return _restore(ops.constant, (), data, 0.0, "")
+    return _restore(ops.constant, (), data, 0.0, "", _clock)
 
 
 def _lift(x: Any) -> Value:

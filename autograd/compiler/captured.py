@@ -1,74 +1,211 @@
-"""What a function captured, so that it is noticed when something else has been put in its place."""
+"""What a function captured, so that it is noticed when something else has been put in its place.
+
+From the function on, a walk follows what its code names: globals, closures, attributes, methods, what lists and dicts hold. If
+a Value was used that is not met so, the walk goes on through attributes that no code names, as ``vars`` and ``getattr`` do.
+At each call the names on the way are looked up again: a few comparisons, of many things each.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import dis
+import functools
 import inspect
+import operator
+import sys
+from collections import defaultdict, deque
+from types import BuiltinFunctionType, CodeType
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from autograd.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator
+
+_FEW = 1000
+"""Up to how many numbers in one list, dict or array are compared at each call. Those of more are taken to stay as they are."""
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, CodeType, BuiltinFunctionType})
+_LIBRARY = sys.stdlib_module_names | {"autograd", "numpy"}
+_MUTABLE = list | dict | set | deque
 
 
 class Captured:
-    """The names, attributes and lists through which a function comes by some Values, and what they held."""
+    """The names, attributes and containers by which ``fn`` comes by ``values`` and by numbers, and what they held."""
 
-    def __init__(self, fn: Callable[..., Any], values: Iterable[Value]) -> None:
-        self._held: list[tuple[Any, tuple[int, ...], Any]] = []
-        wanted = set(map(id, values))
-        leads: dict[int, bool] = {}
-        stack: list[tuple[Any, bool]] = [(fn, False)]
-        # Depth first; the second time that a container is met, it is known what is in it.
-        while stack:
-            x, seen_inside = stack.pop()
-            if seen_inside:
-                inside = _items(x)
-                if any(id(item) in wanted or leads.get(id(item)) for item in inside):
-                    leads[id(x)] = True
-                    self._held.append((x, tuple(map(id, inside)), inside))  # held, so that no id is used again
-            elif id(x) not in leads and not isinstance(x, Value):
-                leads[id(x)] = False
-                if items := _items(x):
-                    stack.append((x, True))
-                    stack += [(item, False) for item in items]
+    def __init__(self, fn: Callable[..., Any], values: Iterable[Value], constants: Iterable[Value] = ()) -> None:
+        wanted = {id(value): value for value in values}
+        walk = _Walk(fn, wanted)
+        self.missing = [value for key, value in wanted.items() if key not in walk.parents]
+        """The Values of which it is not known from where ``fn`` takes them."""
+        leading = walk.leading_to(wanted)
+        groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
+        for owner, attributes in walk.owners:
+            if names := [name for name, x in attributes.items() if name in walk.names or id(x) in leading or _is_special(owner, name)]:
+                groups[*names].append(owner)
+        groups["_data",] = [*constants]  # a detached Value may be assigned, too
+        arrays = [x for key, x in walk.seen.items() if isinstance(x, np.ndarray) and key in (leading | walk.named)]
+        looks: list[tuple[Callable[[Any], Any], list[Any]]] = [
+            *[(operator.attrgetter(*names), owners) for names, owners in groups.items()],
+            *[(operator.itemgetter(*names), [space]) for space, names in walk.globals.values()],
+            (_size, [owner for owner, _ in walk.owners if hasattr(owner, "__dict__") and not inspect.ismodule(owner)]),
+            (np.ndarray.tolist, [x for x in arrays if x.dtype == object]),
+            (np.ndarray.tobytes, [x for x in arrays if x.dtype != object and x.size <= _FEW]),
+        ]
+        self._looks = [(get, some, [*map(get, some)]) for get, some in looks]
+        self._containers = [
+            x
+            for key, x in walk.seen.items()
+            if isinstance(x, _MUTABLE) and (key in leading or (key in walk.named and len(x) <= _FEW))
+        ]
+        self._held = [x.copy() for x in self._containers]
 
     def changed(self) -> bool:
         """Whether any of them holds something else now."""
-        return any(tuple(map(id, _items(x))) != before for x, before, _ in self._held)
-
-
-def _items(x: Any) -> Sequence[Any]:
-    """What is directly inside ``x``, if it is a function, a container, or an instance of a class of Python's."""
-    if isinstance(x, list | tuple):
-        return x
-    if isinstance(x, dict):
-        return list(x.values())
-    if inspect.ismethod(x):
-        return [x.__self__, x.__func__]
-    if inspect.isfunction(x):
-        return _free(x)
-    if inspect.isclass(x) or inspect.ismodule(x) or isinstance(x, str | bytes | int | float):
-        return ()
-    return list(getattr(x, "__dict__", {}).values())
-
-
-def _free(fn: Any) -> list[Any]:
-    """What a function's free names stand for, its defaults, and what it wraps."""
-    cells = []
-    for cell in fn.__closure__ or ():
         try:
-            cells.append(cell.cell_contents)
-        except ValueError:  # not yet assigned
-            continue
-    names = _names_in(fn.__code__)
-    found = [fn.__globals__[name] for name in names if name in fn.__globals__]
-    return [*cells, *found, *(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values()]
+            return self._containers != self._held or any([[*map(get, some)] != before for get, some, before in self._looks])
+        except Exception:  # noqa: BLE001 - an attribute that is gone, an array in the place of another: whatever it is, it changed
+            return True
 
 
-def _names_in(code: Any) -> list[str]:
-    names = list(code.co_names)
+class _Walk:
+    """What a function may come by, and through what."""
+
+    def __init__(self, fn: Any, wanted: dict[int, Value]) -> None:
+        self.names = {"cell_contents", "__wrapped__"}
+        """What the code that was met looks up in objects."""
+        self.seen: dict[int, Any] = {}
+        """Everything that was met but Values and what is plain, by its id."""
+        self.parents: dict[int, list[int]] = {}
+        self.owners: list[tuple[Any, dict[str, Any]]] = []
+        """What has attributes, and those it has itself."""
+        self.globals: dict[int, tuple[dict[str, Any], dict[str, None]]] = {}
+        """The globals of functions, and the names that these look up there."""
+        self._stack: list[Any] = []
+        self._everything = False
+        self._meet(0, [fn])
+        known = 0
+        while known < len(self.names):  # a name that was met last may be that of an attribute passed by
+            known = len(self.names)
+            for owner, attributes in [*self.owners]:
+                self._meet(id(owner), self._looked_up(owner, attributes))
+        self.named = self.seen.keys() | set()
+        """What was met by following names alone."""
+        if not wanted.keys() <= self.parents.keys():
+            self._everything = True
+            for owner, attributes in [*self.owners]:
+                self._meet(id(owner), self._looked_up(owner, attributes))
+
+    def leading_to(self, wanted: Iterable[int]) -> set[int]:
+        """Those of ``wanted``, and all through which they were met."""
+        leading: set[int] = set()
+        stack = [*wanted]
+        while stack:
+            if (key := stack.pop()) not in leading:
+                leading.add(key)
+                stack += self.parents.get(key, ())
+        return leading
+
+    def _meet(self, parent: int, items: Iterable[Any]) -> None:
+        """Follow ``items``, and what is met there."""
+        self._note(parent, items)
+        while self._stack:
+            x = self._stack.pop()
+            self._note(id(x), self._inside(x))
+
+    def _note(self, parent: int, items: Iterable[Any]) -> None:
+        for item in items:
+            if type(item) not in _PLAIN:
+                key = id(item)
+                self.parents.setdefault(key, []).append(parent)
+                if key not in self.seen and type(item) is not Value:
+                    self.seen[key] = item
+                    self._stack.append(item)
+
+    def _inside(self, x: Any) -> Iterable[Any]:
+        """What ``x`` holds or looks up."""
+        if isinstance(x, list | tuple | set | frozenset | deque):
+            return x
+        if isinstance(x, dict):
+            return x.values()
+        if isinstance(x, np.ndarray):
+            return x.ravel().tolist() if x.dtype == object else ()
+        if inspect.isfunction(x):
+            return self._of_function(x)
+        if inspect.ismethod(x):
+            return x.__self__, x.__func__
+        if isinstance(x, functools.partial):
+            return x.func, x.args, x.keywords
+        if isinstance(x, property):
+            return x.fget, x.fset
+        if isinstance(x, classmethod | staticmethod):
+            return (x.__func__,)
+        if inspect.isclass(x) or inspect.ismodule(x):
+            return () if _is_library(x) else [*self._owned(x, dict(vars(x))), *getattr(x, "__bases__", ())]
+        if type(x).__module__.partition(".")[0] == "autograd":
+            return ()
+        slots = [name for kind in type(x).__mro__ for name in _slots(kind) if hasattr(x, name)]
+        return [type(x), *self._owned(x, {name: getattr(x, name) for name in slots} | getattr(x, "__dict__", {}))]
+
+    def _of_function(self, fn: Any) -> Iterator[Any]:
+        for cell in fn.__closure__ or ():
+            with contextlib.suppress(ValueError):  # not assigned yet
+                yield from self._owned(cell, {"cell_contents": cell.cell_contents})
+        yield from fn.__defaults__ or ()
+        yield from (fn.__kwdefaults__ or {}).values()
+        if vars(fn):
+            yield from self._owned(fn, dict(vars(fn)))
+        space = fn.__globals__
+        if space.get("__name__", "").partition(".")[0] in _LIBRARY:
+            return
+        attributes, names, modules = _names_in(fn.__code__)
+        self.names |= attributes
+        yield from [sys.modules[module] for module in modules if module in sys.modules]
+        if names := {name: None for name in names if name in space}:
+            self.globals.setdefault(id(space), (space, {}))[1].update(names)
+            yield from [space[name] for name in names]
+
+    def _owned(self, owner: Any, attributes: dict[str, Any]) -> list[Any]:
+        self.owners.append((owner, attributes))
+        return self._looked_up(owner, attributes)
+
+    def _looked_up(self, owner: Any, attributes: dict[str, Any]) -> list[Any]:
+        everything = self._everything and not inspect.ismodule(owner)
+        return [x for name, x in attributes.items() if everything or name in self.names or _is_special(owner, name)]
+
+
+def _is_special(owner: Any, name: str) -> bool:
+    """Whether ``name`` is that of a method of the class ``owner`` which Python calls by itself."""
+    return name[:2] == "__" and inspect.isclass(owner) and inspect.isfunction(vars(owner).get(name))
+
+
+def _is_library(x: Any) -> bool:
+    """Whether a class or a module is Python's, NumPy's or this package's, of which nobody replaces parts."""
+    name = x.__name__ if inspect.ismodule(x) else x.__module__
+    return name.partition(".")[0] in _LIBRARY
+
+
+def _slots(kind: type) -> Iterable[str]:
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else slots
+
+
+def _size(owner: Any) -> int:
+    """How many attributes ``owner`` has: one more may hide one of its class."""
+    return len(vars(owner))
+
+
+def _names_in(code: CodeType) -> tuple[set[str], list[str], list[str]]:
+    """The names of attributes, globals and modules that ``code`` mentions."""
+    attributes, names, modules = set(code.co_names), [], []
+    for step in dis.get_instructions(code):
+        if step.opname in {"LOAD_GLOBAL", "LOAD_NAME"}:
+            names.append(step.argval)
+        elif step.opname == "IMPORT_NAME":
+            modules.append(step.argval)
     for constant in code.co_consts:
-        if inspect.iscode(constant):
-            names += _names_in(constant)
-    return names
+        if isinstance(constant, CodeType):
+            for mine, inner in zip((attributes.update, names.extend, modules.extend), _names_in(constant), strict=True):
+                mine(inner)
+    return attributes, names, modules

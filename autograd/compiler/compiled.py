@@ -37,7 +37,10 @@ _CLOSE = {"float64": (1e-9, 1e-12), "float32": (1e-3, 1e-5)}
 class Recording:
     """A function as it was recorded for arguments of certain shapes."""
 
-    def __init__(self, shapes: dict[str, tuple[int, ...]], program: Program, frozen: list[Value], rebuild: Any) -> None:
+    def __init__(
+        self, shapes: dict[str, tuple[int, ...]], program: Program, frozen: list[Value], rebuild: Any, captured: Captured
+    ) -> None:
+        self.captured = captured
         self.shapes = shapes
         """The shape of an example in each argument."""
         self.program = program
@@ -47,7 +50,7 @@ class Recording:
         """Results, an array (batch, numbers), in the form that the function gave them."""
 
     @property
-    def dtype(self) -> str:
+    def dtype(self) -> np.dtype[Any]:
         """The kind of numbers that it computes with."""
         return self.program.dtype
 
@@ -84,7 +87,7 @@ class Recording:
 class Compiled:
     """A function of one example, compiled to run on batches. See :func:`autograd.compile`."""
 
-    def __init__(self, fn: Callable[..., Any], reduction: Reduction, parameters: Iterable[Value] | None, dtype: str) -> None:
+    def __init__(self, fn: Callable[..., Any], reduction: Reduction, parameters: Iterable[Value] | None, dtype: np.dtype[Any]) -> None:
         functools.update_wrapper(self, fn, updated=())
         self.fn = fn
         self.reduction = reduction
@@ -92,7 +95,6 @@ class Compiled:
         self._given = parameters is not None
         self._parameters: list[Value] = list(parameters or [])
         self._recordings: dict[Any, Recording] = {}
-        self._captured: Captured | None = None
         self._argument_names = _positional(fn)
 
     # What it is
@@ -137,9 +139,10 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The mean (or sum) of the function over the examples in the arrays ``args``, as a Value; or all results, as arrays."""
         self._refuse_inside_another()
-        if self._captured is not None and self._captured.changed():
-            self._forget()
         recording, arrays, batch = self._prepare(args, kwargs)
+        if recording.captured.changed():
+            self._forget()
+            recording, arrays, batch = self._prepare(args, kwargs)
         if self.reduction is None:
             return recording.rebuild(recording.run(_numbers(self._parameters), arrays, batch), batch)
         call = _Call(recording, arrays, batch, gradient=modes.recording())
@@ -181,7 +184,7 @@ class Compiled:
         leaves: list[NDArray[Any]] = []
         form = [_leaves(arg, leaves) for arg in args]
         if kwargs:
-            form.append(tuple([(name, _leaves(arg, leaves)) for name, arg in kwargs.items()]))
+            form.append(("**", *[(name, _leaves(arg, leaves)) for name, arg in kwargs.items()]))
         key = (*form, *[(array.shape[1:], array.dtype.kind) for array in leaves])
         recording = self._recordings.get(key)
         batch = len(leaves[0]) if leaves else 1
@@ -194,9 +197,9 @@ class Compiled:
             if batch == 0:
                 msg = f"{self!r} cannot be recorded from 0 examples: call it with one or more first"
                 raise ValueError(msg)
-            recording = self._record(args, kwargs, leaves)
-            self._captured = Captured(self.fn, [*self._parameters, *recording.frozen])
-            self._recordings[key] = recording
+            if any(known.captured.changed() for known in self._recordings.values()):
+                self._forget()
+            recording = self._recordings[key] = self._record(args, kwargs, leaves)
         return recording, list(map(_rows, leaves, recording.program.dtypes)), batch
 
     def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: Sequence[NDArray[Any]]) -> Recording:
@@ -214,7 +217,8 @@ class Compiled:
             if not self._given:
                 self._parameters += joined
             shapes = {name: array.shape[1:] for name, array in zip(names, leaves, strict=True)}
-            recording = Recording(shapes, program, joined if self._given else [], rebuild)
+            captured = Captured(self.fn, graph.captured, graph.constants)
+            recording = Recording(shapes, program, joined if self._given else [], rebuild, captured)
             self._check(recording, graph, args, kwargs, leaves)
         return recording
 
@@ -240,7 +244,7 @@ class Compiled:
         for example, wanted in expected.items():
             rows = [_rows(array[example : example + 1], kind) for array, kind in zip(leaves, recording.program.dtypes, strict=True)]
             got = np.ravel(recording.run(theta, rows, 1, gradient=False)).tolist()
-            relative, absolute = _CLOSE[self.dtype]
+            relative, absolute = _CLOSE[self.dtype.name]
             if len(got) != len(wanted) or not np.allclose(got, wanted, relative, absolute * largest, equal_nan=True):
                 msg = (
                     f"{self!r}: recorded, the function gives {_few(got)} for example {example}; called again, {_few(wanted)}. "
@@ -486,7 +490,7 @@ def compile(  # noqa: A001 - as jax.jit and torch.compile, it is called with its
     if np.dtype(dtype).name not in _CLOSE:
         msg = f"dtype must be float64 or float32, not {dtype!r}"
         raise ValueError(msg)
-    return Compiled(fn, reduction, _checked(parameters), np.dtype(dtype).name)
+    return Compiled(fn, reduction, _checked(parameters), np.dtype(dtype))
 
 
 def _checked(parameters: Iterable[Value] | None) -> list[Value] | None:

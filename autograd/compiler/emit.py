@@ -327,7 +327,8 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
             source.lines.append(f"result = float({result}[0]){times}")
         else:
             mean = " / B if B else np.nan" if reduction == "mean" else ""
-            source.lines.append(f"result = float(np.dot({result}[0], ones)){mean}")
+            source.made.append(f"results = {result}[0]")
+            source.lines.append(f"result = float(np.dot(results, ones)){mean}")
         source.lines.append("if not differentiate:")
         source.lines.append(INDENT + "return result")
         if not roots.batched:

@@ -38,7 +38,7 @@ class Program:
         inputs: Sequence[Input],
         parameters: Sequence[int],
         reduction: str | None,
-        dtype: str,
+        dtype: np.dtype[Any],
         *,
         frozen: bool = False,
     ) -> None:
@@ -68,12 +68,12 @@ class Program:
             layout.inputs,
             layout.roots,
             reduction,
-            np.dtype(dtype),
+            dtype,
             self.trained,
         )
         kinds = Counter(i.kind for i in [*layout.instructions, *backward])
         products = sum(i.kind in {"product", "pairwise"} for i in layout.instructions)
-        self._item = np.dtype(dtype).itemsize
+        self._item = dtype.itemsize
         self._fixed = sum(space.size for space in spaces if not space.batched) * self._item
         self._an_example = sum(space.size for space in spaces if space.batched and space not in layout.inputs) * self._item
         self.stats: dict[str, Any] = {

@@ -55,6 +55,10 @@ class Graph:
     roots: list[int]
     """The nodes that the function returned."""
     variables: list[Value]
+    captured: list[Value]
+    """What was made before and used in the function."""
+    constants: list[Value]
+    """The constants that were made before."""
 
 
 class _Everything:
@@ -110,6 +114,10 @@ def as_graph(roots: Sequence[Value], inputs: Sequence[Value], began: int) -> Gra
     used = used[code[used] == VARIABLE]
     leaf[used] = np.arange(len(used))
     variables: list[Value] = [order[i] for i in used.tolist()]
+    before = np.fromiter([node._clock for node in order], np.int64, len(order)) < began
+    before[code == INPUT] = False
+    inside = np.repeat(~before, np.diff(first))  # of each place in arg, whether the node there was made in the function
+    captured = np.unique(np.append(arg[inside], roots_at).astype(np.int64))
     for value in variables:
         if value._clock >= began:
             msg = (
@@ -117,4 +125,14 @@ def as_graph(roots: Sequence[Value], inputs: Sequence[Value], began: int) -> Gra
                 "Make it outside, pass it as an argument, or write a plain number"
             )
             raise RecordingError(msg)
-    return Graph(code, first, arg, number, leaf, roots_at, variables)
+    return Graph(
+        code,
+        first,
+        arg,
+        number,
+        leaf,
+        roots_at,
+        variables,
+        captured=[order[i] for i in captured[before[captured]].tolist()],
+        constants=[order[i] for i in np.flatnonzero(before & (code == CODE[ops.constant])).tolist()],
+    )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ADD, SUB, MUL, FSUM, DOT = (CODE[op] for op in (ops.add, ops.sub, ops.mul, ops.fsum, ops.dot))
-SQUARE, POWC, CONSTANT = CODE[ops.square], CODE[ops.powc], CODE[ops.constant]
+SQUARE, POWC, CONSTANT, SELECT = (CODE[op] for op in (ops.square, ops.powc, ops.constant, ops.select))
 _NOTHING = np.zeros(0, np.int64)
 
 
@@ -178,6 +178,8 @@ class _Rebuilt:
                 return int(args[~constant][0])
             if code == SUB and numbers == [0.0] and constant[1]:
                 return int(args[0])
+        if code == SELECT and (args[1:] == args[1]).all():
+            return int(args[1])
         if code == MUL and args[0] == args[1]:
             return self._node(SQUARE, args[:1])
         if code == DOT:
