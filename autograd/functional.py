@@ -47,6 +47,8 @@ def gradient(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> tu
     (18.0,)
     """
     xs = _checked("gradient()", y, xs)
+    if not create_graph:
+        modes.refuse_while_compiling("gradient() without a graph", "its numbers would be frozen: add create_graph=True")
     recorded = create_graph and modes.recording()
     shadows: dict[Value, _Shadow] = {}
     for node in topological_sort(y):
@@ -77,6 +79,7 @@ def directional(y: Value, xs: Sequence[Value], tangents: Sequence[float]) -> flo
     23.0
     """
     xs = _checked("directional()", y, xs)
+    modes.refuse_while_compiling("directional()", "its number would be frozen: add up gradient(y, xs, create_graph=True)")
     if len(xs) != len(tangents):
         msg = f"directional() expects a tangent for each of the {len(xs)} variables, not {len(tangents)}"
         raise ValueError(msg)

@@ -17,6 +17,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from autograd import ops
+from autograd.modes import refuse_while_compiling
 from autograd.symbols import derivatives
 from autograd.value import Value
 
@@ -122,13 +123,13 @@ def ldexp(x: Any, i: int, /) -> Any:
 
 def frexp(x: Any, /) -> tuple[Any, int]:
     """The mantissa, in [0.5, 1), and the exponent that ``ldexp`` makes ``x`` of; the exponent is a plain int."""
-    _, exponent = _python.frexp(_plain(x))
+    _, exponent = _python.frexp(_plain(x, "frexp"))
     return ldexp(x, -exponent), exponent
 
 
 def modf(x: Any, /) -> tuple[Any, float]:
     """The fractional part of ``x``, and the whole part as a float."""
-    fraction, whole = _python.modf(_plain(x))
+    fraction, whole = _python.modf(_plain(x, "modf"))
     return fraction if isinf(x) else fmod(x, 1.0), whole
 
 
@@ -267,38 +268,42 @@ def log_softmax(values: Iterable[Any], /) -> list[Any]:
 
 def ceil(x: Any, /) -> int:
     """The smallest whole number not below ``x``, a plain int: its derivative is 0."""
-    return _python.ceil(_plain(x))
+    return _python.ceil(_plain(x, "ceil"))
 
 
 def floor(x: Any, /) -> int:
     """The largest whole number not above ``x``, a plain int: its derivative is 0."""
-    return _python.floor(_plain(x))
+    return _python.floor(_plain(x, "floor"))
 
 
 def trunc(x: Any, /) -> int:
     """``x`` without its fraction, a plain int: its derivative is 0."""
-    return _python.trunc(_plain(x))
+    return _python.trunc(_plain(x, "trunc"))
 
 
 def isclose(a: Any, b: Any, *, rel_tol: float = 1e-09, abs_tol: float = 0.0) -> bool:
     """Whether two numbers are close to each other, as Python's ``math.isclose``."""
-    return _python.isclose(_plain(a), _plain(b), rel_tol=rel_tol, abs_tol=abs_tol)
+    return _python.isclose(_plain(a, "isclose"), _plain(b, "isclose"), rel_tol=rel_tol, abs_tol=abs_tol)
 
 
 def isfinite(x: Any, /) -> bool:
     """Whether ``x`` is neither infinite nor NaN."""
-    return _python.isfinite(_plain(x))
+    return _python.isfinite(_plain(x, "isfinite"))
 
 
 def isinf(x: Any, /) -> bool:
     """Whether ``x`` is infinite."""
-    return _python.isinf(_plain(x))
+    return _python.isinf(_plain(x, "isinf"))
 
 
 def isnan(x: Any, /) -> bool:
     """Whether ``x`` is NaN."""
-    return _python.isnan(_plain(x))
+    return _python.isnan(_plain(x, "isnan"))
 
 
-def _plain(x: Value | float) -> float:
-    return x.data if isinstance(x, Value) else x
+def _plain(x: Value | float, name: str) -> float:
+    """The number of ``x``, for the function ``name``."""
+    if isinstance(x, Value):
+        refuse_while_compiling(f"math.{name}() was asked about a Value", "the answer is a plain number: compute it outside, and pass it")
+        return x.data
+    return x

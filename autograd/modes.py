@@ -57,7 +57,7 @@ def apart(*, since: int = 0) -> Iterator[None]:
 def refuse_while_compiling(what: str, instead: str) -> None:
     """Raise RecordingError if a function is being recorded for the compiler."""
     if compiling.get():
-        msg = f"{what} inside a function that autograd.compile records: {instead}"
+        msg = f"{what} in a function that autograd.compile records: {instead}"
         raise RecordingError(msg)
 
 
@@ -246,6 +246,6 @@ class simplify(Mode):  # noqa: N801 - as its neighbours
                 return other  # type: ignore[no-any-return]  # likewise
             if op is ops.mul and number == -1.0:
                 node._op, node._args = ops.neg, (other,)
-            elif op is ops.mul and number == 0.0 and math.isfinite(other._data):
+            elif op is ops.mul and number == 0.0 and math.isfinite(other._data) and not compiling.get():  # there it may become so
                 node._op, node._args, node._data = ops.constant, (), 0.0
         return node

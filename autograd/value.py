@@ -24,6 +24,7 @@ _clock = 0  # how many assignments to leaves there have been
 _modes = modes.active.get
 _new = object.__new__
 _one_at_a_time = threading.RLock()  # threads may differentiate graphs that share leaves
+_FROZEN = "what it is for the first example would be so for all"
 
 
 # The three makers of methods. Each operator is bound to its row once, in the class body below: to look the row up in a generic
@@ -119,9 +120,7 @@ class Value(ops.Operand):
     @property
     def data(self) -> float:
         """The number. That of a leaf can be assigned; what was computed from it before must then be computed again."""
-        modes.refuse_while_compiling(
-            "the data of a Value was read", "it would be frozen; compute with the Value, or v.detach()"
-        )
+        modes.refuse_while_compiling("the data of a Value was read", f"{_FROZEN}: compute with v, or with v.detach()")
         return self._data
 
     @data.setter
@@ -216,8 +215,8 @@ class Value(ops.Operand):
 
     def __bool__(self) -> bool:
         modes.refuse_while_compiling(
-            "the truth of a Value was asked for (by if, and, or, not, max, min or sorted)",
-            "the answer would be frozen; use autograd.math.where(condition, a, b), maximum or minimum",
+            "the truth of a Value was asked for (by if, and, or, not, max, min, sorted, or a comparison of NumPy's)",
+            f"{_FROZEN}: write autograd.math.where(condition, a, b), maximum or minimum",
         )
         return self._data != 0.0
 
@@ -234,13 +233,14 @@ class Value(ops.Operand):
         return _compared(ops.less_equal, operator.le, other, self)
 
     def __index__(self) -> NoReturn:
-        modes.refuse_while_compiling("a Value was used as an index", "use autograd.math.select(values, index)")
+        modes.refuse_while_compiling("a Value was used as an index", f"{_FROZEN}: write autograd.math.select(values, index)")
         msg = "a Value is no index: use autograd.math.select(values, v), or int(v.data) for the plain number"
         raise TypeError(msg)
 
-    def __float__(self) -> NoReturn:
+    def __float__(self, *_: Any) -> NoReturn:
         modes.refuse_while_compiling(
-            "float() of a Value", "it would be frozen; use the functions of autograd.math, or v.detach()"
+            "a Value was to become a plain number (by float, int, round, or a function of another math than autograd's)",
+            f"{_FROZEN}: write autograd.math.exp(v) and the like, or v.detach()",
         )
         msg = (
             "a Value does not turn into a float by itself, as its graph would be lost without a word: "
@@ -248,14 +248,18 @@ class Value(ops.Operand):
         )
         raise TypeError(msg)
 
+    __int__ = __round__ = __trunc__ = __floor__ = __ceil__ = __float__
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         picture = type(self)._display(self)
         return {"text/plain": repr(self)} | ({"image/svg+xml": picture} if picture else {})
 
     def __copy__(self) -> Value:
+        modes.refuse_while_compiling("a Value was copied", "the copy would keep its number for ever: copy it outside")
         return _restore(self._op, self._args, self._data, self.grad, self.label, self._clock)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        modes.refuse_while_compiling("a Value was copied", "the copy would keep its number for ever: copy it outside")
         for node in topological_sort(self):
             if id(node) not in memo:
                 args = tuple([memo[id(arg)] for arg in node._args])
@@ -264,6 +268,7 @@ class Value(ops.Operand):
         return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
+        modes.refuse_while_compiling("a Value was pickled", "it would keep its number for ever: pickle it outside")
         # Pickle recurses into arguments. The whole graph is therefore handed to it in topological order, in which it meets
         # every node when the arguments have been written.
         if self._args and not any(self in graph.nodes for graph in _pickling.graphs):

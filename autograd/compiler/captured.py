@@ -196,6 +196,7 @@ def _size(owner: Any) -> int:
     return len(vars(owner))
 
 
+@functools.cache
 def _names_in(code: CodeType) -> tuple[set[str], list[str], list[str]]:
     """The names of attributes, globals and modules that ``code`` mentions."""
     attributes, names, modules = set(code.co_names), [], []

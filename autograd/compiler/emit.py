@@ -27,6 +27,10 @@ class Source:
         self.bound: list[str] = []
         """Lines that run at the beginning of each call."""
         self.lines: list[str] = []
+        self.late: list[str] = []
+        """Lines that run before a gradient is computed."""
+        self.used: set[Space] = set()
+        """The spaces that are made once a batch size."""
         self._theta = theta
         self._given = {theta, *inputs}
         self._inputs = set(inputs)
@@ -61,12 +65,14 @@ class Source:
                 v, form = View(v.space, v.start, v.shape[:1], v.strides[:1]), ""
         key = (v, form)
         if key not in self._bound:
-            given = v.space in self._given or v.space.name == "d_theta"
             stem = _STEMS.get(v.space.name, v.space.name)
             if v.space is self._theta:
                 stem = "W" if len(v.shape) > 1 else "b"
             self._bound[key] = name = self._name(stem)
-            (self.bound if given else self.made).append(f"{name} = {self._expression(v, form)}")
+            where = self.bound if v.space in self._given else self.late if v.space.name == "d_theta" else self.made
+            where.append(f"{name} = {self._expression(v, form)}")
+            if where is self.made:
+                self.used.add(v.space)
         return self._bound[key]
 
     def _expression(self, v: View, form: str) -> str:
@@ -146,10 +152,10 @@ class Source:
         self._line(f"{self.array(i.out)}[...] = {self._operand(i.args[0], i.out)}")
 
     def _fill(self, i: Instruction) -> None:
-        if i.args[0] == "seed":  # the same at every call, and nobody writes to it
+        if i.args[0] == "seed" and i.out.space.name != "d_theta":  # the same at every call, and nobody writes to it
             self.made.append(f"{self.array(i.out)}.fill(seed)")
         else:
-            self._line(f"{self.array(i.out)}.fill({_literal(i.args[0])})")
+            self._line(f"{self.array(i.out)}.fill({_literal(i.args[0]) if isinstance(i.args[0], float) else i.args[0]})")
 
     def _sum(self, i: Instruction) -> None:
         (x,) = i.args
@@ -207,6 +213,7 @@ class Source:
 
     def _gather(self, i: Instruction) -> None:
         (x,) = i.args
+        self.used.add(x.space)
         source = f"{x.space.name}.T" if x.space in self._inputs else x.space.name
         rows = self._constant("rows", x.start + i.rows if x.space.name != "t" else i.rows)
         if x.start or x.size != x.space.size:
@@ -214,6 +221,7 @@ class Source:
         self._line(f"np.take({source}, {rows}, axis=0, out={self.array(i.out)}, mode='clip')")
 
     def _scatter(self, i: Instruction) -> None:
+        self.used.add(i.out.space)
         self._line(f"{i.out.space.name}[{self._constant('rows', i.rows)}] = {self.array(i.args[0])}")
 
     def _index(self, v: View, size: int) -> str:
@@ -277,7 +285,13 @@ def view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...
     if merge:
         *shape_before, columns, batch = shape
         shape, steps = (*shape_before, columns * batch), (*steps[:-2], steps[-1])
-    if array.flags.c_contiguous:
+    # An axis of length 1 gets the stride that it would have in an array of its own, as BLAS takes no stride of 0.
+    step, usual = array.itemsize, []
+    for size in reversed(shape):
+        usual.append(step)
+        step *= max(size, 1)
+    steps = tuple([own if size == 1 else stride for size, stride, own in zip(shape, steps, reversed(usual), strict=True)])
+    if array.flags.c_contiguous and array.size:
         return np.ndarray(shape, array.dtype, array, start * row, steps)
     return np.lib.stride_tricks.as_strided(array[start:], shape, steps)
 
@@ -314,7 +328,11 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
     dtype: np.dtype[Any],
     trained: int,
 ) -> tuple[str, dict[str, Any]]:
-    """The source of ``program(B)``, which makes the buffers for B examples and returns a function, and the names it uses."""
+    """The source of ``program(B)``, which makes the buffers for B examples and returns a function, and the names it uses.
+
+    That function takes theta, the input arrays and whether to differentiate, and gives the result, with the gradient by the
+    first ``trained`` numbers of theta if so; without a ``reduction``, it gives all results, (B, roots).
+    """
     source = Source(theta, inputs, dtype)
     for instruction in forward:
         source.add(instruction)
@@ -322,58 +340,42 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
     if reduction is None:
         source.lines.append(f"return {result}.T.copy()" if roots.batched else f"return np.tile({result}, (B, 1))")
     else:
-        if not roots.batched:
-            times = " * B" if inputs and reduction == "sum" else ""
-            source.lines.append(f"result = float({result}[0]){times}")
-        else:
-            mean = " / B if B else np.nan" if reduction == "mean" else ""
-            source.made.append(f"results = {result}[0]")
-            source.lines.append(f"result = float(np.dot(results, ones)){mean}")
-        source.lines.append("if not differentiate:")
-        source.lines.append(INDENT + "return result")
-        if not roots.batched:
-            source.made.insert(0, "seed = 1.0" if not times else "seed = 1.0 * B")
-        else:
-            source.made.insert(0, "seed = 1.0 / max(B, 1)" if reduction == "mean" else "seed = 1.0")
-        source.lines.append(f"d_theta = np.empty({theta.size}, {dtype.name!r})")
-        # The views of d_theta are made when there is one.
-        head, source.bound = source.bound, []
-        start = len(source.lines)
+        source.lines += _reduced(result, roots, reduction, counts=bool(inputs))
+        source.lines += ["if not differentiate:", INDENT + "return result", f"d_theta = np.empty({theta.size}, {dtype.name!r})"]
+        forward_lines, source.lines = source.lines, []
         for instruction in backward:
             source.add(instruction)
-        late = [line for line in source.bound if " d_theta" in line.replace("(", " ")]
-        head += [line for line in source.bound if line not in late]
-        source.lines[start:start] = late
-        source.bound = head
+        source.lines = [*forward_lines, *source.late, *source.lines]
         source.lines.append("return result, d_theta" if trained == theta.size else f"return result, d_theta[:{trained}].copy()")
-    lines = ["def program(B):", f"{INDENT}ones = np.ones(B, {dtype.name!r})"]
-    used = "\n".join([*source.made, *source.lines])
-    if ", examples]" in used:
-        lines.append(f"{INDENT}examples = np.arange(B)")
+    lines = ["def program(B):", f"{INDENT}ones = np.ones(B, {dtype.name!r})", f"{INDENT}examples = np.arange(B)"]
+    if reduction is not None:
+        lines.append(f"{INDENT}seed = {_seed(roots, reduction, counts=bool(inputs))}")
     for space in spaces:
-        if (
-            space is theta
-            or space in inputs
-            or not space.size
-            or space.name == "d_theta"
-            or space.name.removeprefix("d_") in {i.name for i in inputs}
-        ):
-            continue
-        if space.name in {"d_constants"}:
-            continue
-        kind = "bool" if space.name == "m" else dtype.name
-        lines.append(f"{INDENT}{space.name} = np.empty(({space.size}{', B' if space.batched else ''},), {kind!r})")
-        source.names[f"fills_{space.name}"] = space.filled
-        if space.filled:
-            rows = np.array([*space.filled])
-            numbers = np.array([*space.filled.values()], dtype)
-            source.names[f"rows_{space.name}"], source.names[f"numbers_{space.name}"] = rows, numbers
-            lines.append(
-                f"{INDENT}{space.name}[rows_{space.name}] = numbers_{space.name}{'[:, None]' if space.batched else ''}"
-            )
+        if space.size and space in source.used:
+            kind = "bool" if space.name == "m" else dtype.name
+            lines.append(f"{INDENT}{space.name} = np.empty(({space.size}{', B' if space.batched else ','}), {kind!r})")
+            if space.filled:
+                rows, numbers = f"filled_{space.name}", f"numbers_{space.name}"
+                source.names[rows], source.names[numbers] = np.array([*space.filled]), np.array([*space.filled.values()], dtype)
+                lines.append(f"{INDENT}{space.name}[{rows}] = {numbers}{'[:, None]' if space.batched else ''}")
     lines += [INDENT + line for line in source.made]
     names = ", ".join([theta.name, *[space.name for space in inputs]])
     lines.append(f"\n{INDENT}def step({names}, differentiate=True):")
     lines += [2 * INDENT + line for line in [*source.bound, *source.lines]]
     lines.append(f"\n{INDENT}return step")
     return "\n".join(lines) + "\n", source.names
+
+
+def _reduced(result: str, roots: View, reduction: str, *, counts: bool) -> list[str]:
+    """The line that makes one number of the results of all examples, which are to be counted if there are any."""
+    if roots.batched:
+        return [f"result = float(np.dot({result}[0], ones)){' / B if B else np.nan' if reduction == 'mean' else ''}"]
+    weight = "" if not counts else " * B" if reduction == "sum" else " if B else np.nan"
+    return [f"result = float({result}[0]){weight}"]
+
+
+def _seed(roots: View, reduction: str, *, counts: bool) -> str:
+    """The derivative of the result by the result of each example, or by the one that all examples have."""
+    if roots.batched:
+        return "1.0 / max(B, 1)" if reduction == "mean" else "1.0"
+    return "1.0" if not counts else "1.0 * B" if reduction == "sum" else "1.0 if B else 0.0"

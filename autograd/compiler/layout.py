@@ -150,7 +150,7 @@ class Layout:
         if loops is not None:
             loops = loops or [(1, 0)]
             view = View(space, int(rows.flat[0]), tuple([n for n, _ in loops]), tuple([s for _, s in loops]))
-            if _distinct(view):
+            if _distinct(loops):
                 return view
         return self._gather(space, rows.ravel())
 
@@ -173,7 +173,8 @@ class Layout:
     def _stack(self, nodes: Rows) -> View:
         """A view of the same shape as ``nodes``, with a stride for each of its axes."""
         space, rows = self._rows(nodes)
-        return self._strided(space, rows) or self._gather(space, rows.ravel()).reshaped(nodes.shape)
+        view = self._strided(space, rows)
+        return view if view and not _repeats(view) else self._gather(space, rows.ravel()).reshaped(nodes.shape)
 
     @staticmethod
     def _strided(space: Space, rows: Rows) -> View | None:
@@ -182,25 +183,23 @@ class Layout:
         for axis, size in enumerate(rows.shape):
             strides.append(int(np.moveaxis(rows, axis, 0)[(1, *[0] * (rows.ndim - 1))]) - start if size > 1 else 0)
         view = View(space, start, rows.shape, tuple(strides))
-        return view if np.array_equal(view.rows, rows) and _distinct(view) else None
+        return view if np.array_equal(view.rows, rows) and _distinct([*zip(view.shape, view.strides, strict=True)]) else None
 
     def _aligned(self, operands: Sequence[tuple[Space, Rows]]) -> list[View]:
         """Views of one shape, of operands of one length. What has no pattern, or none in common, is gathered."""
-        loops = [nested(rows) for _, rows in operands]
-        views: list[View | None] = [None] * len(operands)
-        for i, (space, rows) in enumerate(operands):
-            if loops[i] is None or not _distinct(self._regular(space, rows, loops[i])):
-                views[i] = gathered = self._gather(space, rows)
-                loops[i] = [(gathered.size, 1)]
-        shape = common([loop or [(1, 0)] for loop in loops])
+        found: list[tuple[Space, int, list[tuple[int, int]]]] = []
+        for space, rows in operands:
+            loops = nested(rows)
+            if loops is None or not _distinct(loops):
+                gathered = self._gather(space, rows)
+                found.append((gathered.space, gathered.start, [(gathered.size, 1)]))
+            else:
+                found.append((space, int(rows[0]), loops))
+        shape = common([loops or [(1, 0)] for _, _, loops in found])
         if shape is None:
             return [self._gather(space, rows) for space, rows in operands]
         sizes, strides = shape
-        out = []
-        for view, (space, rows), step in zip(views, operands, strides, strict=True):
-            home, start = (space, int(rows[0])) if view is None else (view.space, view.start)
-            out.append(View(home, start, sizes, step))
-        return out
+        return [View(space, start, sizes, steps) for (space, start, _), steps in zip(found, strides, strict=True)]
 
     def _emit(
         self, kind: str, out: View, *args: Arg, op: ops.Op | None = None, rows: Rows | None = None, **more: object
@@ -284,7 +283,7 @@ class Layout:
             return None
         shape = (*[n for n, _ in loops], last[0][0])
         view = View(space, int(rows[0, 0]), shape, (*[s for _, s in loops], last[0][1]))
-        return view if np.array_equal(view.rows.ravel(), rows.ravel()) and _distinct(view) else None
+        return view if np.array_equal(view.rows, rows.reshape(shape)) and _distinct([*zip(shape, view.strides, strict=True)]) else None
 
     def _segments(self, group: Group) -> None:
         operand, starts = group.operands
@@ -359,7 +358,7 @@ class Layout:
         nodes, left, right = self._sorted(group)
         if _has_bias(self.graph, group):
             a = self._strided(*self._rows(left))
-            b = self._with_ones(right[..., :-1], rows=left.shape[1]) if a is not None else None
+            b = self._with_ones(right[..., :-1], rows=left.shape[1]) if a and not _repeats(a) else None
             if b is None:
                 a, b, bias = self._stack(left[..., :-1]), self._columns(right[..., :-1]), self._stack(left[..., -1])
                 self._emit("product", self._place(nodes), a, b, bias)
@@ -372,7 +371,7 @@ class Layout:
         """The factors (g, n, k) as matrices (g, k, n), whose columns and the examples can be one axis."""
         space, rows = self._rows(right.transpose(0, 2, 1))
         view = self._strided(space, rows)
-        if view is None or (view.batched and view.shape[2] > 1 and (view.strides[2] != 1 or space in self.inputs)):
+        if view is None or _repeats(view) or (view.batched and view.shape[2] > 1 and (view.strides[2] != 1 or space in self.inputs)):
             view = self._gather(space, rows.ravel()).reshaped(rows.shape)
         return view
 
@@ -381,7 +380,7 @@ class Layout:
         space, places = self._rows(right.transpose(0, 2, 1))
         groups, k, n = places.shape
         view = self._strided(space, places)
-        if groups > 1:
+        if groups > 1 or (view is not None and _repeats(view)):
             return None
         if view is not None and view.contiguous and self._ones.get(view.start + view.size) == n and space is self.arena:
             return View(space, view.start, (1, k + 1, n), contiguous((1, k + 1, n)))
@@ -422,12 +421,15 @@ def _has_bias(graph: Simplified, group: Group) -> bool:
     return group.kind == "product" and bool((group.operands[1][..., -1] == graph.one).all())
 
 
-def _distinct(view: View) -> bool:
-    """Whether no row comes twice, but for axes of stride 0 that repeat everything."""
+def _repeats(view: View) -> bool:
+    """Whether some row comes more than once."""
+    return any(stride == 0 and size > 1 for size, stride in zip(view.shape, view.strides, strict=True))
+
+
+def _distinct(loops: Sequence[tuple[int, int]]) -> bool:
+    """Whether these loops visit no row twice, but for those of stride 0, which repeat everything."""
     reach = 0
-    for size, stride in sorted(zip(view.shape, view.strides, strict=True), key=lambda loop: abs(loop[1])):
-        if stride == 0:
-            continue
+    for size, stride in sorted([loop for loop in loops if loop[1]], key=lambda loop: abs(loop[1])):
         if abs(stride) <= reach:
             return False
         reach += (size - 1) * abs(stride)

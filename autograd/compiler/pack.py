@@ -70,7 +70,9 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:
     alike: dict[tuple[int, bool, int], list[int]] = {}
     codes, batched = graph.code[nodes].tolist(), graph.batched[nodes].tolist()
     for node, code, varies in zip(nodes.tolist(), codes, batched, strict=True):
-        arity = 0 if code in _ANY_NUMBER else len(graph.args[node])
+        arity = len(graph.args[node])
+        if code in _ANY_NUMBER and (code, arity) != (HYPOT, 1):  # the fold of one number is that number, hypot its size
+            arity = 0
         alike.setdefault((code, varies, arity), []).append(node)
     if (dots := alike.get((DOT, True, 0))) is not None:
         rest, products, padded = _families(graph, dots, alike.get((MUL, True, 2), []))
@@ -79,14 +81,14 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:
             found, _ = _matrices(_numbered(left), _numbered(right), lone=False)
             assert found
             yield from _stacks("pairwise", members, left, right, found)
-    for (code, _, _), members in alike.items():
+    for (code, _, arity), members in alike.items():
         some = np.array(members, np.int64)
         args = [graph.args[i] for i in members]
         if not members:
             continue
         if code == DOT:
             yield from _products(graph, some, args)
-        elif code in _ANY_NUMBER:
+        elif code in _ANY_NUMBER and not arity:
             yield _reduction(code, some, args)
         elif code == SELECT and graph.batched[some[0]]:
             yield from _lookups(graph, some, np.stack(args))
