@@ -8,15 +8,19 @@ import keyword
 import math
 import numbers
 import re
+import sys
+import threading
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
 from autograd import modes, ops
+from autograd.compiler import oracle
 from autograd.compiler.captured import Captured
 from autograd.compiler.program import Program
 from autograd.compiler.record import Graph, Input, as_graph, collector_paused, record
 from autograd.errors import GraphError, RecordingError
+from autograd.graph import describe
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
 Reduction = Literal["mean", "sum"] | None
 _RESERVED = re.compile(
-    r"np|theta|constants|[svtuB]|d_\w+|[A-Za-z]\d+|(rows|starts|fills|numbers)_?\w*|ones|examples|seed|hot|program|step|view|index|"
+    r"np|dot|theta|constants|[svtuB]|d_\w+|[A-Za-z]\d+|(rows|starts|fills|numbers)_?\w*|ones|examples|seed|hot|program|step|view|index|"
     r"differentiate|result"
 )
 """The names that the source uses itself."""
@@ -38,16 +42,18 @@ class Recording:
     """A function as it was recorded for arguments of certain shapes."""
 
     def __init__(
-        self, shapes: dict[str, tuple[int, ...]], program: Program, frozen: list[Value], rebuild: Any, captured: Captured
+        self, shapes: dict[str, tuple[int, ...]], program: Program, variables: list[Value], captured: Captured, form: Any
     ) -> None:
-        self.captured = captured
         self.shapes = shapes
         """The shape of an example in each argument."""
         self.program = program
-        self.frozen = frozen
+        self.parameters = variables[: program.trained]
+        """By what it differentiates."""
+        self.frozen = variables[program.trained :]
         """Variables that are read, but not differentiated by."""
-        self.rebuild = rebuild
-        """Results, an array (batch, numbers), in the form that the function gave them."""
+        self.captured = captured
+        self.form = form
+        """That of the function's results."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -55,18 +61,12 @@ class Recording:
         return self.program.dtype
 
     def run(self, theta: NDArray[Any], arrays: Sequence[NDArray[Any]], batch: int, *, gradient: bool = True) -> Any:
-        """What the program makes of ``theta``, of which it may know the first few only, and of ``arrays``."""
-        count = self.program.trained
-        known = theta if count == len(theta) else theta[:count].copy()
+        """What the program makes of ``theta``, one number for each parameter, and of ``arrays``."""
         if self.frozen:
-            known = np.append(known, _numbers(self.frozen))
-        if known.dtype != self.dtype:
-            known = known.astype(self.dtype)
-        result = self.program.run(known, arrays, batch, gradient=gradient)
-        if not gradient or self.rebuild is not None or count == len(theta):
-            return result
-        value, by_known = result
-        return value, np.append(by_known, np.zeros(len(theta) - count, by_known.dtype))
+            theta = np.append(theta, _numbers(self.frozen))
+        if theta.dtype != self.dtype:
+            theta = theta.astype(self.dtype)
+        return self.program.run(theta, arrays, batch, gradient=gradient)
 
     @property
     def source(self) -> str:
@@ -95,6 +95,7 @@ class Compiled:
         self._given = parameters is not None
         self._parameters: list[Value] = list(parameters or [])
         self._recordings: dict[Any, Recording] = {}
+        self._one_at_a_time = threading.RLock()
         self._argument_names = _positional(fn)
 
     # What it is
@@ -138,88 +139,139 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The mean (or sum) of the function over the examples in the arrays ``args``, as a Value; or all results, as arrays."""
-        self._refuse_inside_another()
         recording, arrays, batch = self._prepare(args, kwargs)
         if recording.captured.changed():
             self._forget()
             recording, arrays, batch = self._prepare(args, kwargs)
+        theta = _numbers(recording.parameters)
         if self.reduction is None:
-            return recording.rebuild(recording.run(_numbers(self._parameters), arrays, batch), batch)
-        call = _Call(recording, arrays, batch, gradient=modes.recording())
-        return call(*self._parameters) if self._parameters else Value(call.on_floats()).detach()
+            return _rebuilt(recording.form, recording.run(theta, arrays, batch), batch)
+        if not (recording.parameters and modes.recording()):
+            return Value(float(recording.run(theta, arrays, batch, gradient=False))).detach()
+        value, slopes = recording.run(theta, arrays, batch)
+        return _Call(float(value), tuple(slopes.tolist()))(*recording.parameters)
 
     def value_and_grad(self, theta: Any, *args: Any, **kwargs: Any) -> tuple[float, NDArray[Any]]:
         """The mean (or sum) over the examples in ``args``, and its derivative by each number in ``theta``, of shape (parameters,).
 
-        ``theta`` has the order of ``parameters``; the Values themselves are neither read nor changed.
+        ``theta`` has the order of ``parameters``; the Values themselves are neither read nor changed. What the function captured
+        is not looked at: a call of the function itself notices when something else has been put in its place.
         """
         if self.reduction is None:
             msg = 'value_and_grad() differentiates one number: compile with reduction="mean" or "sum"'
             raise TypeError(msg)
-        if modes.compiling.get():
-            self._refuse_inside_another()
         recording, arrays, batch = self._prepare(args, kwargs)
         if type(theta) is not np.ndarray or theta.dtype != self.dtype or not theta.flags.c_contiguous:
-            theta = np.ascontiguousarray(theta, self.dtype)
+            theta = np.ascontiguousarray(_real_array(theta, "theta"), self.dtype)
         if theta.shape != (len(self._parameters),):
             msg = f"theta has the shape {theta.shape}, and there are {len(self._parameters)} parameters: see .parameters"
             raise ValueError(msg)
-        return recording.run(theta, arrays, batch)  # type: ignore[no-any-return]  # what the emitted program gives
+        known = len(recording.parameters)
+        if known == len(theta):
+            return recording.run(theta, arrays, batch)  # type: ignore[no-any-return]  # what the emitted program gives
+        value, slopes = recording.run(theta[:known].copy(), arrays, batch)
+        return value, np.append(slopes, np.zeros(len(theta) - known, slopes.dtype))  # other shapes brought in the others
 
     def _forget(self) -> None:
         """Be as if there had been no call."""
-        self._recordings.clear()
-        if not self._given:
-            self._parameters.clear()
+        with self._one_at_a_time:
+            self._recordings = {}
+            if not self._given:
+                self._parameters = []
 
-    def _refuse_inside_another(self) -> None:
-        modes.refuse_while_compiling(
-            f"{self!r} was called", "call the plain function, .__wrapped__, with the Values of one example"
-        )
+    # Methods, copies
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.__name__ = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Compiled:
+        """As a method: the compiled method of the ``instance``, which keeps it."""
+        if instance is None:
+            return self
+        method = functools.partial(self.fn, instance)
+        functools.update_wrapper(method, self.fn)
+        bound = Compiled(method, self.reduction, self._parameters if self._given else None, self.dtype)
+        vars(instance)[self.__name__] = bound
+        return bound
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        name = getattr(self, "__qualname__", "")
+        if getattr(sys.modules.get(self.__module__), name, None) is self:  # under @compile it has taken the function's name
+            return name
+        return Compiled, (self.fn, self.reduction, self._parameters if self._given else None, self.dtype)
 
     # Arguments
 
     def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Recording, list[NDArray[Any]], int]:
         """The recording for arguments of these shapes, the arguments as rows of numbers, and how many examples they hold."""
+        if modes.is_compiling():
+            what = f"{self!r} was called"
+            modes.refuse_while_compiling(what, "call the plain function, .__wrapped__, with the Values of one example")
         leaves: list[NDArray[Any]] = []
-        form = [_leaves(arg, leaves) for arg in args]
-        if kwargs:
-            form.append(("**", *[(name, _leaves(arg, leaves)) for name, arg in kwargs.items()]))
+        try:
+            form = [_leaves(arg, leaves) for arg in args]
+            if kwargs:
+                form.append(("**", *[(name, _leaves(arg, leaves)) for name, arg in kwargs.items()]))
+        except (TypeError, ValueError):
+            self._name_the_wrong_one(args, kwargs)
+            raise
         key = (*form, *[(array.shape[1:], array.dtype.kind) for array in leaves])
         recording = self._recordings.get(key)
         batch = len(leaves[0]) if leaves else 1
         for array in leaves:
             if len(array) != batch:
-                sizes = ", ".join([str(len(array)) for array in leaves])
+                names = _names(args, kwargs, self._argument_names)
+                sizes = ", ".join(f"{name}: {len(array)}" for name, array in zip(names, leaves, strict=True))
                 msg = f"the arguments have different numbers of examples ({sizes}): the first axis of each is the batch"
                 raise ValueError(msg)
         if recording is None:
             if batch == 0:
-                msg = f"{self!r} cannot be recorded from 0 examples: call it with one or more first"
+                msg = f"{self!r} cannot be recorded from 0 examples: call it first with some, of the same shapes and kinds"
                 raise ValueError(msg)
-            if any(known.captured.changed() for known in self._recordings.values()):
-                self._forget()
-            recording = self._recordings[key] = self._record(args, kwargs, leaves)
+            with self._one_at_a_time:
+                recording = self._recordings.get(key)  # another thread may have made it meanwhile
+                if recording is None:
+                    if any([known.captured.changed() for known in self._recordings.values()]):
+                        self._forget()
+                    recording = self._recordings[key] = self._record(args, kwargs, leaves)
         return recording, list(map(_rows, leaves, recording.program.dtypes)), batch
+
+    def _name_the_wrong_one(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise the error of the first argument that is no array of numbers, with its name."""
+        names = [*self._argument_names[: len(args)], *[f"argument {i}" for i in range(len(self._argument_names), len(args))]]
+        stack = [*zip(names, args, strict=True), *kwargs.items()]
+        while stack:
+            name, x = stack.pop(0)
+            if isinstance(x, dict | tuple):
+                items = x.items() if isinstance(x, dict) else enumerate(x)
+                stack[:0] = [(f"{name}[{key!r}]", item) for key, item in items]
+            else:
+                _array(x, name)
 
     def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: Sequence[NDArray[Any]]) -> Recording:
         """The recording of the function on the first example, checked on that one and on the second."""
         names = _names(args, kwargs, self._argument_names)
         arrays = [Input(name, math.prod(a.shape[1:]), a.dtype.kind != "f") for name, a in zip(names, leaves, strict=True)]
+        shapes = {name: array.shape[1:] for name, array in zip(names, leaves, strict=True)}
         with collector_paused():
             result, began, inputs = self._run(args, kwargs, 0, record)
-            roots, rebuild = _taken_apart(result, self.reduction, repr(self))
+            roots, form = _taken_apart(result, self.reduction, repr(self))
             graph = as_graph(roots, inputs, began)
             numbers = {value: i for i, value in enumerate(graph.variables)}
             order = [numbers.get(parameter, -1) for parameter in self._parameters]
             program = Program(graph, arrays, order, self.reduction, self.dtype, frozen=self._given)
-            joined = [graph.variables[i] for i in program.parameters[len(order) :]]
-            if not self._given:
-                self._parameters += joined
-            shapes = {name: array.shape[1:] for name, array in zip(names, leaves, strict=True)}
+            variables = self._parameters + [graph.variables[i] for i in program.parameters[len(order) :]]
             captured = Captured(self.fn, graph.captured, graph.constants)
-            recording = Recording(shapes, program, joined if self._given else [], rebuild, captured)
+            if hidden := [value for value in captured.missing if not (self._given and value in self._parameters)]:
+                msg = (
+                    f"{self!r} uses {describe(hidden[0])}, and it cannot be seen from where it takes it: another one in its place "
+                    "would go unnoticed. Reach it by a name, an attribute, a list or a dict, or give compile() parameters=[...]"
+                )
+                raise RecordingError(msg)
+            recording = Recording(shapes, program, variables, captured, form)
             self._check(recording, graph, args, kwargs, leaves)
+        if not self._given:
+            self._parameters = variables
         return recording
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], example: int, how: Callable[..., Any]) -> tuple[Any, ...]:
@@ -233,18 +285,20 @@ class Compiled:
         self, recording: Recording, graph: Graph, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]]
     ) -> None:
         """Raise RecordingError unless the program does for the first two examples what the function itself does."""
-        theta = _numbers(self._parameters)
+        theta = _numbers(recording.parameters)
         last = min(1, len(leaves[0]) - 1) if leaves else 0
         with modes.apart():
             result, _ = self._run(args, kwargs, last, lambda call: (call(),))
         roots, _ = _taken_apart(result, self.reduction, repr(self))
         expected = {last: [root.data for root in roots]} | ({0: graph.number[graph.roots].tolist()} if last else {})
-        finite = graph.number[np.isfinite(graph.number)]
-        largest = float(np.abs(finite).max(initial=0.0))
         for example, wanted in expected.items():
             rows = [_rows(array[example : example + 1], kind) for array, kind in zip(leaves, recording.program.dtypes, strict=True)]
             got = np.ravel(recording.run(theta, rows, 1, gradient=False)).tolist()
             relative, absolute = _CLOSE[self.dtype.name]
+            if len(got) == len(wanted) and np.allclose(got, wanted, relative, 0.0, equal_nan=True):
+                continue
+            # Numbers that cancel leave an error of their own size.
+            largest = oracle.largest(graph, _numbers(graph.variables), np.concatenate(rows, axis=1, dtype=float) if rows else np.zeros((1, 0)))
             if len(got) != len(wanted) or not np.allclose(got, wanted, relative, absolute * largest, equal_nan=True):
                 msg = (
                     f"{self!r}: recorded, the function gives {_few(got)} for example {example}; called again, {_few(wanted)}. "
@@ -255,31 +309,21 @@ class Compiled:
 
 
 class _Call(ops.Op):
-    """One call of a compiled function: a row of which a graph has a single node, the parameters its arguments."""
+    """One call of a compiled function, and what it gave: a row of which a graph has a single node, of the parameters."""
 
     __slots__ = ()
 
-    def __init__(self, recording: Recording, arrays: list[NDArray[Any]], batch: int, *, gradient: bool) -> None:
-        slopes: list[float] = []
-
-        def on_floats(*theta: float) -> float:
-            result = recording.run(np.array(theta, recording.dtype), arrays, batch, gradient=gradient)
-            if not gradient:
-                return float(result)
-            value, by_theta = result
-            slopes.extend(by_theta.tolist())
-            return float(value)
-
+    def __init__(self, value: float, slopes: tuple[float, ...]) -> None:
         def partials(y: Any, *_: Any) -> tuple[float, ...]:
             if isinstance(y, Value):
                 msg = "a compiled function has no second derivatives: differentiate the plain function, .__wrapped__"
                 raise GraphError(msg)
-            return tuple(slopes)
+            return slopes
 
-        super().__init__("compiled", "compiled", on_floats, on_floats, partials)
+        super().__init__("compiled", "compiled", lambda *_: value, lambda *_: value, partials)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        msg = "a graph that holds the call of a compiled function cannot be copied or pickled: keep the function and the arrays"
+        msg = "a graph that holds the call of a compiled function cannot be pickled: keep the function and its arguments"
         raise TypeError(msg)
 
 
@@ -335,21 +379,32 @@ def _paths(x: Any, name: str) -> Iterator[str]:
             yield from _paths(item, f"{name}_{key}")
 
 
-def _array(x: Any) -> NDArray[Any]:
+def _array(x: Any, name: str = "an argument") -> NDArray[Any]:
+    """The batch ``x`` as an array; TypeError or ValueError if it is none, by the ``name`` of an argument."""
     try:
         array = np.asarray(x)
     except ValueError as error:
-        msg = f"an argument is ragged: its examples differ in shape. Pad them to one shape, or call once for each shape"
+        msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape, or call once for each shape"
         raise ValueError(msg) from error
+    _real_array(array, name, x)
+    if array.ndim == 0:
+        msg = (
+            f"{name} is the single number {x!r}, and the first axis of an argument is the batch: a list or an array of one number "
+            "for each example. (Tuples and dicts hold such arrays.) An option is for functools.partial, before compile()"
+        )
+        raise ValueError(msg)
+    return array
+
+
+def _real_array(x: Any, name: str, given: Any = None) -> NDArray[Any]:
+    array = np.asarray(x)
+    given = x if given is None else given
     if array.dtype == object and any(isinstance(item, Value) for item in array.flat):
-        msg = f"an argument holds Values: a compiled function takes numbers, and differentiates by the Values that it captures"
+        msg = f"{name} holds Values: a compiled function takes numbers, and differentiates by the Values that it captures"
         raise TypeError(msg)
     if array.dtype.kind not in "fiub":
-        msg = f"a compiled function expects arrays of real numbers, not {type(x).__name__} {x!r:.60}"
+        msg = f"{name} must be a list or an array of real numbers, not {type(given).__name__} {given!r:.60}"
         raise TypeError(msg)
-    if array.ndim == 0:
-        msg = f"an argument is the single number {x!r}: the first axis of an argument is the batch. A number for one example is [{x!r}]"
-        raise ValueError(msg)
     return array
 
 
@@ -358,8 +413,7 @@ def _example(x: Any, which: int, inputs: list[Value]) -> Any:
     if isinstance(x, dict):
         return {key: _example(item, which, inputs) for key, item in x.items()}
     if isinstance(x, tuple):
-        items = [_example(item, which, inputs) for item in x]
-        return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
+        return _tuple_like(x, [_example(item, which, inputs) for item in x])
     return _as_values(np.asarray(x)[which].tolist(), inputs)
 
 
@@ -389,32 +443,33 @@ def _names(args: Sequence[Any], kwargs: dict[str, Any], known: Sequence[str]) ->
 
 
 def _taken_apart(result: Any, reduction: Reduction, who: str) -> tuple[list[Value], Any]:
-    """The Values in a result, and a function that gives an array (batch, numbers) the result's form."""
+    """The Values in a result, and its form."""
     roots: list[Value] = []
     form = _form(result, roots, who)
-    if reduction is None:
-        return roots, functools.partial(_rebuilt, form)
-    if form is not _NUMBER:
+    if reduction is not None and form is not _NUMBER:
         msg = (
             f"{who} returned {type(result).__name__} {result!r:.60}, which has no mean: return one Value, "
             "or compile with reduction=None for results as arrays"
         )
         raise TypeError(msg)
-    return roots, None
+    return roots, form
 
 
 _NUMBER = "number"
 
 
 def _form(result: Any, roots: list[Value], who: str) -> Any:
+    """``result`` with _NUMBER in the place of each Value, which joins ``roots``."""
+    if isinstance(result, np.ndarray):
+        result = result.tolist()
     if isinstance(result, Value):
         roots.append(result)
         return _NUMBER
     if isinstance(result, dict):
         return {key: _form(item, roots, who) for key, item in result.items()}
     if isinstance(result, tuple):
-        return tuple([_form(item, roots, who) for item in result])
-    if isinstance(result, list | np.ndarray) and np.ndim(result):
+        return _tuple_like(result, [_form(item, roots, who) for item in result])
+    if isinstance(result, list):
         return [_form(item, roots, who) for item in result]
     if isinstance(result, numbers.Real):
         roots.append(Value(float(result)).detach())
@@ -423,16 +478,22 @@ def _form(result: Any, roots: list[Value], who: str) -> Any:
     raise TypeError(msg)
 
 
+def _tuple_like(x: tuple[Any, ...], items: list[Any]) -> tuple[Any, ...]:
+    """``items`` as a tuple, with names if ``x`` has them."""
+    return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
+
+
 def _rebuilt(form: Any, results: NDArray[Any], batch: int) -> Any:
+    """The columns of ``results``, an array (batch, numbers), in a ``form``: arrays for numbers, and for lists of one shape."""
     columns = iter(results.T)
 
     def build(part: Any) -> Any:
-        if part is _NUMBER or part == _NUMBER:
+        if part is _NUMBER:
             return next(columns)
         if isinstance(part, dict):
             return {key: build(item) for key, item in part.items()}
         if isinstance(part, tuple):
-            return tuple([build(item) for item in part])
+            return _tuple_like(part, [build(item) for item in part])
         items = [build(item) for item in part]
         if all(isinstance(item, np.ndarray) for item in items) and len({item.shape for item in items}) == 1:
             return np.stack(items, axis=1)
@@ -484,6 +545,12 @@ def compile(  # noqa: A001 - as jax.jit and torch.compile, it is called with its
     if isinstance(fn, Compiled):
         msg = f"{fn!r} is compiled already"
         raise TypeError(msg)
+    if isinstance(fn, type):
+        msg = f"compile() expects a function, and {fn.__name__} is a class: compile an instance, compile({fn.__name__}(...))"
+        raise TypeError(msg)
+    if any([kind(fn) for kind in (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)]):
+        msg = f"compile() expects a function that returns its result, and {fn!r} is a generator or a coroutine: return a list"
+        raise TypeError(msg)
     if reduction not in ("mean", "sum", None):
         msg = f'reduction must be "mean", "sum" or None, not {reduction!r}'
         raise ValueError(msg)
@@ -496,7 +563,13 @@ def compile(  # noqa: A001 - as jax.jit and torch.compile, it is called with its
 def _checked(parameters: Iterable[Value] | None) -> list[Value] | None:
     if parameters is None:
         return None
+    if not hasattr(parameters, "__iter__"):
+        msg = f"parameters must be a list of Values, not {type(parameters).__name__}: write parameters=model.parameters()"
+        raise TypeError(msg)
     values = list(parameters)
+    if not values:
+        msg = "parameters is empty, and there is nothing to differentiate by: leave it out for all Values that the function uses"
+        raise ValueError(msg)
     for value in values:
         if not isinstance(value, Value) or value.op is not None:
             msg = f"parameters must be variables, as model.parameters() gives, and {value!r:.60} is none"

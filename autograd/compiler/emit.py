@@ -197,7 +197,14 @@ class Source:
         flat = i.out.shape[0] == 1
         turn = ".T" if flat else ".swapaxes(1, 2)"
         a, b = [name + turn * t for name, t in zip((a, b), i.transposed, strict=True)]
-        self._line(f"{'np.dot' if flat and i.out.contiguous else 'np.matmul'}({a}, {b}, out={out})")
+        x, x_turned = i.args[0], i.transposed[0]
+        inner, rows, columns = x.shape[2 - x_turned], i.out.shape[1], i.out.shape[2]
+        alone = inner == 1 and (rows == 1 or columns == 1)
+        # np.dot multiplies a column by a single number with a routine that takes 0 * inf to be 0.
+        best = "np.dot" if flat and i.out.contiguous else "np.matmul"
+        if alone and best == "np.dot":
+            best = "dot" if any(v.batched for v in i.views) else "np.matmul"
+        self._line(f"{best}({a}, {b}, out={out})")
         for bias in i.args[2:]:
             column = self.array(View(bias.space, bias.start, bias.shape[flat:], bias.strides[flat:]), "column")
             self._line(f"np.add({out}, {column}, out={out})")
@@ -348,6 +355,8 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
         source.lines = [*forward_lines, *source.late, *source.lines]
         source.lines.append("return result, d_theta" if trained == theta.size else f"return result, d_theta[:{trained}].copy()")
     lines = ["def program(B):", f"{INDENT}ones = np.ones(B, {dtype.name!r})", f"{INDENT}examples = np.arange(B)"]
+    if any("dot(" in line and "np.dot(" not in line for line in source.lines):
+        lines.append(f"{INDENT}dot = np.dot if B > 1 else np.matmul")
     if reduction is not None:
         lines.append(f"{INDENT}seed = {_seed(roots, reduction, counts=bool(inputs))}")
     for space in spaces:

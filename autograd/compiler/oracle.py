@@ -34,6 +34,12 @@ def evaluate(graph: Graph, theta: NDArray[Any], rows: NDArray[Any]) -> list[Any]
     return data
 
 
+def largest(graph: Graph, theta: NDArray[Any], rows: NDArray[Any]) -> float:
+    """The largest finite number on the way to the results: rounding errors are relative to it."""
+    sizes = [np.abs(numbers) for numbers in evaluate(graph, theta, rows)]
+    return max([float(np.max(size, initial=0.0, where=np.isfinite(size))) for size in sizes], default=0.0)
+
+
 def value_and_grad(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], reduction: str) -> tuple[float, NDArray[Any]]:
     """The mean or the sum of the result over the examples in ``rows``, and its derivative by each variable."""
     data = evaluate(graph, theta, rows)
@@ -42,17 +48,19 @@ def value_and_grad(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], reduct
     gradient = np.zeros(len(theta))
     with np.errstate(all="ignore"):
         total = np.broadcast_to(data[root], batch).sum()
-        grad: list[Any] = [np.zeros(batch) for _ in data]
-        grad[root] = grad[root] + (1.0 / max(batch, 1) if reduction == "mean" else 1.0)
+        grad: list[Any] = [None] * len(data)
+        grad[root] = np.full(batch, 1.0 / max(batch, 1) if reduction == "mean" else 1.0)
         for i in reversed(range(len(data))):
             code = int(graph.code[i])
+            if grad[i] is None:  # no gradient comes this way: 0 times its partial derivatives could be NaN
+                continue
             if code == VARIABLE:
                 gradient[graph.leaf[i]] += grad[i].sum()
             elif code != INPUT and ROWS[code] not in STOPS:
                 args = graph.arg[graph.first[i] : graph.first[i + 1]].tolist()
                 partials = ROWS[code].partials(data[i], *[np.asarray(data[a]) for a in args])
                 for a, partial in zip(args, partials, strict=True):
-                    grad[a] = grad[a] + grad[i] * partial
+                    grad[a] = grad[i] * partial + (0.0 if grad[a] is None else grad[a])
         return float(total / batch if reduction == "mean" else total), gradient
 
 
@@ -67,7 +75,7 @@ def run(
     gradient: bool,
 ) -> Any:
     """What a program for ``graph`` gives, whose theta holds these ``parameters``, the first ``trained`` of which are its own."""
-    order = np.array(parameters)
+    order = np.array(parameters, np.int64)
     numbers = np.zeros(len(graph.variables))
     numbers[order[order >= 0]] = theta[order >= 0]
     rows = np.concatenate(arrays, axis=1, dtype=float)
@@ -75,5 +83,5 @@ def run(
         data = evaluate(graph, numbers, rows)
         return np.stack([np.broadcast_to(data[root], len(rows)) for root in graph.roots], axis=1)
     value, slopes = value_and_grad(graph, numbers, rows, reduction)
-    by_theta = np.where(order >= 0, slopes[order], 0.0)[:trained].astype(theta.dtype)
+    by_theta = np.append(slopes, 0.0)[order][:trained].astype(theta.dtype)  # -1 is none of the graph's variables
     return (value, by_theta) if gradient else value
