@@ -103,6 +103,23 @@ def sigmoid_array(a: Any) -> Any:
     return np.where(np.greater_equal(a, 0.0), 1.0, e) / (1.0 + e)
 
 
+def sech(a: float) -> float:
+    """``1 / cosh(a)``, without overflow."""
+    e = math.exp(-abs(a))
+    return 2.0 * e / (1.0 + e * e)
+
+
+def sech_array(a: Any) -> Any:
+    """:func:`sech` of each element."""
+    e = np.abs(a)
+    np.exp(np.negative(e, out=e), out=e)
+    below = np.multiply(e, e)
+    below += 1.0
+    e *= 2.0
+    e /= below
+    return e
+
+
 def softplus(a: float) -> float:
     """``log(1 + exp(a))``, without overflow."""
     return math.log1p(math.exp(-abs(a))) + relu(a)

@@ -304,6 +304,8 @@ def isnan(x: Any, /) -> bool:
 def _plain(x: Value | float, name: str) -> float:
     """The number of ``x``, for the function ``name``."""
     if isinstance(x, Value):
-        refuse_while_compiling(f"math.{name}() was asked about a Value", "the answer is a plain number: compute it outside, and pass it")
+        refuse_while_compiling(
+            f"math.{name}() of a Value was asked for", "it is a plain number; compute it outside, and pass it"
+        )
         return x.data
     return x

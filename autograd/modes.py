@@ -198,7 +198,8 @@ class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
         line = self._lines[node] = _calling_line()
         numbers = [arg._data for arg in node._args]
         if not math.isfinite(node._data) and all(map(math.isfinite, numbers)):
-            msg = f"{node._op.name}({', '.join(map(repr, numbers))}) is {node._data!r} {line}"
+            shown = ", ".join([*map(repr, numbers[:_SHOWN]), *["…"] * (len(numbers) > _SHOWN)])
+            msg = f"{node._op.name}({shown}) is {node._data!r} {line}"
             raise AnomalyError(msg)
         return node
 
@@ -216,6 +217,8 @@ class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
                     raise AnomalyError(msg)
 
 
+_SHOWN = 8
+"""How many arguments of an operation a message shows."""
 _PACKAGE = str(Path(__file__).parent)
 
 
@@ -246,6 +249,8 @@ class simplify(Mode):  # noqa: N801 - as its neighbours
                 return other  # type: ignore[no-any-return]  # likewise
             if op is ops.mul and number == -1.0:
                 node._op, node._args = ops.neg, (other,)
-            elif op is ops.mul and number == 0.0 and math.isfinite(other._data) and not compiling.get():  # there it may become so
+            elif (
+                op is ops.mul and number == 0.0 and math.isfinite(other._data) and not compiling.get()
+            ):  # there it may become so
                 node._op, node._args, node._data = ops.constant, (), 0.0
         return node

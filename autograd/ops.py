@@ -175,9 +175,9 @@ log2       = _op("log2",       "log2",      ieee(math.log2, np.log2),          n
 log10      = _op("log10",      "log10",     ieee(math.log10, np.log10),        np.log10,     ieee_partials(lambda y, a: (1 / (LOG_10 * a),)), POSITIVE)
 log1p      = _op("log1p",      "log1p",     ieee(math.log1p, np.log1p),        np.log1p,     ieee_partials(lambda y, a: (1 / (1 + a),)),     FROM_MINUS_ONE)
 
-# Activations. sech² a is written by sigmoids: 1 - y² loses it to rounding in the tails, 1 / cosh² a its own derivative to overflow.
-tanh       = _op("tanh",       "tanh",      math.tanh,                         np.tanh,
-                 lambda y, a: (4 * sigmoid(2 * a) * sigmoid(-2 * a),),                                     REAL)
+# Activations. tanh' is sech², as 1 - y² would lose it to rounding in the tails, and 1 / cosh² a its own derivative to overflow.
+tanh       = _op("tanh",       "tanh",      math.tanh,                         np.tanh,                    lambda y, a: (square(sech(a)),), REAL)
+sech       = _op("sech",       "sech",      k.sech,                            k.sech_array,               lambda y, a: (-y * tanh(a),), REAL)
 sigmoid    = _op("sigmoid",    "σ",         k.sigmoid,                         k.sigmoid_array,            lambda y, a: (y * sigmoid(-a),), REAL)
 softplus   = _op("softplus",   "softplus",  k.softplus,                        k.softplus_array,           lambda y, a: (sigmoid(a),),   REAL)
 erf        = _op("erf",        "erf",       math.erf,                          elementwise(math.erf),

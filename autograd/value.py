@@ -120,7 +120,7 @@ class Value(ops.Operand):
     @property
     def data(self) -> float:
         """The number. That of a leaf can be assigned; what was computed from it before must then be computed again."""
-        modes.refuse_while_compiling("the data of a Value was read", f"{_FROZEN}: compute with v, or with v.detach()")
+        modes.refuse_while_compiling("the data of a Value was read", f"compute with v, or with v.detach(); {_FROZEN}")
         return self._data
 
     @data.setter
@@ -216,7 +216,7 @@ class Value(ops.Operand):
     def __bool__(self) -> bool:
         modes.refuse_while_compiling(
             "the truth of a Value was asked for (by if, and, or, not, max, min, sorted, or a comparison of NumPy's)",
-            f"{_FROZEN}: write autograd.math.where(condition, a, b), maximum or minimum",
+            f"write autograd.math.where(condition, a, b), maximum or minimum; {_FROZEN}",
         )
         return self._data != 0.0
 
@@ -233,14 +233,14 @@ class Value(ops.Operand):
         return _compared(ops.less_equal, operator.le, other, self)
 
     def __index__(self) -> NoReturn:
-        modes.refuse_while_compiling("a Value was used as an index", f"{_FROZEN}: write autograd.math.select(values, index)")
+        modes.refuse_while_compiling("a Value was used as an index", f"write autograd.math.select(values, index); {_FROZEN}")
         msg = "a Value is no index: use autograd.math.select(values, v), or int(v.data) for the plain number"
         raise TypeError(msg)
 
     def __float__(self, *_: Any) -> NoReturn:
         modes.refuse_while_compiling(
             "a Value was to become a plain number (by float, int, round, or a function of another math than autograd's)",
-            f"{_FROZEN}: write autograd.math.exp(v) and the like, or v.detach()",
+            f"write autograd.math.exp(v) and the like, or v.detach(); {_FROZEN}",
         )
         msg = (
             "a Value does not turn into a float by itself, as its graph would be lost without a word: "

@@ -43,6 +43,7 @@ WITH_ZEROS = {"lgamma", "polygamma", "dot", "logsumexp"}  # sums, which cancel w
 
 REFERENCE: dict[str, Callable[..., Any]] = {
     "constant": lambda a: a,
+    "detach": lambda a: a,
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
@@ -56,6 +57,8 @@ REFERENCE: dict[str, Callable[..., Any]] = {
     "maximum": max,
     "minimum": min,
     "copysign": lambda a, b: abs(a) if b >= 0 else -abs(a),
+    "less": lambda a, b: mp.mpf(a < b),
+    "less_equal": lambda a, b: mp.mpf(a <= b),
     "powc": mp.power,
     "pow": mp.power,
     "sqrt": mp.sqrt,
@@ -68,6 +71,7 @@ REFERENCE: dict[str, Callable[..., Any]] = {
     "log10": mp.log10,
     "log1p": mp.log1p,
     "tanh": mp.tanh,
+    "sech": mp.sech,
     "sigmoid": lambda a: 1 / (1 + mp.exp(-a)),
     "softplus": lambda a: mp.log1p(mp.exp(a)),
     "erf": mp.erf,
@@ -92,11 +96,14 @@ REFERENCE: dict[str, Callable[..., Any]] = {
     "dot": lambda *a: sum(x * y for x, y in zip(a[: len(a) // 2], a[len(a) // 2 :], strict=True)),
     "fsum": lambda *a: sum(a),
     "prod": lambda *a: mp.fprod(a),
+    "select": lambda i, *a: a[int(i)],
     "hypot": lambda *a: mp.sqrt(sum(x * x for x in a)),
     "logsumexp": lambda *a: mp.log(sum(map(mp.exp, a))),
 }
-NOT_DIFFERENTIATED = {"constant": 0, "where": 0, "copysign": 1, "polygamma": 0, "powc": 1}  # the partial is 0 by definition
+# The partial is 0 by definition.
+NOT_DIFFERENTIATED = {"constant": 0, "detach": 0, "where": 0, "copysign": 1, "polygamma": 0, "powc": 1, "select": 0}
 ARITIES = {"constant": [1], "dot": [2, 4, 6], **{name: [1, 2, 3, 5] for name in ("fsum", "prod", "hypot", "logsumexp")}}
+ARITIES["select"] = [2, 3, 4]
 ORDERS = [0.0, 1.0, 2.0, 3.0, 6.0]  # of polygamma
 SPECIAL = [0.0, 5e-324, 1e-310, 1e-8, 0.5, 1.0, 2.0, 3.0, 7.5, 1e8, 1e155, 1e308, math.inf]
 SPECIAL = [*SPECIAL, *[-x for x in SPECIAL], math.nan]
@@ -129,6 +136,8 @@ def points(row: Op) -> list[tuple[float, ...]]:
         columns = [inside(interval) for interval in domain]
         if row is ops.polygamma:
             columns[0] = ORDERS
+        if row is ops.select:
+            columns[0] = [*map(float, range(n - 1))]
         if row in (ops.power, ops.powc):
             columns[1] += [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0] * 6
         found += [(x,) for x in columns[0]] if n == 1 else [tuple(map(rng.choice, columns)) for _ in range(80)]
@@ -139,6 +148,8 @@ def special_points(row: Op, n: int) -> list[tuple[float, ...]]:
     columns = [SPECIAL if n <= 2 else FEWER] * n if n < 5 else []  # 9⁴ are enough
     if row is ops.polygamma:
         columns[0] = ORDERS
+    if row is ops.select:
+        columns[0] = [-0.0, *map(float, range(n - 1))]
     return list(itertools.product(*columns)) if columns else []
 
 
@@ -318,6 +329,13 @@ def test_partials_by_complex_step(row: Op) -> None:
         (ops.minimum, (3.0, 3.0), 3.0, (0.5, 0.5)),
         (ops.maximum, (1.0, math.nan), math.nan, (0.0, 0.0)),
         (ops.where, (math.nan, 2.0, 3.0), 2.0, (0.0, 1.0, 0.0)),
+        (ops.less, (3.0, 3.0), 0.0, (0.0, 0.0)),
+        (ops.less, (math.nan, 3.0), 0.0, (0.0, 0.0)),
+        (ops.less_equal, (3.0, 3.0), 1.0, (0.0, 0.0)),
+        (ops.less_equal, (3.0, math.nan), 0.0, (0.0, 0.0)),
+        (ops.less_equal, (-0.0, 0.0), 1.0, (0.0, 0.0)),
+        (ops.detach, (math.inf,), math.inf, (0.0,)),
+        (ops.select, (1.0, math.nan, 2.0), 2.0, (0.0, 0.0, 1.0)),
         (ops.sqrt, (0.0,), 0.0, (math.inf,)),
         (ops.sqrt, (-1.0,), math.nan, (math.nan,)),
         (ops.cbrt, (0.0,), 0.0, (math.inf,)),

@@ -42,7 +42,9 @@ class Captured:
         leading = walk.leading_to(wanted)
         groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
         for owner, attributes in walk.owners:
-            if names := [name for name, x in attributes.items() if name in walk.names or id(x) in leading or _is_special(owner, name)]:
+            if names := [
+                name for name, x in attributes.items() if name in walk.names or id(x) in leading or _is_special(owner, name)
+            ]:
                 groups[*names].append(owner)
         groups["_data",] = [*constants]  # a detached Value may be assigned, too
         arrays = [x for key, x in walk.seen.items() if isinstance(x, np.ndarray) and key in (leading | walk.named)]
@@ -143,8 +145,8 @@ class _Walk:
             return (x.__func__,)
         if inspect.isclass(x) or inspect.ismodule(x):
             return () if _is_library(x) else [*self._owned(x, dict(vars(x))), *getattr(x, "__bases__", ())]
-        if type(x).__module__.partition(".")[0] == "autograd":
-            return ()
+        if type(x).__module__.partition(".")[0] == "autograd":  # a compiled function, of which only the plain one counts
+            return self._owned(x, {"__wrapped__": x.__wrapped__}) if hasattr(x, "__wrapped__") else ()
         slots = [name for kind in type(x).__mro__ for name in _slots(kind) if hasattr(x, name)]
         return [type(x), *self._owned(x, {name: getattr(x, name) for name in slots} | getattr(x, "__dict__", {}))]
 
@@ -157,7 +159,8 @@ class _Walk:
         if vars(fn):
             yield from self._owned(fn, dict(vars(fn)))
         space = fn.__globals__
-        if space.get("__name__", "").partition(".")[0] in _LIBRARY:
+        module = space.get("__name__", "")
+        if module.partition(".")[0] in _LIBRARY and vars(sys.modules.get(module, object)) is space:
             return
         attributes, names, modules = _names_in(fn.__code__)
         self.names |= attributes

@@ -89,7 +89,9 @@ class Source:
         shape, strides = v.shape, v.strides
         if v.space in self._inputs and not merge and len(shape) > 1 and 1 in shape:  # slices are quicker than view()
             kept = [axis for axis, size in enumerate(shape) if size > 1]
-            inner = View(v.space, v.start, tuple([shape[axis] for axis in kept]) or (1,), tuple([strides[a] for a in kept]) or (0,))
+            inner = View(
+                v.space, v.start, tuple([shape[axis] for axis in kept]) or (1,), tuple([strides[a] for a in kept]) or (0,)
+            )
             return f"{self._rows(inner, merge)}.reshape({', '.join(map(str, shape))}, B)"
         if v.size == 1:
             rows = f"{name}[{v.start}:{v.start + 1}]"
@@ -378,13 +380,13 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
 def _reduced(result: str, roots: View, reduction: str, *, counts: bool) -> list[str]:
     """The line that makes one number of the results of all examples, which are to be counted if there are any."""
     if roots.batched:
-        return [f"result = float(np.dot({result}[0], ones)){' / B if B else np.nan' if reduction == 'mean' else ''}"]
-    weight = "" if not counts else " * B" if reduction == "sum" else " if B else np.nan"
+        return [f"result = float(np.dot({result}[0], ones)){' / B' if reduction == 'mean' else ''}"]
+    weight = " * B" if counts and reduction == "sum" else ""
     return [f"result = float({result}[0]){weight}"]
 
 
 def _seed(roots: View, reduction: str, *, counts: bool) -> str:
     """The derivative of the result by the result of each example, or by the one that all examples have."""
     if roots.batched:
-        return "1.0 / max(B, 1)" if reduction == "mean" else "1.0"
-    return "1.0" if not counts else "1.0 * B" if reduction == "sum" else "1.0 if B else 0.0"
+        return "1.0 / B" if reduction == "mean" else "1.0"
+    return "1.0 * B" if counts and reduction == "sum" else "1.0"

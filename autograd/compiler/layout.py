@@ -30,9 +30,7 @@ LARGEST = float(np.finfo(float).max)
 class Layout:
     """The forward program of some groups of nodes."""
 
-    def __init__(
-        self, graph: Simplified, groups: Sequence[Group], inputs: Sequence[Input], parameters: Sequence[int]
-    ):
+    def __init__(self, graph: Simplified, groups: Sequence[Group], inputs: Sequence[Input], parameters: Sequence[int]):
         """``parameters`` are variables in the order of theta, which those that are missing join as they are needed."""
         self.graph = graph
         self.instructions: list[Instruction] = []
@@ -283,7 +281,11 @@ class Layout:
             return None
         shape = (*[n for n, _ in loops], last[0][0])
         view = View(space, int(rows[0, 0]), shape, (*[s for _, s in loops], last[0][1]))
-        return view if np.array_equal(view.rows, rows.reshape(shape)) and _distinct([*zip(shape, view.strides, strict=True)]) else None
+        return (
+            view
+            if np.array_equal(view.rows, rows.reshape(shape)) and _distinct([*zip(shape, view.strides, strict=True)])
+            else None
+        )
 
     def _segments(self, group: Group) -> None:
         operand, starts = group.operands
@@ -371,7 +373,11 @@ class Layout:
         """The factors (g, n, k) as matrices (g, k, n), whose columns and the examples can be one axis."""
         space, rows = self._rows(right.transpose(0, 2, 1))
         view = self._strided(space, rows)
-        if view is None or _repeats(view) or (view.batched and view.shape[2] > 1 and (view.strides[2] != 1 or space in self.inputs)):
+        if (
+            view is None
+            or _repeats(view)
+            or (view.batched and view.shape[2] > 1 and (view.strides[2] != 1 or space in self.inputs))
+        ):
             view = self._gather(space, rows.ravel()).reshaped(rows.shape)
         return view
 

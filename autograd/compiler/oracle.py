@@ -35,9 +35,8 @@ def evaluate(graph: Graph, theta: NDArray[Any], rows: NDArray[Any]) -> list[Any]
 
 
 def largest(graph: Graph, theta: NDArray[Any], rows: NDArray[Any]) -> float:
-    """The largest finite number on the way to the results: rounding errors are relative to it."""
-    sizes = [np.abs(numbers) for numbers in evaluate(graph, theta, rows)]
-    return max([float(np.max(size, initial=0.0, where=np.isfinite(size))) for size in sizes], default=0.0)
+    """The largest number on the way to the results, infinite if one is NaN: rounding errors are relative to it."""
+    return max([float(np.max(np.abs(np.where(np.isnan(data), np.inf, data)))) for data in evaluate(graph, theta, rows)])
 
 
 def value_and_grad(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], reduction: str) -> tuple[float, NDArray[Any]]:

@@ -48,6 +48,7 @@ class Group:
     nodes: Rows
     operands: list[Rows]
 
+
 def pack(graph: Simplified) -> list[Group]:
     """The groups, each after those that it needs."""
     groups: list[Group] = []
@@ -205,9 +206,7 @@ def _stacks(kind: str, nodes: Rows, left: Rows, right: Rows, found: list[Rows]) 
 _FEW = 8
 
 
-def _matrices(
-    left: Rows, right: Rows, *, lone: bool
-) -> tuple[list[Rows], Rows]:
+def _matrices(left: Rows, right: Rows, *, lone: bool) -> tuple[list[Rows], Rows]:
     """Stacks of matrices of edges (left[i], right[i]), those of one shape in one stack, and the edges in none of them.
 
     An edge that meets no other is a matrix of its own, if ``lone`` ones are wanted and there are few of them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,8 @@ class Program:
 
         Calls may overlap: each has buffers of its own, which later calls of the same batch size use again.
         """
+        if batch == 0:
+            return self._nothing(theta, gradient=gradient)
         idle = self._idle.get(batch)
         if idle is None:
             while len(self._idle) >= _KEPT:
@@ -117,6 +120,15 @@ class Program:
                 result = step(theta, *arrays, gradient) if self.backward is not None else step(theta, *arrays)
             except NotFinite:
                 assert self._graph is not None
-                return oracle.run(self._graph, self.parameters, theta, arrays, self._reduction, trained=self.trained, gradient=gradient)
+                return oracle.run(
+                    self._graph, self.parameters, theta, arrays, self._reduction, trained=self.trained, gradient=gradient
+                )
         idle.append(step)
         return result
+
+    def _nothing(self, theta: NDArray[Any], *, gradient: bool) -> Any:
+        """The result for no examples: a mean of nothing is NaN, a sum 0, and neither depends on theta."""
+        if self._reduction is None:
+            return np.zeros((0, self.layout.roots.size), self.dtype)
+        value = math.nan if self._reduction == "mean" else 0.0
+        return (value, np.zeros(self.trained, theta.dtype)) if gradient else value

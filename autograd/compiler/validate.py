@@ -65,7 +65,9 @@ def _rows_read(i: Instruction, view: View) -> NDArray[np.int64]:
 
 def _reads(i: Instruction, held: dict[Space, NDArray[np.bool_]], insist: Callable[..., None]) -> None:
     if i.kind == "gather":
-        insist(i.rows is not None and i.rows.min() >= 0 and i.rows.max() < i.views[0].size, "there are the rows that it gathers")
+        insist(
+            i.rows is not None and i.rows.min() >= 0 and i.rows.max() < i.views[0].size, "there are the rows that it gathers"
+        )
     for view in (*i.views, *i.finite):
         insist(_held(held, view.space)[_rows_read(i, view)].all(), f"what it reads, {view}, has been written")
 
@@ -108,12 +110,17 @@ def _reduce(i: Instruction, insist: Callable[..., None]) -> None:
 def _segments(i: Instruction, insist: Callable[..., None]) -> None:
     (view,) = i.views
     insist(len(view.shape) == 1 and i.rows is not None and i.out.shape == i.rows.shape, "there is a result for each segment")
-    insist(i.rows is not None and i.rows[0] == 0 and (np.diff(i.rows) > 0).all() and i.rows[-1] < view.size, "no segment is empty")
+    insist(
+        i.rows is not None and i.rows[0] == 0 and (np.diff(i.rows) > 0).all() and i.rows[-1] < view.size, "no segment is empty"
+    )
 
 
 def _matrices(i: Instruction, insist: Callable[..., None]) -> None:
     a, b, *biases = i.views
-    sizes = [tuple([v.shape[0], *(v.shape[1:] if not turned else v.shape[:0:-1])]) for v, turned in zip((a, b), i.transposed, strict=True)]
+    sizes = [
+        tuple([v.shape[0], *(v.shape[1:] if not turned else v.shape[:0:-1])])
+        for v, turned in zip((a, b), i.transposed, strict=True)
+    ]
     insist(all(len(v.shape) == 3 for v in (a, b, i.out)), "all are stacks of matrices")  # noqa: PLR2004 - axes
     (g, m, k), (g2, k2, n) = sizes
     insist((g, k) == (g2, k2) and i.out.shape == (g, m, n), "the matrices fit")
