@@ -40,8 +40,82 @@ class GraphError(AutogradError, RuntimeError):
 class RecordingError(AutogradError, TypeError):
     """A function does what ``autograd.compile`` cannot record.
 
-    The function is called once, on Values that stand for every example and every later call. What it does with their numbers
-    behind the graph's back would be frozen, so it is refused.
+    The function is called once, on Values that stand for every example and every later call. What it makes of their numbers
+    behind the graph's back would be so for all of them, and so it is refused. There are five ways to get here.
+
+    **A branch** takes one of two ways, and the other is never recorded:
+
+    >>> import autograd
+    >>> from autograd import Value, math
+    >>> w = Value(2.0)
+    >>> leaky = autograd.compile(lambda x: w * x if x > 0 else 0.1 * x)
+    >>> leaky([1.0, -1.0])
+    Traceback (most recent call last):
+        ...
+    autograd.errors.RecordingError: the truth of a Value was asked for ... write autograd.math.where(condition, a, b), ...
+
+    The mended program computes both and chooses, example by example. ``maximum``, ``minimum`` and ``clip`` are choices, too:
+
+    >>> leaky = autograd.compile(lambda x: math.where(x > 0, w * x, 0.1 * x))
+    >>> leaky([1.0, -1.0]).data
+    0.95
+
+    **A plain number** is that of the first example, whether by ``v.data``, ``float(v)`` or a function of Python's ``math``:
+
+    >>> scaled = autograd.compile(lambda x: x / abs(w.data))
+    >>> scaled([1.0, 3.0])
+    Traceback (most recent call last):
+        ...
+    autograd.errors.RecordingError: the data of a Value was read ... compute with v, or with v.detach(); ...
+
+    ``autograd.math`` has the functions, and ``detach()`` a Value through which no gradient flows:
+
+    >>> scaled = autograd.compile(lambda x: x / abs(w.detach()))
+    >>> scaled([1.0, 3.0]).data
+    1.0
+
+    **An index** that differs from example to example looks something else up for each:
+
+    >>> table = [Value(10.0), Value(20.0)]
+    >>> look_up = autograd.compile(lambda i: table[i])
+    >>> look_up([0, 1, 1])
+    Traceback (most recent call last):
+        ...
+    autograd.errors.RecordingError: a Value was used as an index ... write autograd.math.select(values, index); ...
+    >>> look_up = autograd.compile(lambda i: math.select(table, i))
+    >>> look_up([0, 1, 1, 1]).data
+    17.5
+
+    **A Value made inside** is a variable that nobody else can assign or differentiate by:
+
+    >>> shifted = autograd.compile(lambda x: x + Value(3.0))
+    >>> shifted([1.0])
+    Traceback (most recent call last):
+        ...
+    autograd.errors.RecordingError: a Value of 3.0 was made, or assigned, inside the function: ...
+
+    If it is to be learned, make it outside. If it is data, it is an argument. If it is a number, write the number:
+
+    >>> shift = Value(3.0)
+    >>> [autograd.compile(lambda x: x + shift)([1.0]).data, autograd.compile(lambda x, y: x + y)([1.0], [3.0]).data]
+    [4.0, 4.0]
+    >>> autograd.compile(lambda x: x + 3.0)([1.0]).data
+    4.0
+
+    **Something that changes** between two calls with the same arguments (a counter, random numbers) is noticed by calling twice:
+
+    >>> import random
+    >>> noisy = autograd.compile(lambda x: w * x + random.random())
+    >>> noisy([1.0])
+    Traceback (most recent call last):
+        ...
+    autograd.errors.RecordingError: ... recorded, the function gives 2... for example 0; called again, 2... Pass what changes ...
+
+    It is an argument as well:
+
+    >>> noisy = autograd.compile(lambda x, noise: w * x + noise)
+    >>> noisy([1.0, 2.0], [0.5, 0.25]).data
+    3.375
     """
 
 

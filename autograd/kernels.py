@@ -111,13 +111,8 @@ def sech(a: float) -> float:
 
 def sech_array(a: Any) -> Any:
     """:func:`sech` of each element."""
-    e = np.abs(a)
-    np.exp(np.negative(e, out=e), out=e)
-    below = np.multiply(e, e)
-    below += 1.0
-    e *= 2.0
-    e /= below
-    return e
+    e = np.exp(-np.abs(a))
+    return 2.0 * e / (1.0 + e * e)
 
 
 def softplus(a: float) -> float:
@@ -175,10 +170,10 @@ def select(index: float, *values: float) -> float:
 
 def select_array(index: Any, *values: Any) -> Any:
     """:func:`select`, elementwise."""
-    index, *values = np.broadcast_arrays(index, *values)
-    for i in index.flat:
+    indices, *tables = np.broadcast_arrays(index, *values)
+    for i in indices.flat:
         select(float(i), *[0.0] * len(values))
-    return np.take_along_axis(np.stack(values), index.astype(np.intp)[np.newaxis], axis=0)[0]
+    return np.take_along_axis(np.stack(tables), indices.astype(np.intp)[np.newaxis], axis=0)[0]
 
 
 def logsumexp(*args: float) -> float:

@@ -392,8 +392,8 @@ def _compared(op: Op, on_floats: Callable[[float, float], bool], a: Any, b: Any)
     if modes.is_compiling():
         x, y = _lift(a), _lift(b)
         return NotImplemented if x is NotImplemented or y is NotImplemented else op(x, y)
-    x, y = [v._data if isinstance(v, Value) else _real(v) for v in (a, b)]
-    return NotImplemented if x is None or y is None else on_floats(x, y)
+    left, right = [v._data if isinstance(v, Value) else _real(v) for v in (a, b)]
+    return NotImplemented if left is None or right is None else on_floats(left, right)
 
 
 def _constant(data: float) -> Value:

@@ -75,7 +75,7 @@ class _Walk:
     """What a function may come by, and through what."""
 
     def __init__(self, fn: Any, wanted: dict[int, Value]) -> None:
-        self.names = {"cell_contents", "__wrapped__"}
+        self.names = {"cell_contents", "__wrapped__", "__defaults__", "__kwdefaults__"}
         """What the code that was met looks up in objects."""
         self.seen: dict[int, Any] = {}
         """Everything that was met but Values and what is plain, by its id."""
@@ -154,10 +154,9 @@ class _Walk:
         for cell in fn.__closure__ or ():
             with contextlib.suppress(ValueError):  # not assigned yet
                 yield from self._owned(cell, {"cell_contents": cell.cell_contents})
-        yield from fn.__defaults__ or ()
-        yield from (fn.__kwdefaults__ or {}).values()
-        if vars(fn):
-            yield from self._owned(fn, dict(vars(fn)))
+        defaults = {name: x for name in ("__defaults__", "__kwdefaults__") if (x := getattr(fn, name))}
+        if vars(fn) or defaults:
+            yield from self._owned(fn, vars(fn) | defaults)
         space = fn.__globals__
         module = space.get("__name__", "")
         if module.partition(".")[0] in _LIBRARY and vars(sys.modules.get(module, object)) is space:

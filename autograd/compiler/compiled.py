@@ -42,9 +42,10 @@ _CLOSE = {"float64": (1e-9, 1e-12), "float32": (1e-3, 1e-5)}
 class Recording:
     """A function as it was recorded for arguments of certain shapes."""
 
-    def __init__(
-        self, shapes: dict[str, tuple[int, ...]], program: Program, variables: list[Value], captured: Captured, form: Any
-    ) -> None:
+    captured: Captured
+    """Where the function found what it used."""
+
+    def __init__(self, shapes: dict[str, tuple[int, ...]], program: Program, variables: list[Value], form: Any) -> None:
         self.shapes = shapes
         """The shape of an example in each argument."""
         self.program = program
@@ -52,7 +53,6 @@ class Recording:
         """By what it differentiates."""
         self.frozen = variables[program.trained :]
         """Variables that are read, but not differentiated by."""
-        self.captured = captured
         self.form = form
         """That of the function's results."""
 
@@ -264,15 +264,15 @@ class Compiled:
             order = [numbers.get(parameter, -1) for parameter in self._parameters]
             program = Program(graph, arrays, order, self.reduction, self.dtype, frozen=self._given)
             variables = self._parameters + [graph.variables[i] for i in program.parameters[len(order) :]]
-            captured = Captured(self.fn, graph.captured, graph.constants)
-            if hidden := [value for value in captured.missing if not (self._given and value in self._parameters)]:
+            recording = Recording(shapes, program, variables, form)
+            self._check(recording, graph, args, kwargs, leaves)
+            recording.captured = Captured(self.fn, graph.captured, graph.constants)  # after the second call, which may count
+            if hidden := [value for value in recording.captured.missing if not (self._given and value in self._parameters)]:
                 msg = (
                     f"{self!r} uses {describe(hidden[0])}, and it cannot be seen from where it takes it: another one in its place "
                     "would go unnoticed. Reach it by a name, an attribute, a list or a dict, or give compile() parameters=[...]"
                 )
                 raise RecordingError(msg)
-            recording = Recording(shapes, program, variables, captured, form)
-            self._check(recording, graph, args, kwargs, leaves)
         if not self._given:
             self._parameters = variables
         return recording
@@ -450,6 +450,9 @@ def _taken_apart(result: Any, reduction: Reduction, who: str) -> tuple[list[Valu
     """The Values in a result, and its form."""
     roots: list[Value] = []
     form = _form(result, roots, who)
+    if reduction is None and not roots:
+        msg = f"{who} returned {type(result).__name__} {result!r:.60}, in which there is no Value: return what it computes"
+        raise TypeError(msg)
     if reduction is not None and form is not _NUMBER:
         msg = (
             f"{who} returned {type(result).__name__} {result!r:.60}, which has no mean: return one Value, "
@@ -499,9 +502,10 @@ def _rebuilt(form: Any, results: NDArray[Any], batch: int) -> Any:
         if isinstance(part, tuple):
             return _tuple_like(part, [build(item) for item in part])
         items = [build(item) for item in part]
-        if all(isinstance(item, np.ndarray) for item in items) and len({item.shape for item in items}) == 1:
-            return np.stack(items, axis=1)
-        return items if items else np.zeros((batch, 0))
+        if not items:
+            return np.zeros((batch, 0))
+        alike = all(isinstance(item, np.ndarray) and item.shape == items[0].shape for item in items)
+        return np.stack(items, axis=1) if alike else items
 
     return build(form)
 

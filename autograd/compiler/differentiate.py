@@ -39,6 +39,7 @@ class Term(ops.Operand):
         """Where the numbers are."""
         if self._view is None:
             args = [arg.view if isinstance(arg, Term) else float(arg) for arg in self._args]
+            assert self._op is not None
             self._view = self._sweep.map(self._op, args)
         return self._view
 
@@ -146,7 +147,7 @@ class Sweep:
         for instruction in forward:
             for view in instruction.views:
                 once = _with_axes(view, [axis for axis, stride in enumerate(view.strides) if stride])
-                rows = np.unique(instruction.rows) if instruction.kind == "gather" else once.rows
+                rows = once.rows if instruction.rows is None or instruction.kind != "gather" else np.unique(instruction.rows)
                 readers[view.space][rows] += 1
         return readers
 
@@ -211,7 +212,7 @@ class Sweep:
         self._contribute(reduced, lambda out: self._emit("sum", out, value, axes=axes, over_batch=over_batch))
 
     def _hand_as_it_is(self, view: View, value: View, alone: ops.Op | None, added: ops.Op) -> None:
-        """Add ``value``, or ``alone`` of it, to the cotangent of ``view``; if it is all that there will be, it may stand for it."""
+        """Add ``value``, or ``alone`` of it, to the cotangent of ``view``; if it is all there will be, it may stand for it."""
         space = self.cotangents[view.space]
         out = View(space, view.start, view.shape, view.strides)
         written = self._written[space][out.rows]
@@ -268,7 +269,7 @@ class Sweep:
                 self._hand(arg, gradient, partial.factor if isinstance(partial, Term) else float(partial))
 
     def _in_one_shape(self, gradient: View, views: list[View]) -> tuple[View, list[View]]:
-        """``gradient`` and ``views`` in one shape: one stands in for another, and may have been written in a shape of its own."""
+        """``gradient`` and ``views`` in one shape: what stands in for another cotangent may have a shape of its own."""
         if gradient.shape == views[0].shape:
             return gradient, views
         shape = common([_loops(view) for view in (gradient, *views)])
@@ -337,7 +338,8 @@ class Sweep:
     def _pairwise(self, i: Instruction, gradient: View) -> None:
         a, b = i.args
         gradient = self._matrix(self._as(gradient, i.out))
-        some_unwanted = not self._written[self.cotangents[i.out.space]][i.out.rows].all() and gradient.space not in self.scratch
+        stands_in = (i.out.space, i.out.start) in self._stand_ins
+        some_unwanted = not self._written[self.cotangents[i.out.space]][i.out.rows].all() and not stands_in
         if self._is_active(a):
             finite = (b,) if some_unwanted else ()
             self._contribute(a, lambda out: self._emit("pairwise", out, gradient, b, finite=finite))
@@ -445,5 +447,5 @@ def _active(
 
 
 def differentiate(forward: Sequence[Instruction], spaces: Sequence[Space], theta: Space, trained: int, root: View) -> Sweep:
-    """The instructions that differentiate the row ``root`` of a program by the first ``trained`` rows of ``theta``, and their spaces."""
+    """What differentiates the row ``root`` of a program by the first ``trained`` rows of ``theta``."""
     return Sweep(forward, spaces, theta, trained, root)

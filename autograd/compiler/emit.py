@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd import ops
 from autograd.compiler.instructions import Arg, Instruction, Space, View, contiguous
+from autograd.kernels import relu_array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,20 +55,20 @@ class Source:
         return self._bound[key]
 
     def array(self, v: View, form: str = "") -> str:
-        """The name of an array that is the view ``v``.
+        """The name of an array that is the view ``v``, as the shape (*shape, batch), or (*shape) if that is not batched.
 
-        ``form`` is "" for (\\*shape, batch) or (\\*shape); "column" for (\\*shape, 1); "matrix" for (…, rows, columns), the
-        examples being columns; "examples" for (batch, \\*shape).
+        In the form "column" it has one more axis, of length 1; as a "matrix", which is one of a stack if there are more, the
+        examples are columns; for "examples" they are the first axis.
         """
         if form == "matrix" and v.shape[0] == 1:
-            v, form = View(v.space, v.start, v.shape[1:], v.strides[1:]), "flat" if v.batched else ""
-            if v.shape[1] == 1 and v.batched:
+            v = View(v.space, v.start, v.shape[1:], v.strides[1:])
+            if v.batched and v.shape[1] == 1:
                 v, form = View(v.space, v.start, v.shape[:1], v.strides[:1]), ""
+        if form == "matrix" and not v.batched:
+            form = ""
         key = (v, form)
         if key not in self._bound:
-            stem = _STEMS.get(v.space.name, v.space.name)
-            if v.space is self._theta:
-                stem = "W" if len(v.shape) > 1 else "b"
+            stem = ("W" if len(v.shape) > 1 else "b") if v.space is self._theta else _STEMS.get(v.space.name, v.space.name)
             self._bound[key] = name = self._name(stem)
             where = self.bound if v.space in self._given else self.late if v.space.name == "d_theta" else self.made
             where.append(f"{name} = {self._expression(v, form)}")
@@ -76,51 +77,14 @@ class Source:
         return self._bound[key]
 
     def _expression(self, v: View, form: str) -> str:
-        text = self._rows(v, form in {"matrix", "flat"} and v.batched)
+        name = f"{v.space.name}.T" if v.space in self._inputs else v.space.name
+        merge = form == "matrix"
+        text = _slice(name, v, merge) or (_block(name, v, merge) if v.space not in self._inputs else "")
+        if not text:
+            text = f"view({name}, {v.start}, {v.shape}, {v.strides}{', merge=True' if merge else ''})"
         if form == "column":
             text += "[..., None]"
-        if form == "examples" and v.batched:
-            text = f"np.moveaxis({text}, -1, 0)"
-        return text
-
-    def _rows(self, v: View, merge: bool) -> str:  # noqa: FBT001 - as view's
-        """The view, its last axis being one with that of the examples if they are to ``merge``."""
-        name = f"{v.space.name}.T" if v.space in self._inputs else v.space.name
-        shape, strides = v.shape, v.strides
-        if v.space in self._inputs and not merge and len(shape) > 1 and 1 in shape:  # slices are quicker than view()
-            kept = [axis for axis, size in enumerate(shape) if size > 1]
-            inner = View(
-                v.space, v.start, tuple([shape[axis] for axis in kept]) or (1,), tuple([strides[a] for a in kept]) or (0,)
-            )
-            return f"{self._rows(inner, merge)}.reshape({', '.join(map(str, shape))}, B)"
-        if v.size == 1:
-            rows = f"{name}[{v.start}:{v.start + 1}]"
-            return rows if len(shape) == 1 else f"{rows}.reshape({', '.join(['1'] * len(shape))}{', B' if v.batched else ''})"
-        if len(shape) == 1 and strides[0] >= 0 and (strides[0] or shape[0] == 1) and not merge:
-            step = max(strides[0], 1)
-            stop = v.start + (shape[0] - 1) * step + 1
-            return f"{name}[{v.start}:{stop}{f':{step}' if step > 1 else ''}]"
-        # Axes by their strides: rows that follow one another are a slice, which is reshaped, and its axes are put in order.
-        if len(shape) == 2 and strides[1] == 1 and strides[0] > shape[1] and not v.batched:  # noqa: PLR2004 - a matrix
-            stop = v.start + shape[0] * strides[0]
-            if stop <= v.space.size:
-                return f"{name}[{v.start}:{stop}].reshape({shape[0]}, {strides[0]})[:, 0:{shape[1]}]"
-        order = sorted(range(len(shape)), key=lambda axis: (-strides[axis], axis))
-        sizes = tuple([shape[axis] for axis in order])
-        if tuple([strides[axis] for axis in order]) == contiguous(sizes) and v.space not in self._inputs:
-            rows = f"{name}[{v.start}:{v.start + v.size}]"
-            straight = order == sorted(order)
-            if straight or not merge:
-                text = ", ".join(map(str, sizes[:-1] if merge else sizes))
-                batch = f", {sizes[-1]} * B" if merge else ", B" if v.batched else ""
-                rows += f".reshape({text}{batch})"
-                if straight:
-                    return rows
-                back = [order.index(axis) for axis in range(len(order))]
-                if len(order) == 2 and not v.batched:  # noqa: PLR2004 - a matrix
-                    return rows + ".T"
-                return rows + f".transpose({', '.join(map(str, [*back, *([len(order)] if v.batched else [])]))})"
-        return f"view({name}, {v.start}, {shape}, {strides}{', merge=True' if merge else ''})"
+        return f"np.moveaxis({text}, -1, 0)" if form == "examples" and v.batched else text
 
     # Lines
 
@@ -144,8 +108,8 @@ class Source:
         if isinstance(kernel, np.ufunc):
             self._line(f"np.{kernel.__name__}({args}, out={out})")
             return
-        name = self._constant(i.op.name, kernel) if kernel is not np.where else "np.where"
-        if kernel is not np.where and "out" in inspect.signature(kernel).parameters:
+        name = "np.where" if kernel is np.where else self._constant(i.op.name, kernel)
+        if kernel in _WITH_ROOM:
             self._line(f"{name}({args}, out={out})")
         else:
             self._line(f"{out}[...] = {name}({args})")
@@ -163,11 +127,8 @@ class Source:
         (x,) = i.args
         out = self.array(i.out)
         if i.over_batch and not i.axes:
-            if x.contiguous and len(i.out.shape) == len(x.shape) == 1:
-                best = "np.dot" if i.out.contiguous else "np.matmul"
-                self._line(f"{best}({self.array(x)}, ones, out={out})")
-            else:
-                self._line(f"np.matmul({self.array(x)}, ones, out={out})")
+            best = "np.dot" if x.contiguous and i.out.contiguous and len(x.shape) == 1 else "np.matmul"
+            self._line(f"{best}({self.array(x)}, ones, out={out})")
             return
         axes = [*i.axes, len(x.shape)] if i.over_batch else list(i.axes)
         if len(axes) == len(x.shape) + i.over_batch:
@@ -194,17 +155,13 @@ class Source:
             self._line(f"np.minimum(np.maximum({out}, -{self._largest}, out={out}), {self._largest}, out={out})")
 
     def _product(self, i: Instruction) -> None:
-        a, b = [self.array(arg, "matrix") for arg in i.args[:2]]
         out = self.array(i.out, "matrix")
         flat = i.out.shape[0] == 1
         turn = ".T" if flat else ".swapaxes(1, 2)"
-        a, b = [name + turn * t for name, t in zip((a, b), i.transposed, strict=True)]
-        x, x_turned = i.args[0], i.transposed[0]
-        inner, rows, columns = x.shape[2 - x_turned], i.out.shape[1], i.out.shape[2]
-        alone = inner == 1 and (rows == 1 or columns == 1)
-        # np.dot multiplies a column by a single number with a routine that takes 0 * inf to be 0.
-        best = "np.dot" if flat and i.out.contiguous else "np.matmul"
-        if alone and best == "np.dot":
+        a, b = [self.array(arg, "matrix") + turn * t for arg, t in zip(i.args[:2], i.transposed, strict=True)]
+        best = "np.dot" if flat and i.out.contiguous else "np.matmul"  # the first is quicker, but wants room of its own
+        inner = i.args[0].shape[2 - i.transposed[0]]
+        if best == "np.dot" and inner == 1 and 1 in i.out.shape[1:]:
             best = "dot" if any(v.batched for v in i.views) else "np.matmul"
         self._line(f"{best}({a}, {b}, out={out})")
         for bias in i.args[2:]:
@@ -224,9 +181,7 @@ class Source:
         (x,) = i.args
         self.used.add(x.space)
         source = f"{x.space.name}.T" if x.space in self._inputs else x.space.name
-        rows = self._constant("rows", x.start + i.rows if x.space.name != "t" else i.rows)
-        if x.start or x.size != x.space.size:
-            source, rows = self.array(x), self._constant("rows", i.rows)
+        rows = self._constant("rows", x.start + i.rows)
         self._line(f"np.take({source}, {rows}, axis=0, out={self.array(i.out)}, mode='clip')")
 
     def _scatter(self, i: Instruction) -> None:
@@ -275,12 +230,44 @@ class Source:
         return f"{self.array(table)}[{rows}, {columns}{', examples' if table.batched else ''}]"
 
 
+_WITH_ROOM = (relu_array,)
+"""Kernels of ours that write to where they are told, as NumPy's do."""
 _STEMS = {"theta": "b", "constants": "c", "v": "h", "d_v": "g", "t": "p", "u": "q", "s": "s", "d_s": "e", "d_theta": "d"}
 
 
 def _literal(number: float) -> str:
     """A number as it is written in the source."""
-    return repr(number) if np.isfinite(number) else f"np.{repr(abs(number))}" if number > 0 or number != number else "-np.inf"  # noqa: PLR0124, RUF010
+    return repr(number) if math.isfinite(number) else f"{'-' if number < 0 else ''}np.{abs(number)!r}"
+
+
+def _slice(name: str, v: View, merge: bool) -> str:  # noqa: FBT001 - as view's
+    """A slice that is the view, or "" if none is: one axis is longer than 1, at most, and its stride is positive."""
+    long = [axis for axis, size in enumerate(v.shape) if size > 1]
+    if merge or len(long) > 1 or any(v.strides[axis] <= 0 for axis in long):
+        return ""
+    step = v.strides[long[0]] if long else 1
+    stop = v.start + (v.size - 1) * step + 1
+    text = f"{name}[{v.start}:{stop}{f':{step}' if step > 1 else ''}]"
+    return text if len(v.shape) == 1 else f"{text}.reshape({', '.join(map(str, v.shape))}{', B' if v.batched else ''})"
+
+
+def _block(name: str, v: View, merge: bool) -> str:  # noqa: FBT001 - as view's
+    """A slice that is reshaped, its axes in another order perhaps, or cut at the end of rows; "" if none is the view."""
+    shape, strides = v.shape, v.strides
+    if len(shape) == 2 and strides[1] == 1 and strides[0] > shape[1] and not v.batched:  # noqa: PLR2004 - a matrix
+        stop = v.start + shape[0] * strides[0]
+        return f"{name}[{v.start}:{stop}].reshape({shape[0]}, {strides[0]})[:, 0:{shape[1]}]" if stop <= v.space.size else ""
+    order = sorted(range(len(shape)), key=lambda axis: (-strides[axis], axis))
+    sizes = tuple([shape[axis] for axis in order])
+    if tuple([strides[axis] for axis in order]) != contiguous(sizes) or (merge and order != sorted(order)):
+        return ""
+    *outer, last = map(str, sizes)
+    rows = [*outer, f"{last} * B"] if merge else [*outer, last, *(["B"] if v.batched else [])]
+    text = f"{name}[{v.start}:{v.start + v.size}].reshape({', '.join(rows)})"
+    if order == sorted(order):
+        return text
+    back = [order.index(axis) for axis in range(len(order))] + ([len(order)] if v.batched else [])
+    return f"{text}.T" if back == [1, 0] else f"{text}.transpose({', '.join(map(str, back))})"
 
 
 def view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...], *, merge: bool = False) -> Any:
@@ -315,15 +302,15 @@ def index(numbers: Any, size: int, *, whole: bool = False) -> Any:
     return rounded
 
 
-class NotFinite(ArithmeticError):
+class NotFiniteError(ArithmeticError):
     """An infinity or NaN where the program would multiply it by a zero that the function has not."""
 
 
 def check(numbers: Any) -> None:
-    """Raise NotFinite unless all ``numbers`` are finite, and small enough for their squares to be."""
+    """Raise NotFiniteError unless all ``numbers`` are finite, and small enough for their squares to be."""
     flat = numbers.ravel()
     if not math.isfinite(np.dot(flat, flat)):
-        raise NotFinite
+        raise NotFiniteError
 
 
 def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
@@ -350,31 +337,55 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
         source.lines.append(f"return {result}.T.copy()" if roots.batched else f"return np.tile({result}, (B, 1))")
     else:
         source.lines += _reduced(result, roots, reduction, counts=bool(inputs))
-        source.lines += ["if not differentiate:", INDENT + "return result", f"d_theta = np.empty({theta.size}, {dtype.name!r})"]
+        source.lines += [
+            "if not differentiate:",
+            INDENT + "return result",
+            "",
+            f"d_theta = np.empty({theta.size}, {dtype.name!r})",
+        ]
         forward_lines, source.lines = source.lines, []
         for instruction in backward:
             source.add(instruction)
         source.lines = [*forward_lines, *source.late, *source.lines]
         source.lines.append("return result, d_theta" if trained == theta.size else f"return result, d_theta[:{trained}].copy()")
-    lines = ["def program(B):", f"{INDENT}ones = np.ones(B, {dtype.name!r})", f"{INDENT}examples = np.arange(B)"]
-    if any("dot(" in line and "np.dot(" not in line for line in source.lines):
-        lines.append(f"{INDENT}dot = np.dot if B > 1 else np.matmul")
-    if reduction is not None:
-        lines.append(f"{INDENT}seed = {_seed(roots, reduction, counts=bool(inputs))}")
+    made = [
+        *_helpers(source, _seed(roots, reduction, counts=bool(inputs)), dtype),
+        *_buffers(source, spaces, dtype),
+        *source.made,
+    ]
+    names = ", ".join([theta.name, *[space.name for space in inputs]])
+    step = [
+        f"def step({names}, differentiate=True):",
+        *[INDENT + line if line else "" for line in [*source.bound, *source.lines]],
+    ]
+    body = [*made, "", *step, "", "return step"]
+    return "\n".join(["def program(B):", *[INDENT + line if line else "" for line in body]]) + "\n", source.names
+
+
+def _helpers(source: Source, seed: str, dtype: np.dtype[Any]) -> list[str]:
+    """Lines that make what other lines mention."""
+    made = {
+        "ones": f"ones = np.ones(B, {dtype.name!r})",
+        "examples": "examples = np.arange(B)",
+        "dot": "dot = np.dot if B > 1 else np.matmul",  # np.dot takes 0 * inf to be 0 where a column meets a single number
+        "seed": f"seed = {seed}",
+    }
+    mentioned = set(re.findall(r"(?<![.\w])[a-z]+(?!\w)", "\n".join([*source.made, *source.lines])))
+    return [line for name, line in made.items() if name in mentioned]
+
+
+def _buffers(source: Source, spaces: Sequence[Space], dtype: np.dtype[Any]) -> list[str]:
+    """Lines that make the spaces, with the constants in them."""
+    lines = []
     for space in spaces:
         if space.size and space in source.used:
             kind = "bool" if space.name == "m" else dtype.name
-            lines.append(f"{INDENT}{space.name} = np.empty(({space.size}{', B' if space.batched else ','}), {kind!r})")
+            lines.append(f"{space.name} = np.empty(({space.size}{', B' if space.batched else ','}), {kind!r})")
             if space.filled:
                 rows, numbers = f"filled_{space.name}", f"numbers_{space.name}"
                 source.names[rows], source.names[numbers] = np.array([*space.filled]), np.array([*space.filled.values()], dtype)
-                lines.append(f"{INDENT}{space.name}[{rows}] = {numbers}{'[:, None]' if space.batched else ''}")
-    lines += [INDENT + line for line in source.made]
-    names = ", ".join([theta.name, *[space.name for space in inputs]])
-    lines.append(f"\n{INDENT}def step({names}, differentiate=True):")
-    lines += [2 * INDENT + line for line in [*source.bound, *source.lines]]
-    lines.append(f"\n{INDENT}return step")
-    return "\n".join(lines) + "\n", source.names
+                lines.append(f"{space.name}[{rows}] = {numbers}{'[:, None]' if space.batched else ''}")
+    return lines
 
 
 def _reduced(result: str, roots: View, reduction: str, *, counts: bool) -> list[str]:
@@ -385,7 +396,7 @@ def _reduced(result: str, roots: View, reduction: str, *, counts: bool) -> list[
     return [f"result = float({result}[0]){weight}"]
 
 
-def _seed(roots: View, reduction: str, *, counts: bool) -> str:
+def _seed(roots: View, reduction: str | None, *, counts: bool) -> str:
     """The derivative of the result by the result of each example, or by the one that all examples have."""
     if roots.batched:
         return "1.0 / B" if reduction == "mean" else "1.0"

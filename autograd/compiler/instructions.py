@@ -27,6 +27,7 @@ number. An instruction reads and writes views, which are rows in a regular patte
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -167,7 +168,7 @@ def common(loops: list[list[tuple[int, int]]]) -> tuple[tuple[int, ...], list[tu
     ends = sorted(cuts)
     if ends == [1]:
         return (1,), [(0,)] * len(loops)
-    if any(b % a for a, b in zip(ends, ends[1:], strict=False)):
+    if any(b % a for a, b in pairwise(ends)):
         return None
     strides = []
     for nest in loops:
@@ -180,4 +181,4 @@ def common(loops: list[list[tuple[int, int]]]) -> tuple[tuple[int, ...], list[tu
                     break
                 size *= length
         strides.append(tuple(reversed(mine)))
-    return tuple([b // a for a, b in zip(ends, ends[1:], strict=False)][::-1]), strides
+    return tuple([b // a for a, b in pairwise(ends)][::-1]), strides

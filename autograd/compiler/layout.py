@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
-from autograd.compiler.record import CODE, INPUT, ROWS, VARIABLE, Input
+from autograd.compiler.record import INPUT, ROWS, VARIABLE, Input
 from autograd.compiler.simplify import CONSTANT, Simplified
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ LARGEST = float(np.finfo(float).max)
 class Layout:
     """The forward program of some groups of nodes."""
 
-    def __init__(self, graph: Simplified, groups: Sequence[Group], inputs: Sequence[Input], parameters: Sequence[int]):
+    def __init__(self, graph: Simplified, groups: Sequence[Group], inputs: Sequence[Input], parameters: Sequence[int]) -> None:
         """``parameters`` are variables in the order of theta, which those that are missing join as they are needed."""
         self.graph = graph
         self.instructions: list[Instruction] = []
@@ -107,7 +107,7 @@ class Layout:
         self._ones[start] = count
 
     def _rows(self, nodes: Rows) -> tuple[Space, Rows]:
-        """The one space in which ``nodes`` lie, those that do not lie with the others having been moved there, and their rows."""
+        """The one space in which ``nodes`` lie, after moving those there that do not, and their rows."""
         self._settle(nodes.ravel())
         places = self._space[nodes]
         home = places.flat[0]

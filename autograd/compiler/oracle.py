@@ -63,7 +63,7 @@ def value_and_grad(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], reduct
         return float(total / batch if reduction == "mean" else total), gradient
 
 
-def run(
+def run(  # noqa: PLR0913 - what the program was made of, and what it is called with
     graph: Graph,
     parameters: Sequence[int],
     theta: NDArray[Any],
@@ -73,7 +73,7 @@ def run(
     trained: int,
     gradient: bool,
 ) -> Any:
-    """What a program for ``graph`` gives, whose theta holds these ``parameters``, the first ``trained`` of which are its own."""
+    """What a program for ``graph`` gives, whose theta holds these ``parameters``, of which it differentiates the first ones."""
     order = np.array(parameters, np.int64)
     numbers = np.zeros(len(graph.variables))
     numbers[order[order >= 0]] = theta[order >= 0]

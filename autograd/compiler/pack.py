@@ -66,7 +66,7 @@ def pack(graph: Simplified) -> list[Group]:
     return groups
 
 
-def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:
+def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - one branch for each kind of group
     """The groups of nodes that do not need one another."""
     alike: dict[tuple[int, bool, int], list[int]] = {}
     codes, batched = graph.code[nodes].tolist(), graph.batched[nodes].tolist()
@@ -77,11 +77,12 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:
         alike.setdefault((code, varies, arity), []).append(node)
     if (dots := alike.get((DOT, True, 0))) is not None:
         rest, products, padded = _families(graph, dots, alike.get((MUL, True, 2), []))
+        for some, left, right in padded:
+            found, others = _matrices(_numbered(left), _numbered(right), lone=False)
+            yield from _stacks("pairwise", some, left, right, found)
+            for node in some[others].tolist():
+                (rest if graph.code[node] == DOT else products).append(node)
         alike[DOT, True, 0], alike[MUL, True, 2] = rest, products
-        for members, left, right in padded:
-            found, _ = _matrices(_numbered(left), _numbered(right), lone=False)
-            assert found
-            yield from _stacks("pairwise", members, left, right, found)
     for (code, _, arity), members in alike.items():
         some = np.array(members, np.int64)
         args = [graph.args[i] for i in members]
@@ -116,7 +117,7 @@ def _families(
         if np.array_equal(family[: len(right)], right):
             members.setdefault(int(right[0]), []).append(node)
     padded: dict[int, list[int]] = {}
-    for first, nodes in members.items():
+    for nodes in members.values():
         lengths = [len(graph.args[node]) // 2 for node in nodes]
         if min(lengths) < max(lengths) and sum(lengths) >= _DENSE * len(nodes) * max(lengths):
             padded.setdefault(max(lengths), []).extend(nodes)
@@ -185,14 +186,13 @@ def _products(graph: Simplified, nodes: Rows, args: list[Rows]) -> Iterator[Grou
         yield from _stacks("product" if shared or not graph.batched[nodes[0]] else "pairwise", nodes[mine], left, right, found)
     if loose:
         rest = [args[i] for i in sorted(loose)]
-        halves = [np.split(a, 2) for a in rest]
-        left, right = [h[0] for h in halves], [h[1] for h in halves]
-        lengths = [len(a) for a in left]
+        lefts, rights = zip(*[np.split(a, 2) for a in rest], strict=True)
+        lengths = [len(a) for a in lefts]
         if len(set(lengths)) == 1:
-            yield Group("dots", DOT, nodes[sorted(loose)], [np.stack(left), np.stack(right)])
+            yield Group("dots", DOT, nodes[sorted(loose)], [np.stack(lefts), np.stack(rights)])
         else:
             starts = np.cumsum([0, *lengths[:-1]])
-            yield Group("ragged", DOT, nodes[sorted(loose)], [np.concatenate(left), np.concatenate(right), starts])
+            yield Group("ragged", DOT, nodes[sorted(loose)], [np.concatenate(lefts), np.concatenate(rights), starts])
 
 
 def _stacks(kind: str, nodes: Rows, left: Rows, right: Rows, found: list[Rows]) -> Iterator[Group]:

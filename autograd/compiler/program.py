@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd.compiler import oracle
 from autograd.compiler.differentiate import differentiate
-from autograd.compiler.emit import NotFinite, emit
+from autograd.compiler.emit import NotFiniteError, emit
 from autograd.compiler.layout import Layout
 from autograd.compiler.pack import pack
 from autograd.compiler.simplify import simplify
@@ -30,10 +30,11 @@ class Program:
     """A recorded function as NumPy source, for batches of any size.
 
     ``reduction`` says what becomes of the examples' results: "mean", "sum", or None for all of them. ``parameters`` are the
-    variables of ``graph`` in the order of theta, -1 standing for one that the graph has not; those that are missing join. If ``frozen``, these are not differentiated by.
+    variables of ``graph`` in the order of theta, -1 standing for one that the graph has not; those that are missing join them,
+    ``frozen`` if they are not differentiated by.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what compile() was called with
         self,
         graph: Graph,
         inputs: Sequence[Input],
@@ -118,7 +119,7 @@ class Program:
         with np.errstate(all="ignore"):
             try:
                 result = step(theta, *arrays, gradient) if self.backward is not None else step(theta, *arrays)
-            except NotFinite:
+            except NotFiniteError:
                 assert self._graph is not None
                 return oracle.run(
                     self._graph, self.parameters, theta, arrays, self._reduction, trained=self.trained, gradient=gradient

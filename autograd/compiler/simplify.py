@@ -117,7 +117,8 @@ class _Rebuilt:
 
     def __init__(self, graph: Graph) -> None:
         count = len(graph.code) + 2
-        self.out = Simplified(*[np.zeros(count, kind) for kind in (np.int64, np.float64, np.int64, np.int64, bool)], [], [])
+        empty = np.zeros(count, np.int64)
+        self.out = Simplified(empty, np.zeros(count), empty.copy(), empty.copy(), np.zeros(count, bool), [], [])
         self._known: dict[tuple[object, ...], int] = {}
         self._graph = graph
         new = self._leaves()
@@ -164,7 +165,7 @@ class _Rebuilt:
     def _constant(self, number: float) -> int:
         return self._add((CONSTANT, struct.pack("d", number)), CONSTANT, _NOTHING, number)
 
-    def _node(self, code: int, args: NDArray[np.int64]) -> int:
+    def _node(self, code: int, args: NDArray[np.int64]) -> int:  # noqa: C901, PLR0911 - one for each way of being simpler
         """The node of row ``code`` at ``args``, or something simpler that is equal to it."""
         out = self.out
         constant = out.code[args] == CONSTANT

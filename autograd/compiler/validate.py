@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.instructions import Instruction, Space, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
+
+    from autograd.compiler.instructions import Instruction, Space, View
 
 
 class IllegalProgramError(AssertionError):
@@ -22,8 +23,8 @@ class IllegalProgramError(AssertionError):
 def validate(instructions: Iterable[Instruction], given: Sequence[Space]) -> dict[Space, NDArray[np.bool_]]:
     """Which rows of each space hold numbers after the ``instructions``, the spaces ``given`` being full from the start.
 
-    Raises IllegalProgramError, naming the instruction, where a view leaves its space, shapes do not fit, a row is read before it
-    is written, a constant is written to, an instruction reads what it is writing, or a number for each example is put where
+    Raises IllegalProgramError, naming the instruction, where a view leaves its space, shapes do not fit, a row is read before
+    it is written, a constant is written to, an instruction reads what it is writing, or a number for each example is put where
     there is room for a single one.
     """
     held = {space: np.ones(space.size, bool) for space in given}
@@ -118,8 +119,7 @@ def _segments(i: Instruction, insist: Callable[..., None]) -> None:
 def _matrices(i: Instruction, insist: Callable[..., None]) -> None:
     a, b, *biases = i.views
     sizes = [
-        tuple([v.shape[0], *(v.shape[1:] if not turned else v.shape[:0:-1])])
-        for v, turned in zip((a, b), i.transposed, strict=True)
+        (v.shape[0], *(v.shape[1:] if not turned else v.shape[:0:-1])) for v, turned in zip((a, b), i.transposed, strict=True)
     ]
     insist(all(len(v.shape) == 3 for v in (a, b, i.out)), "all are stacks of matrices")  # noqa: PLR2004 - axes
     (g, m, k), (g2, k2, n) = sizes
