@@ -102,14 +102,14 @@ class RecordingError(AutogradError, TypeError):
     >>> autograd.compile(lambda x: x + 3.0)([1.0]).data
     4.0
 
-    **Something that changes** between two calls with the same arguments (a counter, random numbers) is noticed by calling twice:
+    **Something that changes** between two calls with the same arguments (a counter, random numbers) is noticed by a second one:
 
     >>> import random
     >>> noisy = autograd.compile(lambda x: w * x + random.random())
     >>> noisy([1.0])
     Traceback (most recent call last):
         ...
-    autograd.errors.RecordingError: ... recorded, the function gives 2... for example 0; called again, 2... Pass what changes ...
+    autograd.errors.RecordingError: ... recorded, the function gives 2... for example 0; called again, ... Pass what changes ...
 
     It is an argument as well:
 

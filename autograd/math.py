@@ -30,8 +30,8 @@ __all__ = [  # noqa: RUF022 - many to a line, in the order of the alphabet
     "degrees", "dist", "e", "erf", "erfc", "exp", "exp2", "expm1", "fabs", "factorial", "floor", "fma", "fmod", "frexp", "fsum",
     "gamma", "gcd", "hypot", "inf", "isclose", "isfinite", "isinf", "isnan", "isqrt", "lcm", "ldexp", "lgamma", "log", "log10",
     "log1p", "log2", "log_softmax", "logsumexp", "maximum", "minimum", "modf", "nan", "nextafter", "perm", "pi", "pow", "prod",
-    "radians", "relu", "remainder", "select", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt", "sumprod", "tan", "tanh", "tau",
-    "trunc", "ulp", "where",
+    "radians", "relu", "remainder", "select", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt", "sumprod", "tan", "tanh",
+    "tau", "trunc", "ulp", "where",
 ]
 # fmt: on
 

@@ -361,7 +361,7 @@ class Value(ops.Operand):
 
 
 def tick() -> int:
-    """The time by the clock of all graphs, after moving it on: leaves made or assigned from here on carry it, or a later one."""
+    """The time by the clock of all graphs, after moving it on: leaves made or assigned from here on carry it or a later one."""
     global _clock  # noqa: PLW0603 - the one clock of all graphs
     _clock = next(_assignments)
     return _clock

@@ -14,7 +14,7 @@ import inspect
 import operator
 import sys
 from collections import defaultdict, deque
-from types import BuiltinFunctionType, CodeType
+from types import BuiltinFunctionType, CodeType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +28,17 @@ _FEW = 1000
 """Up to how many numbers in one list, dict or array are compared at each call. Those of more are taken to stay as they are."""
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, CodeType, BuiltinFunctionType})
 _LIBRARY = sys.stdlib_module_names | {"autograd", "numpy"}
-_MUTABLE = list | dict | set | deque
+_MUTABLE = (list, dict, set, deque)
+_PARTS: list[tuple[Any, Callable[[Any], Iterable[Any]]]] = [
+    ((list, tuple, set, frozenset, deque), list),
+    (dict, lambda x: x.values()),
+    (np.ndarray, lambda x: x.ravel().tolist() if x.dtype == object else ()),
+    (MethodType, lambda x: (x.__self__, x.__func__)),
+    (functools.partial, lambda x: (x.func, x.args, x.keywords)),
+    (property, lambda x: (x.fget,)),
+    ((classmethod, staticmethod), lambda x: (x.__func__,)),
+]
+"""What holds something, and what it holds."""
 
 
 class Captured:
@@ -127,24 +137,16 @@ class _Walk:
 
     def _inside(self, x: Any) -> Iterable[Any]:
         """What ``x`` holds or looks up."""
-        if isinstance(x, list | tuple | set | frozenset | deque):
-            return x
-        if isinstance(x, dict):
-            return x.values()
-        if isinstance(x, np.ndarray):
-            return x.ravel().tolist() if x.dtype == object else ()
+        for kinds, parts in _PARTS:
+            if isinstance(x, kinds):
+                return parts(x) if _is_library(type(x)) else [*parts(x), *self._of_instance(x)]
         if inspect.isfunction(x):
             return self._of_function(x)
-        if inspect.ismethod(x):
-            return x.__self__, x.__func__
-        if isinstance(x, functools.partial):
-            return x.func, x.args, x.keywords
-        if isinstance(x, property):
-            return x.fget, x.fset
-        if isinstance(x, classmethod | staticmethod):
-            return (x.__func__,)
         if inspect.isclass(x) or inspect.ismodule(x):
             return () if _is_library(x) else [*self._owned(x, dict(vars(x))), *getattr(x, "__bases__", ())]
+        return self._of_instance(x)
+
+    def _of_instance(self, x: Any) -> Iterable[Any]:
         if type(x).__module__.partition(".")[0] == "autograd":  # a compiled function, of which only the plain one counts
             return self._owned(x, {"__wrapped__": x.__wrapped__}) if hasattr(x, "__wrapped__") else ()
         slots = [name for kind in type(x).__mro__ for name in _slots(kind) if hasattr(x, name)]
@@ -164,9 +166,9 @@ class _Walk:
         attributes, names, modules = _names_in(fn.__code__)
         self.names |= attributes
         yield from [sys.modules[module] for module in modules if module in sys.modules]
-        if names := {name: None for name in names if name in space}:
-            self.globals.setdefault(id(space), (space, {}))[1].update(names)
-            yield from [space[name] for name in names]
+        if known := dict.fromkeys(name for name in names if name in space):
+            self.globals.setdefault(id(space), (space, {}))[1].update(known)
+            yield from [space[name] for name in known]
 
     def _owned(self, owner: Any, attributes: dict[str, Any]) -> list[Any]:
         self.owners.append((owner, attributes))
@@ -184,7 +186,7 @@ def _is_special(owner: Any, name: str) -> bool:
 
 def _is_library(x: Any) -> bool:
     """Whether a class or a module is Python's, NumPy's or this package's, of which nobody replaces parts."""
-    name = x.__name__ if inspect.ismodule(x) else x.__module__
+    name = str(x.__name__ if inspect.ismodule(x) else x.__module__)
     return name.partition(".")[0] in _LIBRARY
 
 

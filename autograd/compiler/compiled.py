@@ -37,6 +37,8 @@ _RESERVED = re.compile(
 _OVERFLOWS = 1e150
 _CLOSE = {"float64": (1e-9, 1e-12), "float32": (1e-3, 1e-5)}
 """How far a program may be from eager code when it is checked: relative to the result, and to the largest number on the way."""
+_SHOWN = 4
+"""How many numbers a message shows."""
 
 
 class Recording:
@@ -88,6 +90,9 @@ class Recording:
 class Compiled:
     """A function of one example, compiled to run on batches. See :func:`autograd.compile`."""
 
+    __wrapped__: Callable[..., Any]
+    """The plain function."""
+
     def __init__(
         self, fn: Callable[..., Any], reduction: Reduction, parameters: Iterable[Value] | None, dtype: np.dtype[Any]
     ) -> None:
@@ -105,7 +110,7 @@ class Compiled:
 
     @property
     def parameters(self) -> list[Value]:
-        """The Values that theta stands for, in its order; GraphError before the first call, unless ``parameters`` were given."""
+        """The Values that theta stands for, in its order; GraphError before the first call unless ``parameters`` were given."""
         if not self._given and not self._recordings:
             msg = f"{self!r} does not know its parameters yet: call it once, or give compile() the parameters"
             raise GraphError(msg)
@@ -155,10 +160,10 @@ class Compiled:
         return _Call(float(value), tuple(slopes.tolist()))(*recording.parameters)
 
     def value_and_grad(self, theta: Any, *args: Any, **kwargs: Any) -> tuple[float, NDArray[Any]]:
-        """The mean (or sum) over the examples in ``args``, and its derivative by each number in ``theta``, of shape (parameters,).
+        """The mean (or sum) over the examples in ``args``, and its derivative by each number in ``theta``, an array like it.
 
-        ``theta`` has the order of ``parameters``; the Values themselves are neither read nor changed. What the function captured
-        is not looked at: a call of the function itself notices when something else has been put in its place.
+        ``theta`` has the order of ``parameters``; the Values themselves are neither read nor changed. What the function
+        captured is not looked at: a call of the function itself notices when something else has been put in its place.
         """
         if self.reduction is None:
             msg = 'value_and_grad() differentiates one number: compile with reduction="mean" or "sum"'
@@ -269,7 +274,7 @@ class Compiled:
             recording.captured = Captured(self.fn, graph.captured, graph.constants)  # after the second call, which may count
             if hidden := [value for value in recording.captured.missing if not (self._given and value in self._parameters)]:
                 msg = (
-                    f"{self!r} uses {describe(hidden[0])}, and it cannot be seen from where it takes it: another one in its place "
+                    f"{self!r} uses {describe(hidden[0])}, and it cannot be seen from where it takes it: another in its place "
                     "would go unnoticed. Reach it by a name, an attribute, a list or a dict, or give compile() parameters=[...]"
                 )
                 raise RecordingError(msg)
@@ -307,7 +312,7 @@ class Compiled:
             if largest < _OVERFLOWS and not np.allclose(got, wanted, relative, absolute * largest, equal_nan=True):
                 msg = (
                     f"{self!r}: recorded, the function gives {_few(got)} for example {example}; called again, {_few(wanted)}. "
-                    "It does not depend on its arguments and on Values alone. Pass what changes from call to call (random numbers, "
+                    "It does not depend on its arguments and on Values alone. Pass what changes between calls (random numbers, "
                     "options, data from elsewhere) as an argument, or make it a Value outside the function"
                 )
                 raise RecordingError(msg)
@@ -344,9 +349,9 @@ def _rows(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _few(numbers: Sequence[float]) -> str:
-    return (
-        repr(numbers[0]) if len(numbers) == 1 else f"[{', '.join(map(repr, numbers[:4]))}{', …' if len(numbers) > 4 else ''}]"
-    )  # noqa: PLR2004 - a few
+    """The first of ``numbers``, for a message."""
+    shown = [*map(repr, numbers[:_SHOWN]), *["…"] * (len(numbers) > _SHOWN)]
+    return shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"
 
 
 def _positional(fn: Callable[..., Any]) -> list[str]:
@@ -394,8 +399,8 @@ def _array(x: Any, name: str = "an argument") -> NDArray[Any]:
     _real_array(array, name, x)
     if array.ndim == 0:
         msg = (
-            f"{name} is the single number {x!r}, and the first axis of an argument is the batch: a list or an array of one number "
-            "for each example. (Tuples and dicts hold such arrays.) An option is for functools.partial, before compile()"
+            f"{name} is the single number {x!r}, and the first axis of an argument is the batch: a list or an array of one "
+            "number for each example. (Tuples and dicts hold such arrays.) An option is for functools.partial, before compile()"
         )
         raise ValueError(msg)
     return array
@@ -511,14 +516,14 @@ def _rebuilt(form: Any, results: NDArray[Any], batch: int) -> Any:
 
 
 @overload
-def compile(
-    fn: None = None, *, reduction: Reduction = ..., parameters: Iterable[Value] | None = ..., dtype: str = ...
-) -> Callable[[Callable[..., Any]], Compiled]: ...  # noqa: E501
-@overload
-def compile(
-    fn: Callable[..., Any], *, reduction: Reduction = ..., parameters: Iterable[Value] | None = ..., dtype: str = ...
-) -> Compiled: ...  # noqa: E501
 def compile(  # noqa: A001 - as jax.jit and torch.compile, it is called with its module's name
+    fn: None = None, *, reduction: Reduction = ..., parameters: Iterable[Value] | None = ..., dtype: str = ...
+) -> Callable[[Callable[..., Any]], Compiled]: ...
+@overload
+def compile(  # noqa: A001 - likewise
+    fn: Callable[..., Any], *, reduction: Reduction = ..., parameters: Iterable[Value] | None = ..., dtype: str = ...
+) -> Compiled: ...
+def compile(  # noqa: A001 - likewise
     fn: Callable[..., Any] | None = None,
     *,
     reduction: Reduction = "mean",

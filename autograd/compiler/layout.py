@@ -357,17 +357,27 @@ class Layout:
         return nodes[order], left[order], right[order]
 
     def _product(self, group: Group) -> None:
+        biased = _has_bias(self.graph, group)
+        augmented = biased and self._is_worth_ones(group)
+        if biased and not augmented:  # then weights, if they have no place yet, lie best without the biases between them
+            self._settle(group.operands[0][..., :-1].ravel())
         nodes, left, right = self._sorted(group)
-        if _has_bias(self.graph, group):
-            a = self._strided(*self._rows(left))
-            b = self._with_ones(right[..., :-1], rows=left.shape[1]) if a and not _repeats(a) else None
-            if b is None:
-                a, b, bias = self._stack(left[..., :-1]), self._columns(right[..., :-1]), self._stack(left[..., -1])
-                self._emit("product", self._place(nodes), a, b, bias)
+        if augmented:
+            a, b = self._strided(*self._rows(left)), self._with_ones(right[..., :-1])
+            if a and b and not _repeats(a):
+                self._emit("product", self._place(nodes), a, b)
                 return
+        if biased:
+            a, b, bias = self._stack(left[..., :-1]), self._columns(right[..., :-1]), self._stack(left[..., -1])
+            self._emit("product", self._place(nodes), a, b, bias)
         else:
-            a, b = self._stack(left), self._columns(right)
-        self._emit("product", self._place(nodes), a, b)
+            self._emit("product", self._place(nodes), self._stack(left), self._columns(right))
+
+    def _is_worth_ones(self, group: Group) -> bool:
+        """Whether a row of ones below the factors takes less time than adding the biases: not if many inputs had to be moved."""
+        _, rows, _ = group.nodes.shape
+        factors = group.operands[1][..., :-1]
+        return bool((self.graph.code[factors] != INPUT).any()) or 2 * factors.shape[2] <= rows
 
     def _columns(self, right: Rows) -> View:
         """The factors (g, n, k) as matrices (g, k, n), whose columns and the examples can be one axis."""
@@ -381,8 +391,8 @@ class Layout:
             view = self._gather(space, rows.ravel()).reshaped(rows.shape)
         return view
 
-    def _with_ones(self, right: Rows, rows: int) -> View | None:
-        """The same, with a row of ones below: the factors of biases. None if that takes more time than adding the biases."""
+    def _with_ones(self, right: Rows) -> View | None:
+        """The same, with a row of ones below, the factors of biases; None if there is no room, and nothing to be moved."""
         space, places = self._rows(right.transpose(0, 2, 1))
         groups, k, n = places.shape
         view = self._strided(space, places)
@@ -390,7 +400,7 @@ class Layout:
             return None
         if view is not None and view.contiguous and self._ones.get(view.start + view.size) == n and space is self.arena:
             return View(space, view.start, (1, k + 1, n), contiguous((1, k + 1, n)))
-        if view is not None and (space not in self.inputs or 2 * k > rows):
+        if view is not None and space not in self.inputs:
             return None
         key = (-1 - self.spaces.index(space), places.tobytes())
         if key not in self._gathered:

@@ -121,7 +121,7 @@ def as_graph(roots: Sequence[Value], inputs: Sequence[Value], began: int) -> Gra
     for value in variables:
         if value._clock >= began:
             msg = (
-                f"a Value of {value._data!r} was made, or assigned, inside the function: it would be the same number ever after. "
+                f"a Value of {value._data!r} was made, or assigned, inside the function: it would be the same for ever. "
                 "Make it outside, pass it as an argument, or write a plain number"
             )
             raise RecordingError(msg)
