@@ -175,15 +175,16 @@ def select(values: Sequence[Any], index: Any, /) -> Any:
         raise IndexError(msg)
     if isinstance(index, Value) and isinstance(values[0], list | tuple):
         return [select(column, index) for column in zip(*values, strict=True)]
-    if isinstance(index, Value) or getattr(index, "ndim", 0):
+    if isinstance(index, Value) or getattr(index, "ndim", None):
         return ops.select(index, *values)
     if not isinstance(index, Real):
         msg = f"select() expects a number or a Value as index, not {type(index).__name__} {index!r:.60}"
         raise TypeError(msg)
-    if not (0 <= index < len(values) and index == int(index)):
+    position = float(index)
+    if not (0 <= position < len(values) and position == int(position)):
         msg = f"select() expects an index that is a whole number from 0 to {len(values) - 1}, not {index!r}"
         raise IndexError(msg)
-    return values[int(index)]
+    return values[int(position)]
 
 
 def clip(x: Any, low: Any, high: Any, /) -> Any:

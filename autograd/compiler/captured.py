@@ -28,7 +28,7 @@ _FEW = 1000
 """Up to how many numbers in one list, dict or array are compared at each call. Those of more are taken to stay as they are."""
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, CodeType, BuiltinFunctionType})
 _LIBRARY = sys.stdlib_module_names | {"autograd", "numpy"}
-_MUTABLE = (list, dict, set, deque)
+_MUTABLE: Any = (list, dict, set, deque)
 _PARTS: list[tuple[Any, Callable[[Any], Iterable[Any]]]] = [
     ((list, tuple, set, frozenset, deque), list),
     (dict, lambda x: x.values()),

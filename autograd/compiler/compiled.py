@@ -37,6 +37,10 @@ _RESERVED = re.compile(
 _OVERFLOWS = 1e150
 _CLOSE = {"float64": (1e-9, 1e-12), "float32": (1e-3, 1e-5)}
 """How far a program may be from eager code when it is checked: relative to the result, and to the largest number on the way."""
+_PASS_IT = (
+    "It does not depend on its arguments and on Values alone. Pass what changes between calls (random numbers, options, data "
+    "from elsewhere) as an argument, or make it a Value outside the function"
+)
 _SHOWN = 4
 """How many numbers a message shows."""
 
@@ -295,7 +299,10 @@ class Compiled:
         last = min(1, len(leaves[0]) - 1) if leaves else 0
         with modes.apart():
             result, _ = self._run(args, kwargs, last, lambda call: (call(),))
-        roots, _ = _taken_apart(result, self.reduction, repr(self))
+        roots, form = _taken_apart(result, self.reduction, repr(self))
+        if form != recording.form:
+            msg = f"{self!r}: recorded, the function returns {recording.form!r:.80}; called again, {form!r:.80}. {_PASS_IT}"
+            raise RecordingError(msg)
         expected = {last: [root.data for root in roots]} | ({0: graph.number[graph.roots].tolist()} if last else {})
         for example, wanted in expected.items():
             rows = [
@@ -303,17 +310,16 @@ class Compiled:
             ]
             got = np.ravel(recording.run(theta, rows, 1, gradient=False)).tolist()
             relative, absolute = _CLOSE[self.dtype.name]
-            if len(got) == len(wanted) and np.allclose(got, wanted, relative, 0.0, equal_nan=True):
+            if np.allclose(got, wanted, relative, 0.0, equal_nan=True):
                 continue
-            # Numbers that cancel leave an error of their own size; sums of the largest ones overflow in one order and not in another.
+            # Numbers that cancel leave an error of their own size; sums of the largest overflow in one order and not in another.
             largest = oracle.largest(
                 graph, _numbers(graph.variables), np.concatenate(rows, axis=1, dtype=float) if rows else np.zeros((1, 0))
             )
             if largest < _OVERFLOWS and not np.allclose(got, wanted, relative, absolute * largest, equal_nan=True):
                 msg = (
                     f"{self!r}: recorded, the function gives {_few(got)} for example {example}; called again, {_few(wanted)}. "
-                    "It does not depend on its arguments and on Values alone. Pass what changes between calls (random numbers, "
-                    "options, data from elsewhere) as an argument, or make it a Value outside the function"
+                    f"{_PASS_IT}"
                 )
                 raise RecordingError(msg)
 
@@ -539,7 +545,9 @@ def compile(  # noqa: A001 - likewise
     and in which order, :meth:`Compiled.value_and_grad` differentiates; other Values that ``fn`` captures are then read, but not
     differentiated by. ``dtype`` is "float64", or "float32", which is faster and keeps seven digits.
 
-    Numbers that ``fn`` uses are frozen; what would freeze a Value's number raises RecordingError.
+    If another Value, list, model or number stands where ``fn`` found one that it used, the next call records it anew. (In lists
+    and arrays of more than 1000 numbers, these are taken to stay as they are.) What would freeze the number of a Value raises
+    RecordingError, and says what to write instead.
 
     >>> w = Value(2.0)
     >>> @compile

@@ -15,14 +15,19 @@ from autograd.kernels import relu_array
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
 INDENT = "    "
 
 
 class Source:
-    """The source of a program, line by line, and the names in it that are no NumPy."""
+    """The source of a program, line by line, and what its lines mention."""
 
     def __init__(self, theta: Space, inputs: Sequence[Space], dtype: np.dtype[Any]) -> None:
-        self.names: dict[str, Any] = {"np": np, "view": view, "index": index, "check": check}
+        self.constants: dict[str, NDArray[Any]] = {}
+        """Arrays that lines mention."""
+        self.kernels: set[str] = set()
+        """Rows of the table whose functions on arrays lines mention, NumPy having none of the kind."""
         self.made: list[str] = []
         """Lines that run once a batch size."""
         self.bound: list[str] = []
@@ -46,12 +51,12 @@ class Source:
         self._counts[stem] = number = self._counts.get(stem, 0) + 1
         return f"{stem}{number}"
 
-    def _constant(self, stem: str, value: Any) -> str:
-        """The name of something that the source cannot spell."""
-        key = (stem, value.tobytes(), value.shape) if isinstance(value, np.ndarray) else (stem, value)
+    def _constant(self, stem: str, value: NDArray[Any]) -> str:
+        """The name of an array that the source cannot spell."""
+        key = (stem, value.tobytes(), value.shape)
         if key not in self._bound:
-            self._bound[key] = name = self._name(stem) if isinstance(value, np.ndarray) else stem
-            self.names[name] = value
+            self._bound[key] = name = self._name(stem)
+            self.constants[name] = value
         return self._bound[key]
 
     def array(self, v: View, form: str = "") -> str:
@@ -108,7 +113,9 @@ class Source:
         if isinstance(kernel, np.ufunc):
             self._line(f"np.{kernel.__name__}({args}, out={out})")
             return
-        name = "np.where" if kernel is np.where else self._constant(i.op.name, kernel)
+        name = "np.where" if kernel is np.where else i.op.name
+        if kernel is not np.where:
+            self.kernels.add(name)
         if kernel in _WITH_ROOM:
             self._line(f"{name}({args}, out={out})")
         else:
@@ -147,6 +154,7 @@ class Source:
         self._line(f"np.minimum({out}, {self._largest}, out={out})")
 
     def _segments(self, i: Instruction) -> None:
+        assert i.rows is not None
         ufunc = {ops.fsum: "np.add", ops.hypot: "np.hypot", ops.maximum: "np.maximum"}[i.op]  # type: ignore[index]  # as above
         out = self.array(i.out)
         starts = self._constant("starts", i.rows)
@@ -185,6 +193,7 @@ class Source:
         self._line(f"np.take({source}, {rows}, axis=0, out={self.array(i.out)}, mode='clip')")
 
     def _scatter(self, i: Instruction) -> None:
+        assert i.rows is not None
         self.used.add(i.out.space)
         self._line(f"{i.out.space.name}[{self._constant('rows', i.rows)}] = {self.array(i.args[0])}")
 
@@ -323,8 +332,9 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
     reduction: str | None,
     dtype: np.dtype[Any],
     trained: int,
-) -> tuple[str, dict[str, Any]]:
-    """The source of ``program(B)``, which makes the buffers for B examples and returns a function, and the names it uses.
+) -> tuple[str, dict[str, NDArray[Any]], set[str]]:
+    """The source of ``program(B)``, which makes the buffers for B examples and returns a function; the arrays that it mentions,
+    and the rows of the table whose functions it calls.
 
     That function takes theta, the input arrays and whether to differentiate, and gives the result, with the gradient by the
     first ``trained`` numbers of theta if so; without a ``reduction``, it gives all results, (B, roots).
@@ -359,7 +369,11 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
         *[INDENT + line if line else "" for line in [*source.bound, *source.lines]],
     ]
     body = [*made, "", *step, "", "return step"]
-    return "\n".join(["def program(B):", *[INDENT + line if line else "" for line in body]]) + "\n", source.names
+    return (
+        "\n".join(["def program(B):", *[INDENT + line if line else "" for line in body]]) + "\n",
+        source.constants,
+        source.kernels,
+    )
 
 
 def _helpers(source: Source, seed: str, dtype: np.dtype[Any]) -> list[str]:
@@ -383,7 +397,10 @@ def _buffers(source: Source, spaces: Sequence[Space], dtype: np.dtype[Any]) -> l
             lines.append(f"{space.name} = np.empty(({space.size}{', B' if space.batched else ','}), {kind!r})")
             if space.filled:
                 rows, numbers = f"filled_{space.name}", f"numbers_{space.name}"
-                source.names[rows], source.names[numbers] = np.array([*space.filled]), np.array([*space.filled.values()], dtype)
+                source.constants[rows], source.constants[numbers] = (
+                    np.array([*space.filled]),
+                    np.array([*space.filled.values()], dtype),
+                )
                 lines.append(f"{space.name}[{rows}] = {numbers}{'[:, None]' if space.batched else ''}")
     return lines
 

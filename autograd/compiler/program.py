@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd import ops
 from autograd.compiler import oracle
 from autograd.compiler.differentiate import differentiate
-from autograd.compiler.emit import NotFiniteError, emit
+from autograd.compiler.emit import NotFiniteError, check, emit, index, view
+from autograd.compiler.instructions import Instruction, Space
 from autograd.compiler.layout import Layout
 from autograd.compiler.pack import pack
 from autograd.compiler.simplify import simplify
@@ -44,53 +46,43 @@ class Program:
         *,
         frozen: bool = False,
     ) -> None:
-        self.dtype = dtype
         simplified = simplify(graph)
-        self.layout = layout = Layout(simplified, pack(simplified), inputs, parameters)
-        spaces = list(layout.spaces)
-        self.backward = None
-        indices = {i.args[1].space for i in layout.instructions if i.kind in {"take", "pick"}}
-        read = {view.space for i in layout.instructions for view in (i.args[:1] if i.kind in {"take", "pick"} else i.views)}
-        self.dtypes = [np.dtype(np.intp if space.whole and space in indices - read else dtype) for space in layout.inputs]
-        """What kind of numbers each input array is to hold: indices of tables and nothing else stay whole numbers."""
+        layout = Layout(simplified, pack(simplified), inputs, parameters)
+        self.dtype = dtype
         self.parameters = layout.parameters
         self.trained = len(parameters) if frozen else len(self.parameters)
         """By how many numbers of theta, the first ones, it differentiates."""
+        self.forward, self.backward = layout.instructions, list[Instruction]()
+        spaces = list(layout.spaces)
         if reduction is not None:
-            self.backward = differentiate(layout.instructions, layout.spaces, layout.theta, self.trained, layout.roots)
-            spaces += [*self.backward.cotangents.values(), *self.backward.temporaries]
-        backward = self.backward.instructions if self.backward else []
-        guarded = any(i.finite for i in [*layout.instructions, *backward])
-        self._graph, self._reduction = graph if guarded else None, reduction
-        self.source, self._names = emit(
-            layout.instructions,
-            backward,
-            spaces,
-            layout.theta,
-            layout.inputs,
-            layout.roots,
-            reduction,
-            dtype,
-            self.trained,
+            sweep = differentiate(self.forward, spaces, layout.theta, self.trained, layout.roots)
+            self.backward = sweep.instructions
+            spaces += [*sweep.cotangents.values(), *sweep.temporaries]
+        self.dtypes = [np.dtype(np.intp) if space in _only_indices(self.forward) else dtype for space in layout.inputs]
+        """What kind of numbers each input array is to hold: indices of tables and nothing else stay whole numbers."""
+        self._reduction = reduction
+        self._roots = layout.roots.size
+        self._graph = graph if any(i.finite for i in [*self.forward, *self.backward]) else None
+        self.source, self._constants, self._kernels = emit(
+            self.forward, self.backward, spaces, layout.theta, layout.inputs, layout.roots, reduction, dtype, self.trained
         )
-        kinds = Counter(i.kind for i in [*layout.instructions, *backward])
-        products = sum(i.kind in {"product", "pairwise"} for i in layout.instructions)
-        self._item = dtype.itemsize
-        self._fixed = sum(space.size for space in spaces if not space.batched) * self._item
-        self._an_example = sum(space.size for space in spaces if space.batched and space not in layout.inputs) * self._item
+        kinds = Counter(i.kind for i in [*self.forward, *self.backward])
+        buffers = [space for space in spaces if space not in {layout.theta, *layout.inputs}]
         self.stats: dict[str, Any] = {
             "scalar nodes": len(graph.code),
             "instructions": dict(sorted(kinds.items())),
-            "matrix products": products,
-            "bytes of buffers": self._fixed,
-            "bytes of buffers, an example": self._an_example,
+            "matrix products": sum(i.kind in {"product", "pairwise"} for i in self.forward),
+            "bytes of buffers": sum(space.size for space in buffers if not space.batched) * dtype.itemsize,
+            "bytes of buffers, an example": sum(space.size for space in buffers if space.batched) * dtype.itemsize,
         }
         self._start()
 
     def _start(self) -> None:
-        names = dict(self._names)
+        """Make what cannot be pickled."""
+        names: dict[str, Any] = self._constants | {name: ops.TABLE[name].on_arrays for name in self._kernels}
+        names |= {"np": np, "view": view, "index": index, "check": check}
         exec(compile(self.source, "<autograd.compile>", "exec"), names)  # noqa: S102 - its own source
-        self._program: Callable[[int], Callable[..., Any]] = names["program"]
+        self._program: Callable[[int], Callable[..., Any]] = names.pop("program")  # or it would hold itself
         self._idle: dict[int, list[Callable[..., Any]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -109,8 +101,8 @@ class Program:
             return self._nothing(theta, gradient=gradient)
         idle = self._idle.get(batch)
         if idle is None:
-            while len(self._idle) >= _KEPT:
-                self._idle.pop(next(iter(self._idle)), None)
+            for old in list(self._idle)[: 1 - _KEPT]:
+                self._idle.pop(old, None)
             idle = self._idle[batch] = []
         try:
             step = idle.pop()
@@ -118,7 +110,7 @@ class Program:
             step = self._program(batch)
         with np.errstate(all="ignore"):
             try:
-                result = step(theta, *arrays, gradient) if self.backward is not None else step(theta, *arrays)
+                result = step(theta, *arrays, gradient) if self._reduction else step(theta, *arrays)
             except NotFiniteError:
                 assert self._graph is not None
                 return oracle.run(
@@ -130,6 +122,13 @@ class Program:
     def _nothing(self, theta: NDArray[Any], *, gradient: bool) -> Any:
         """The result for no examples: a mean of nothing is NaN, a sum 0, and neither depends on theta."""
         if self._reduction is None:
-            return np.zeros((0, self.layout.roots.size), self.dtype)
+            return np.zeros((0, self._roots), self.dtype)
         value = math.nan if self._reduction == "mean" else 0.0
         return (value, np.zeros(self.trained, theta.dtype)) if gradient else value
+
+
+def _only_indices(forward: Sequence[Instruction]) -> set[Space]:
+    """The spaces of whole numbers that are read as indices, and as nothing else."""
+    lookups = [i for i in forward if i.kind in {"take", "pick"}]
+    others = [view for i in forward for view in (i.args[:1] if i in lookups else i.views)]
+    return {i.args[1].space for i in lookups if i.args[1].space.whole} - {view.space for view in others}
