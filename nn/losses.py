@@ -1,8 +1,8 @@
 """How wrong a model is, as graph expressions: for one example, or for a list of examples.
 
 ``reduction`` says what becomes of the losses of a batch: their "mean", their "sum", or "none" for the list itself. Everything
-works on Values and on plain numbers alike, and in functions that ``autograd.compile`` records. There a target stands for those of
-all examples: whether it is one of 0 and 1, or between them, is not checked; the index of a class still is, at every call.
+works on Values and on plain numbers alike, and in functions that ``autograd.compile`` records. There a target stands for those
+of all examples: whether it is 0 or 1, or in between, is not checked; the index of a class still is, at every call.
 """
 
 from __future__ import annotations

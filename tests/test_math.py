@@ -12,7 +12,8 @@ import pytest
 from autograd import Value, gradcheck, gradient, math, ops
 
 NAMES = [name for name in vars(python_math) if not name.startswith("_")]
-NEW = {"relu", "sigmoid", "softplus", "maximum", "minimum", "where", "clip", "logsumexp", "softmax", "log_softmax"}
+NEW = {"relu", "sigmoid", "softplus", "maximum", "minimum", "where", "select", "clip", "logsumexp", "softmax"}
+NEW |= {"log_softmax"}
 ONE = [
     "acos",
     "asin",
@@ -156,6 +157,44 @@ def test_clip_and_where() -> None:
     a, b = Value(1.0), Value(2.0)
     assert gradient(math.where(a < b, a, b), [a, b]) == (1.0, 0.0)
     assert python_math.isnan(math.clip(python_math.nan, 0.0, 1.0))
+
+
+def test_select() -> None:
+    """By plain numbers of any kind, by Values and by arrays; the derivative goes to the item that was selected."""
+    table = [Value(10.0), Value(20.0), Value(30.0)]
+    for index in (1, 1.0, np.int64(1), np.float32(1), True):
+        assert math.select(table, index) is table[1]
+    assert math.select([10.0, 20.0], Value(1.0)).data == 20.0
+    assert gradient(math.select(table, Value(2.0)), table) == (0.0, 0.0, 1.0)
+    assert gradient(math.select(table, index := Value(2.0)), [index]) == (0.0,)
+    np.testing.assert_array_equal(math.select([10.0, 20.0], np.array([1, 0, 1])), [20.0, 10.0, 20.0])
+    assert math.select(table, np.array([Value(0.0), Value(2.0)]))[1].data == 30.0
+    assert gradcheck(lambda *v: math.select(v, Value(1.0).detach()), [Value(2.0), Value(-3.0)])
+
+
+def test_select_of_rows() -> None:
+    rows = [[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]]
+    assert math.select(rows, 1) is rows[1]
+    assert [v.data for v in math.select(rows, Value(1.0))] == [3.0, 4.0]
+    assert [v.data for v in math.select(np.array(rows), Value(1.0))] == [3.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    "index", [-1, 2, 0.5, python_math.nan, python_math.inf, Value(2.0), Value(-1.0), Value(0.5), np.array([2])]
+)
+def test_select_knows_what_is_no_index(index: Any) -> None:
+    """A negative index is no way to count from the end."""
+    with pytest.raises(IndexError, match=r"select\(\) expects an index that is a whole number from 0 to 1, not "):
+        math.select([1.0, 2.0], index)
+
+
+def test_select_refuses_other_types() -> None:
+    with pytest.raises(IndexError, match="select\\(\\) has nothing to select from"):
+        math.select([], 0)
+    with pytest.raises(TypeError, match="select\\(\\) expects a list of what to select from, not float 1.0"):
+        math.select(1.0, 0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="select\\(\\) expects a number or a Value as index, not str '1'"):
+        math.select([1.0, 2.0], "1")
 
 
 def test_taking_numbers_apart() -> None:

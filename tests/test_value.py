@@ -422,7 +422,7 @@ def test_every_method_is_its_row() -> None:
     numpys = {"arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan", "arctanh": "atanh"}
     for name, row in ops.TABLE.items():
         method = getattr(Value, name, None)
-        if method is None or name == "pow":
+        if method is None or name in {"pow", "detach"}:  # detach() makes a node while a function is recorded only
             continue
         args = [Value(1.25 + k) if row.domain[0][0] == 1.0 else Value(0.5 + k) for k in range(len(row.domain))]
         assert method(*args).op is row, name

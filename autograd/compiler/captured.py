@@ -11,6 +11,7 @@ import contextlib
 import dis
 import functools
 import inspect
+import itertools
 import operator
 import sys
 from collections import defaultdict, deque
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _FEW = 1000
-"""Up to how many numbers in one list, dict or array are compared at each call. Those of more are taken to stay as they are."""
+"""How many items of lists, dicts and arrays of numbers are compared at each call, the smallest of these first."""
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, CodeType, BuiltinFunctionType})
 _LIBRARY = sys.stdlib_module_names | {"autograd", "numpy"}
 _MUTABLE: Any = (list, dict, set, deque)
@@ -63,14 +64,12 @@ class Captured:
             *[(operator.itemgetter(*names), [space]) for space, names in walk.globals.values()],
             (_size, [owner for owner, _ in walk.owners if hasattr(owner, "__dict__") and not inspect.ismodule(owner)]),
             (np.ndarray.tolist, [x for x in arrays if x.dtype == object]),
-            (np.ndarray.tobytes, [x for x in arrays if x.dtype != object and x.size <= _FEW]),
+            (np.ndarray.tobytes, _few([x for x in arrays if x.dtype != object])),
         ]
         self._looks = [(get, some, [*map(get, some)]) for get, some in looks]
-        self._containers = [
-            x
-            for key, x in walk.seen.items()
-            if isinstance(x, _MUTABLE) and (key in leading or (key in walk.named and len(x) <= _FEW))
-        ]
+        containers = {key: x for key, x in walk.seen.items() if isinstance(x, _MUTABLE)}
+        self._containers = [x for key, x in containers.items() if key in leading]
+        self._containers += _few([x for key, x in containers.items() if key in walk.named and key not in leading])
         self._held = [x.copy() for x in self._containers]
 
     def changed(self) -> bool:
@@ -111,8 +110,8 @@ class _Walk:
 
     def leading_to(self, wanted: Iterable[int]) -> set[int]:
         """Those of ``wanted``, and all through which they were met."""
-        leading: set[int] = set()
-        stack = [*wanted]
+        leading = set(wanted)
+        stack = [*{parent for key in leading for parent in self.parents.get(key, ())}]
         while stack:
             if (key := stack.pop()) not in leading:
                 leading.add(key)
@@ -177,6 +176,13 @@ class _Walk:
     def _looked_up(self, owner: Any, attributes: dict[str, Any]) -> list[Any]:
         everything = self._everything and not inspect.ismodule(owner)
         return [x for name, x in attributes.items() if everything or name in self.names or _is_special(owner, name)]
+
+
+def _few(containers: Iterable[Any]) -> list[Any]:
+    """The smallest of ``containers``, as many as hold a few numbers together."""
+    sizes = sorted([(x.size if isinstance(x, np.ndarray) else len(x), i, x) for i, x in enumerate(containers)])
+    totals = itertools.accumulate(size for size, _, _ in sizes)
+    return [x for (_, _, x), total in zip(sizes, totals, strict=True) if total <= _FEW]
 
 
 def _is_special(owner: Any, name: str) -> bool:

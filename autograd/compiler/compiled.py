@@ -37,7 +37,7 @@ _RESERVED = re.compile(
 _OVERFLOWS = 1e150
 _CLOSE = {"float64": (1e-9, 1e-12), "float32": (1e-3, 1e-5)}
 """How far a program may be from eager code when it is checked: relative to the result, and to the largest number on the way."""
-_PASS_IT = (
+_GIVE_IT = (
     "It does not depend on its arguments and on Values alone. Pass what changes between calls (random numbers, options, data "
     "from elsewhere) as an argument, or make it a Value outside the function"
 )
@@ -108,6 +108,7 @@ class Compiled:
         self._parameters: list[Value] = list(parameters or [])
         self._recordings: dict[Any, Recording] = {}
         self._one_at_a_time = threading.RLock()
+        self._bound_to: Any = None
         self._argument_names = _positional(fn)
 
     # What it is
@@ -203,13 +204,18 @@ class Compiled:
         method = functools.partial(self.fn, instance)
         functools.update_wrapper(method, self.fn)
         bound = Compiled(method, self.reduction, self._parameters if self._given else None, self.dtype)
+        bound._bound_to = instance
         vars(instance)[self.__name__] = bound
         return bound
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        name = getattr(self, "__qualname__", "")
-        if getattr(sys.modules.get(self.__module__), name, None) is self:  # under @compile it has taken the function's name
-            return name
+        if self._bound_to is not None:
+            return getattr, (self._bound_to, self.__name__)
+        place: Any = sys.modules.get(self.__module__)
+        for name in (path := getattr(self, "__qualname__", "")).split("."):
+            place = vars(place).get(name) if hasattr(place, "__dict__") else None
+        if place is self:  # under @compile it has taken the function's name
+            return path
         return Compiled, (self.fn, self.reduction, self._parameters if self._given else None, self.dtype)
 
     # Arguments
@@ -301,7 +307,7 @@ class Compiled:
             result, _ = self._run(args, kwargs, last, lambda call: (call(),))
         roots, form = _taken_apart(result, self.reduction, repr(self))
         if form != recording.form:
-            msg = f"{self!r}: recorded, the function returns {recording.form!r:.80}; called again, {form!r:.80}. {_PASS_IT}"
+            msg = f"{self!r}: recorded, the function returns {recording.form!r:.80}; called again, {form!r:.80}. {_GIVE_IT}"
             raise RecordingError(msg)
         expected = {last: [root.data for root in roots]} | ({0: graph.number[graph.roots].tolist()} if last else {})
         for example, wanted in expected.items():
@@ -312,14 +318,14 @@ class Compiled:
             relative, absolute = _CLOSE[self.dtype.name]
             if np.allclose(got, wanted, relative, 0.0, equal_nan=True):
                 continue
-            # Numbers that cancel leave an error of their own size; sums of the largest overflow in one order and not in another.
+            # Numbers that cancel leave an error of their own size; sums of the largest overflow in one order and not another.
             largest = oracle.largest(
                 graph, _numbers(graph.variables), np.concatenate(rows, axis=1, dtype=float) if rows else np.zeros((1, 0))
             )
             if largest < _OVERFLOWS and not np.allclose(got, wanted, relative, absolute * largest, equal_nan=True):
                 msg = (
                     f"{self!r}: recorded, the function gives {_few(got)} for example {example}; called again, {_few(wanted)}. "
-                    f"{_PASS_IT}"
+                    f"{_GIVE_IT}"
                 )
                 raise RecordingError(msg)
 
@@ -545,9 +551,9 @@ def compile(  # noqa: A001 - likewise
     and in which order, :meth:`Compiled.value_and_grad` differentiates; other Values that ``fn`` captures are then read, but not
     differentiated by. ``dtype`` is "float64", or "float32", which is faster and keeps seven digits.
 
-    If another Value, list, model or number stands where ``fn`` found one that it used, the next call records it anew. (In lists
-    and arrays of more than 1000 numbers, these are taken to stay as they are.) What would freeze the number of a Value raises
-    RecordingError, and says what to write instead.
+    If another Value, list, model or number stands where ``fn`` found one that it used, the next call records it anew. (Of the
+    numbers in lists and arrays a thousand are looked at; more are taken to stay as they are.) What would freeze the number of
+    a Value raises RecordingError, and says what to write instead.
 
     >>> w = Value(2.0)
     >>> @compile

@@ -6,6 +6,7 @@ The first contribution to a row is written, later ones are added, and what nobod
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -249,7 +250,7 @@ class Sweep:
 
     def _new(self, batched: bool, shape: tuple[int, ...], space: Space | None = None) -> View:  # noqa: FBT001 - a space is, or is not
         space = space or self.scratch[batched]
-        return View(space, space.allocate(int(np.prod(shape))), shape, contiguous(shape))
+        return View(space, space.allocate(math.prod(shape)), shape, contiguous(shape))
 
     # The transposes
 
@@ -327,26 +328,30 @@ class Sweep:
 
     def _product(self, i: Instruction, gradient: View) -> None:
         a, b, *biases = i.args
+        sparse = self._is_sparse(i.out)
         gradient = self._matrix(self._as(gradient, i.out))
         for bias in biases:
             self._hand(View(bias.space, bias.start, i.out.shape, (*bias.strides, 0)), gradient)
         if self._is_active(a):
-            self._contribute(a, lambda out: self._emit("product", out, gradient, b, transposed=(False, True)))
+            how: dict[str, Any] = {"transposed": (False, True), "finite": (b,) if sparse else ()}
+            self._contribute(a, lambda out: self._emit("product", out, gradient, b, **how))
         if self._is_active(b):
-            self._contribute(b, lambda out: self._emit("product", out, a, gradient, transposed=(True, False)))
+            turned: dict[str, Any] = {"transposed": (True, False), "finite": (a,) if sparse else ()}
+            self._contribute(b, lambda out: self._emit("product", out, a, gradient, **turned))
 
     def _pairwise(self, i: Instruction, gradient: View) -> None:
         a, b = i.args
+        sparse = self._is_sparse(i.out)
         gradient = self._matrix(self._as(gradient, i.out))
-        stands_in = (i.out.space, i.out.start) in self._stand_ins
-        some_unwanted = not self._written[self.cotangents[i.out.space]][i.out.rows].all() and not stands_in
         if self._is_active(a):
-            finite = (b,) if some_unwanted else ()
-            self._contribute(a, lambda out: self._emit("pairwise", out, gradient, b, finite=finite))
+            self._contribute(a, lambda out: self._emit("pairwise", out, gradient, b, finite=(b,) if sparse else ()))
         if self._is_active(b):
-            turned = (True, False)
-            finite = (*((a,) if some_unwanted else ()), *((gradient,) if i.finite else ()))
-            self._contribute(b, lambda out: self._emit("pairwise", out, gradient, a, transposed=turned, finite=finite))
+            finite = (*((a,) if sparse else ()), *((gradient,) if i.finite else ()))
+            self._contribute(b, lambda out: self._emit("pairwise", out, gradient, a, transposed=(True, False), finite=finite))
+
+    def _is_sparse(self, out: View) -> bool:
+        """Whether some items of a matrix product are of no use, so that their cotangents, which are 0, meet its factors."""
+        return (out.space, out.start) not in self._stand_ins and not self._written[self.cotangents[out.space]][out.rows].all()
 
     def _matrix(self, gradient: View) -> View:
         """``gradient`` itself, or a copy if it is spread, which is no matter for a matrix product."""

@@ -163,6 +163,7 @@ class Source:
             self._line(f"np.minimum(np.maximum({out}, -{self._largest}, out={out}), {self._largest}, out={out})")
 
     def _product(self, i: Instruction) -> None:
+        self._checked(i.finite)
         out = self.array(i.out, "matrix")
         flat = i.out.shape[0] == 1
         turn = ".T" if flat else ".swapaxes(1, 2)"
@@ -176,12 +177,16 @@ class Source:
             column = self.array(View(bias.space, bias.start, bias.shape[flat:], bias.strides[flat:]), "column")
             self._line(f"np.add({out}, {column}, out={out})")
 
-    def _pairwise(self, i: Instruction) -> None:
-        form = "examples"
-        for x in i.finite:
+    def _checked(self, views: Sequence[View]) -> None:
+        """Lines that give up unless all numbers in ``views`` are finite."""
+        for x in views:
             rows = np.unique(x.rows)
             block = View(x.space, int(rows[0]), (int(rows[-1] - rows[0]) + 1,), (1,))
             self._line(f"check({self.array(block if block.size == len(rows) else x)})")
+
+    def _pairwise(self, i: Instruction) -> None:
+        form = "examples"
+        self._checked(i.finite)
         a, b = [self.array(arg, form) + ".swapaxes(-1, -2)" * t for arg, t in zip(i.args, i.transposed, strict=True)]
         self._line(f"np.matmul({a}, {b}, out={self.array(i.out, form)})")
 
@@ -333,11 +338,11 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
     dtype: np.dtype[Any],
     trained: int,
 ) -> tuple[str, dict[str, NDArray[Any]], set[str]]:
-    """The source of ``program(B)``, which makes the buffers for B examples and returns a function; the arrays that it mentions,
-    and the rows of the table whose functions it calls.
+    """The source of a program, which makes the buffers for B examples and a function ``step``; the arrays that it mentions, and
+    the rows of the table whose functions it calls.
 
-    That function takes theta, the input arrays and whether to differentiate, and gives the result, with the gradient by the
-    first ``trained`` numbers of theta if so; without a ``reduction``, it gives all results, (B, roots).
+    ``step`` takes theta, the input arrays and whether to differentiate, and gives the result, with the gradient by the first
+    ``trained`` numbers of theta if so; without a ``reduction``, it gives all results, (B, roots).
     """
     source = Source(theta, inputs, dtype)
     for instruction in forward:
@@ -368,12 +373,7 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
         f"def step({names}, differentiate=True):",
         *[INDENT + line if line else "" for line in [*source.bound, *source.lines]],
     ]
-    body = [*made, "", *step, "", "return step"]
-    return (
-        "\n".join(["def program(B):", *[INDENT + line if line else "" for line in body]]) + "\n",
-        source.constants,
-        source.kernels,
-    )
+    return "\n".join([*made, "", "", *step]) + "\n", source.constants, source.kernels
 
 
 def _helpers(source: Source, seed: str, dtype: np.dtype[Any]) -> list[str]:

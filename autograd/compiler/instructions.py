@@ -26,6 +26,7 @@ number. An instruction reads and writes views, which are rows in a regular patte
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,8 @@ class View:
     @property
     def rows(self) -> NDArray[np.int64]:
         """The rows, in the shape of the view."""
+        if len(self.shape) == 1:
+            return self.start + self.strides[0] * np.arange(self.shape[0])
         rows = np.array(self.start)
         for size, stride in zip(self.shape, self.strides, strict=True):
             rows = np.add.outer(rows, np.arange(size) * stride)
@@ -82,7 +85,7 @@ class View:
     @property
     def size(self) -> int:
         """How many rows, those that come again counted again."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @property
     def contiguous(self) -> bool:

@@ -6,6 +6,7 @@ pattern is gathered; what lies in different spaces is moved into one first.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -183,8 +184,8 @@ class Layout:
         view = View(space, start, rows.shape, tuple(strides))
         return view if np.array_equal(view.rows, rows) and _distinct([*zip(view.shape, view.strides, strict=True)]) else None
 
-    def _aligned(self, operands: Sequence[tuple[Space, Rows]]) -> list[View]:
-        """Views of one shape, of operands of one length. What has no pattern, or none in common, is gathered."""
+    def _aligned(self, operands: Sequence[tuple[Space, Rows]], out: View) -> list[View]:
+        """Views of the ``operands`` and of ``out``, all of one shape. What has no pattern, or none in common, is gathered."""
         found: list[tuple[Space, int, list[tuple[int, int]]]] = []
         for space, rows in operands:
             loops = nested(rows)
@@ -192,10 +193,11 @@ class Layout:
                 gathered = self._gather(space, rows)
                 found.append((gathered.space, gathered.start, [(gathered.size, 1)]))
             else:
-                found.append((space, int(rows[0]), loops))
-        shape = common([loops or [(1, 0)] for _, _, loops in found])
+                found.append((space, int(rows[0]), loops or [(1, 0)]))
+        found.append((out.space, out.start, [(out.size, 1)]))
+        shape = common([loops for _, _, loops in found])
         if shape is None:
-            return [self._gather(space, rows) for space, rows in operands]
+            return [*[self._gather(space, rows) for space, rows in operands], out.reshaped((out.size,))]
         sizes, strides = shape
         return [View(space, start, sizes, steps) for (space, start, _), steps in zip(found, strides, strict=True)]
 
@@ -229,13 +231,13 @@ class Layout:
 
     def _elementwise(self, op: ops.Op, args: Sequence[Arg], operands: Sequence[tuple[Space, Rows]], out: View) -> View:
         """``out``, after writing to it ``op`` at ``args``, of which those that are None are the ``operands``."""
-        *views, home = self._aligned([*operands, (out.space, out.rows.ravel())])
+        *views, home = self._aligned(operands, out)
         rest = iter(views)
         self._emit("map", home, *[next(rest) if arg is None else arg for arg in args], op=op)
         return out
 
     def _scratch(self, space: Space, shape: tuple[int, ...]) -> View:
-        return View(space, space.allocate(int(np.prod(shape))), shape, contiguous(shape))
+        return View(space, space.allocate(math.prod(shape)), shape, contiguous(shape))
 
     def _by_place(self, nodes: Rows, *operands: Rows) -> list[Rows]:
         """``nodes`` and their ``operands``, in the order in which the first of these lie."""
@@ -374,7 +376,7 @@ class Layout:
             self._emit("product", self._place(nodes), self._stack(left), self._columns(right))
 
     def _is_worth_ones(self, group: Group) -> bool:
-        """Whether a row of ones below the factors takes less time than adding the biases: not if many inputs had to be moved."""
+        """Whether a row of ones below the factors takes less time than adding the biases: not if many inputs must be moved."""
         _, rows, _ = group.nodes.shape
         factors = group.operands[1][..., :-1]
         return bool((self.graph.code[factors] != INPUT).any()) or 2 * factors.shape[2] <= rows

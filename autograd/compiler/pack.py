@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler.record import CODE
-from autograd.compiler.simplify import DOT, FSUM, MUL, Simplified
+from autograd.compiler.simplify import DOT, FSUM, MUL, Simplified, halves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +110,7 @@ def _families(
     members: dict[int, list[int]] = {}
     by_length = sorted(dots, key=lambda node: -len(graph.args[node]))
     for node in [*by_length, *products]:
-        left, right = np.split(graph.args[node], 2)
+        left, right = halves(graph.args[node])
         if not graph.batched[left].all():
             continue
         family = longest.setdefault(int(right[0]), right) if len(right) > 1 else longest.get(int(right[0]), right[:0])
@@ -186,7 +186,7 @@ def _products(graph: Simplified, nodes: Rows, args: list[Rows]) -> Iterator[Grou
         yield from _stacks("product" if shared or not graph.batched[nodes[0]] else "pairwise", nodes[mine], left, right, found)
     if loose:
         rest = [args[i] for i in sorted(loose)]
-        lefts, rights = zip(*[np.split(a, 2) for a in rest], strict=True)
+        lefts, rights = zip(*map(halves, rest), strict=True)
         lengths = [len(a) for a in lefts]
         if len(set(lengths)) == 1:
             yield Group("dots", DOT, nodes[sorted(loose)], [np.stack(lefts), np.stack(rights)])

@@ -81,12 +81,12 @@ class Program:
         """Make what cannot be pickled."""
         names: dict[str, Any] = self._constants | {name: ops.TABLE[name].on_arrays for name in self._kernels}
         names |= {"np": np, "view": view, "index": index, "check": check}
-        exec(compile(self.source, "<autograd.compile>", "exec"), names)  # noqa: S102 - its own source
-        self._program: Callable[[int], Callable[..., Any]] = names.pop("program")  # or it would hold itself
+        self._names = names
+        self._code = compile(self.source, "<autograd.compile>", "exec")
         self._idle: dict[int, list[Callable[..., Any]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in {"_program", "_idle"}}
+        return {name: value for name, value in vars(self).items() if name not in {"_names", "_code", "_idle"}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -107,7 +107,7 @@ class Program:
         try:
             step = idle.pop()
         except IndexError:
-            step = self._program(batch)
+            step = self._step(batch)
         with np.errstate(all="ignore"):
             try:
                 result = step(theta, *arrays, gradient) if self._reduction else step(theta, *arrays)
@@ -118,6 +118,13 @@ class Program:
                 )
         idle.append(step)
         return result
+
+    def _step(self, batch: int) -> Callable[..., Any]:
+        """A function that runs the program in buffers of its own."""
+        names = self._names | {"B": batch}
+        exec(self._code, names)  # noqa: S102 - its own source
+        step: Callable[..., Any] = names.pop("step")  # or it would hold itself
+        return step
 
     def _nothing(self, theta: NDArray[Any], *, gradient: bool) -> Any:
         """The result for no examples: a mean of nothing is NaN, a sum 0, and neither depends on theta."""

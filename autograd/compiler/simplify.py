@@ -112,6 +112,12 @@ def _find_sums(graph: Graph) -> _Sums:
     return _Sums(root, np.append(start, len(terms)), terms, negative, product, absorbed)
 
 
+def halves(args: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The left and the right factors of a scalar product."""
+    half = len(args) // 2
+    return args[:half], args[half:]
+
+
 class _Rebuilt:
     """A graph on its way to another one: each node is asked for by its row and its arguments, and made if there is none."""
 
@@ -165,7 +171,7 @@ class _Rebuilt:
     def _constant(self, number: float) -> int:
         return self._add((CONSTANT, struct.pack("d", number)), CONSTANT, _NOTHING, number)
 
-    def _node(self, code: int, args: NDArray[np.int64]) -> int:  # noqa: C901, PLR0911 - one for each way of being simpler
+    def _node(self, code: int, args: NDArray[np.int64]) -> int:  # noqa: PLR0911 - one for each way of being simpler
         """The node of row ``code`` at ``args``, or something simpler that is equal to it."""
         out = self.out
         constant = out.code[args] == CONSTANT
@@ -184,7 +190,7 @@ class _Rebuilt:
         if code == MUL and args[0] == args[1]:
             return self._node(SQUARE, args[:1])
         if code == DOT:
-            return self._dot(*np.split(args, 2))
+            return self._dot(*halves(args))
         if code == FSUM and len(args) <= 2:  # noqa: PLR2004 - what add is for
             return self._node(ADD, args) if len(args) > 1 else int(args[0])
         return self._add((code, args.tobytes()), code, args)
@@ -222,7 +228,7 @@ class _Rebuilt:
         out = self.out
         if len(addends) != 2 or out.code[addends[0]] != DOT or out.code[addends[1]] != VARIABLE:  # noqa: PLR2004 - these two
             return addends
-        left, right = np.split(out.args[addends[0]], 2)
+        left, right = halves(out.args[addends[0]])
         if out.batched[left].any() or not out.batched[right].all():
             return addends
         return [self._dot(np.append(left, addends[1]), np.append(right, self._constant(1.0)))]

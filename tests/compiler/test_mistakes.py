@@ -1,0 +1,535 @@
+"""What users get wrong with ``autograd.compile``: each works, or says what happened and what to write."""
+
+# ruff: noqa: ARG005, PLW0108 - functions as users write them, some of whose arguments count for nothing
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import functools
+import gc
+import itertools
+import math as python_math
+import pickle
+import random
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import nn
+from autograd import (
+    AnomalyError,
+    GraphError,
+    RecordingError,
+    Value,
+    compile,  # noqa: A004 - autograd.compile
+    detect_anomaly,
+    directional,
+    gradcheck,
+    gradient,
+    is_compiling,
+    math,
+    modes,
+    no_grad,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ONE = [1.0, 2.0, 3.0]
+TWO = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+w = Value(2.0, label="w")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_switched_on() -> Iterator[None]:
+    """Whatever happens in a recording, the modes and the garbage collector are afterwards as they were."""
+    collecting = gc.isenabled()
+    yield
+    assert not is_compiling()
+    assert modes.active.get() == ()
+    assert gc.isenabled() == collecting
+    w.grad = 0.0
+    w.data = 2.0
+
+
+# What would freeze a number
+
+TRUTH = r"the truth of a Value was asked for.*write autograd\.math\.where\(condition, a, b\), maximum or minimum"
+NUMBER = r"a Value was to become a plain number.*write autograd\.math\.exp\(v\) and the like, or v\.detach\(\)"
+INDEX = r"a Value was used as an index.*write autograd\.math\.select\(values, index\)"
+DATA = r"the data of a Value was read.*compute with v, or with v\.detach\(\)"
+ASKED = r"\(\) of a Value was asked for.*compute it outside, and pass it"
+
+
+def assigns(x: Any) -> Any:
+    w.data = 3.0
+    return w * x
+
+
+FROZEN: list[tuple[Callable[..., Any], Any, str]] = [
+    (lambda x: x if x > 0 else -x, ONE, TRUTH),
+    (lambda x: x and w, ONE, TRUTH),
+    (lambda x: x or w, ONE, TRUTH),
+    (lambda x: w * (not x), ONE, TRUTH),
+    (lambda x: w * bool(x), ONE, TRUTH),
+    (lambda x: max(x), TWO, TRUTH),
+    (lambda x: sorted(x), TWO, TRUTH),
+    (lambda x: w if 0 < x < 1 else x, ONE, TRUTH),
+    (lambda x: w if w > 0 else x, ONE, TRUTH),
+    (lambda x: np.max(x) * w, TWO, TRUTH),
+    (lambda x: np.maximum(x[0], x[1]) * w, TWO, TRUTH),
+    (lambda x: np.clip(x, 0, 1)[0] * w, TWO, TRUTH),
+    (lambda x: np.sort(x)[0] * w, TWO, TRUTH),
+    (lambda x: np.argmax(x) * w, TWO, TRUTH),
+    (lambda x: w * x.data, ONE, DATA),
+    (lambda x: w.data * x, ONE, DATA),
+    (lambda x: w * x.item(), ONE, DATA),
+    (lambda x: w * float(x), ONE, NUMBER),
+    (lambda x: w * int(x), ONE, NUMBER),
+    (lambda x: w * round(x), ONE, NUMBER),
+    (lambda x: w * complex(x), ONE, NUMBER),
+    (lambda x: w * python_math.exp(x), ONE, NUMBER),
+    (lambda x: w * python_math.floor(x), ONE, NUMBER),
+    (lambda x: w * python_math.ceil(x), ONE, NUMBER),
+    (lambda x: w * python_math.trunc(x), ONE, NUMBER),
+    (lambda x: w * np.asarray(x, float)[0], TWO, NUMBER),
+    (lambda x: w * math.floor(x), ONE, "floor" + ASKED),
+    (lambda x: w * math.isnan(x), ONE, "isnan" + ASKED),
+    (lambda x: w * math.isclose(x, 1.0), ONE, "isclose" + ASKED),
+    (lambda x: w * math.modf(x)[0], ONE, "modf" + ASKED),
+    (lambda x: w * TWO[x][0], [0, 1], INDEX),
+    (lambda x: sum(w for _ in range(x)), [1, 2], INDEX),
+    (lambda x: Value(3.0) * x, ONE, "a Value of 3.0 was made, or assigned, inside the function.*Make it outside, pass it"),
+    (lambda x: copy.copy(w) * x, ONE, "a Value was copied.*copy it outside"),
+    (lambda x: copy.deepcopy([w])[0] * x, ONE, "a Value was copied.*copy it outside"),
+    (lambda x: pickle.loads(pickle.dumps(w)) * x, ONE, "a Value was pickled.*pickle it outside"),
+    (assigns, ONE, "the data of a Value was assigned.*assign before or after the call"),
+    (lambda x: (w * x).backward(), ONE, r"backward\(\) in a function.*differentiate what the compiled function returns"),
+    (lambda x: gradient(w * x, [x])[0], ONE, r"gradient\(\) without a graph.*add create_graph=True"),
+    (lambda x: w * directional(w * x, [x], [1.0]), ONE, r"directional\(\) in a function.*gradient\(y, xs, create_graph=True\)"),
+    (lambda x: gradcheck(math.exp, [x]) * w, ONE, DATA),
+]
+
+
+@pytest.mark.parametrize(("fn", "examples", "message"), FROZEN)
+@pytest.mark.parametrize("batch", [1, 2])
+def test_what_would_freeze_a_number_is_refused(fn: Any, examples: Any, message: str, batch: int) -> None:
+    """With one example as with two: nothing is left to a comparison of their results."""
+    with pytest.raises(RecordingError, match=f"(?s)^.*{message}"):
+        compile(fn)(examples[:batch])
+    with pytest.raises(TypeError):  # which RecordingError is, too
+        compile(fn)(examples[:batch])
+
+
+def counted() -> Callable[[Any], Any]:
+    count = itertools.count(1)
+    return lambda x: w * x * next(count)
+
+
+def remembered() -> Callable[[Any], Any]:
+    last = [Value(0.0)]
+
+    def fn(x: Any) -> Any:
+        last[0] = w * x + last[0]
+        return last[0]
+
+    return fn
+
+
+@pytest.mark.parametrize("make", [counted, remembered, lambda: lambda x: w * x * random.random()])
+def test_what_differs_when_it_is_called_again_is_refused(make: Any) -> None:
+    """Random numbers, counters, state: the recording is checked against a second call."""
+    with pytest.raises(
+        RecordingError, match=r"(?s)gives .* for example 0; called again, .*Pass what changes .* as an argument"
+    ):
+        compile(make())([1.0])
+
+
+def test_a_result_of_another_form_is_refused() -> None:
+    count = itertools.count(1)
+    grows = compile(lambda x: [w * x] * next(count), reduction=None)
+    with pytest.raises(
+        RecordingError, match=r"returns \['number'\]; called again, \['number', 'number'\]\. It does not depend"
+    ):
+        grows([1.0])
+
+
+# What may be done with Values all the same
+
+
+def test_texts_of_values_are_texts() -> None:
+    seen = []
+
+    def fn(x: Any) -> Any:
+        seen.append(f"{x} {x:.2f} {x!r}")
+        return w * x
+
+    assert compile(fn)(ONE).data == 4.0
+    assert seen[0] == "Value(data=1.0, grad=0.0) 1.00 Value(data=1.0, grad=0.0)"
+
+
+@pytest.mark.parametrize(
+    "fn",
+    [
+        lambda x: np.exp(x).sum() * w,
+        lambda x: np.array(x) @ [1.0, 2.0] * w,
+        lambda x: np.sum(x) * w,
+        lambda x: np.mean(x) * w,
+        lambda x: np.dot(x, [w, w]),
+        lambda x: np.tanh(np.array([w, w]) * x)[1],
+    ],
+)
+def test_numpy_s_functions_that_compute(fn: Any) -> None:
+    assert compile(fn)(TWO).data == pytest.approx(sum(fn([Value(a) for a in x]).data for x in TWO) / 3, rel=1e-12)
+
+
+def test_a_detached_value_made_inside_is_a_number() -> None:
+    assert compile(lambda x: Value(3.0).detach() * x * w)(ONE).data == 12.0
+
+
+def test_no_grad_inside_is_recorded() -> None:
+    """Its numbers follow the parameters, and nothing flows through them."""
+
+    def fn(x: Any) -> Any:
+        with no_grad():
+            a = w * x
+        return a * w
+
+    loss = compile(fn)
+    assert gradient(loss(ONE), [w]) == (4.0,)
+    w.data = 3.0
+    assert loss(ONE).data == 18.0
+
+
+def test_derivatives_inside() -> None:
+    """A physics loss: the second derivative by an input, and the gradient of that by a parameter."""
+
+    def fn(x: Any) -> Any:
+        (slope,) = gradient(w * x**3, [x], create_graph=True)
+        return gradient(slope, [x], create_graph=True)[0]  # 6 w x
+
+    assert compile(fn)(ONE).data == pytest.approx(24.0)
+    assert gradient(compile(fn)(ONE), [w]) == pytest.approx((12.0,))
+    fold = compile(lambda x: gradient(math.where(x > 1.5, w * x * x, -x), [x], create_graph=True)[0])
+    assert fold(ONE).data == pytest.approx((-1.0 + 8.0 + 12.0) / 3)
+
+
+def test_nan_and_infinity_are_numbers() -> None:
+    loss = compile(lambda x: w * x)
+    assert math.isnan(loss([1.0, math.nan]))
+    assert loss([1.0, math.inf]).data == math.inf
+    assert math.isnan(gradient(loss([math.nan]), [w])[0])
+
+
+def test_identity_is_not_equality() -> None:
+    """As in eager code: a Value is equal to itself alone."""
+    assert compile(lambda x: w if x == 1.0 else w * x)([1.0, 2.0]).data == 3.0
+
+
+# Arguments
+
+
+REFUSED: list[tuple[Any, type[Exception], str]] = [
+    (
+        [[1.0], [1.0, 2.0]],
+        ValueError,
+        "x is ragged: its examples differ in shape. Pad them to one shape, or call once for each",
+    ),
+    (3.0, ValueError, "x is the single number 3.0, and the first axis of an argument is the batch"),
+    (np.array(3.0), ValueError, "x is the single number array(3.), and"),
+    (True, ValueError, "An option is for functools.partial, before compile()"),
+    ((1.0, 2.0), ValueError, "x[0] is the single number 1.0, and"),
+    ({"a": [1.0], "b": {"c": 2.0}}, ValueError, "x['b']['c'] is the single number 2.0, and"),
+    ("abc", TypeError, "x must be a list or an array of real numbers, not str 'abc'"),
+    (["a"], TypeError, "x must be a list or an array of real numbers, not list ['a']"),
+    ([1j], TypeError, "x must be a list or an array of real numbers, not list [1j]"),
+    (None, TypeError, "x must be a list or an array of real numbers, not NoneType None"),
+    ([None], TypeError, "x must be a list or an array of real numbers, not list [None]"),
+    ({1.0}, TypeError, "x must be a list or an array of real numbers, not set {1.0}"),
+    (object, TypeError, "x must be a list or an array of real numbers, not type <class 'object'>"),
+    (np.array(["2020"], "datetime64[Y]"), TypeError, "x must be a list or an array of real numbers, not ndarray"),
+    (w, TypeError, "x holds Values: a compiled function takes numbers, and differentiates by the Values that it captures"),
+    ([[w]], TypeError, "x holds Values"),
+    ([], ValueError, "cannot be recorded from 0 examples: call it first with some, of the same shapes and kinds"),
+]
+
+
+@pytest.mark.parametrize(("x", "error", "message"), REFUSED)
+@pytest.mark.parametrize("known", [False, True])
+def test_arguments_that_are_no_batches(x: Any, error: type[Exception], message: str, known: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    loss = compile(lambda x: w * x[0])
+    if known:
+        loss(TWO)
+    with pytest.raises(error, match=re.escape(message)):
+        loss(x)
+    if error is TypeError:
+        with pytest.raises(error, match=re.escape(message)):
+            loss.value_and_grad([2.0], x)
+
+
+def test_numbers_of_examples_must_be_the_same() -> None:
+    loss = compile(lambda x, y: w * x[0] * y)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=re.escape("different numbers of examples (x: 3, y: 1): the first axis of each")):
+            loss(TWO, [1.0])
+        loss(TWO, ONE)
+
+
+def test_python_s_own_errors_of_calls() -> None:
+    loss = compile(lambda x: w * x)
+    for call in (lambda: loss(), lambda: loss(ONE, ONE), lambda: loss(ONE, z=ONE)):
+        with pytest.raises(TypeError, match="argument"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("theta", "error", "message"),
+    [
+        ([1.0, 2.0], ValueError, "theta has the shape (2,), and there are 1 parameters: see .parameters"),
+        ([[1.0]], ValueError, "theta has the shape (1, 1), and there are 1"),
+        ([], ValueError, "theta has the shape (0,), and there are 1"),
+        ([w], TypeError, "theta holds Values"),
+        ("a", TypeError, "theta must be a list or an array of real numbers, not str 'a'"),
+        ([1j], TypeError, "theta must be a list or an array of real numbers, not list [1j]"),
+        (None, TypeError, "theta must be a list or an array of real numbers, not NoneType None"),
+    ],
+)
+def test_theta_that_is_none(theta: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        compile(lambda x: w * x).value_and_grad(theta, ONE)
+
+
+@pytest.mark.parametrize("theta", [[2], (2.0,), np.array([2]), np.array([2.0], np.float32), np.array([2.0, 0.0])[::2]])
+def test_theta_of_any_real_kind(theta: Any) -> None:
+    value, slopes = compile(lambda x: w * x).value_and_grad(theta, ONE)
+    assert (value, slopes.tolist()) == (4.0, [2.0])
+
+
+# Functions
+
+
+class Affine:
+    def __init__(self) -> None:
+        self.w = Value(2.0)
+
+    def method(self, x: Any) -> Any:
+        return self.w * x
+
+    def __call__(self, x: Any) -> Any:
+        return self.w * x
+
+    @staticmethod
+    def static(x: Any) -> Any:
+        return w * x
+
+
+def plain(x: Any, scale: float = 2.0, *, offset: float = 1.0) -> Any:
+    return w * x * scale + offset
+
+
+@pytest.mark.parametrize(
+    ("fn", "args", "kwargs", "expected"),
+    [
+        (plain, [ONE], {}, 9.0),
+        (plain, [ONE, ONE], {}, (2 + 8 + 18) / 3 + 1),
+        (plain, [], {"x": ONE}, 9.0),
+        (plain, [ONE], {"offset": ONE}, 10.0),
+        (functools.partial(plain, scale=1.0, offset=0.0), [ONE], {}, 4.0),
+        (functools.partial(plain, Value(3.0)), [], {}, 13.0),
+        (lambda *args: args[0] * args[1] * w, [ONE, ONE], {}, 28 / 3),
+        (lambda **named: named["a"] * named["b"] * w, [], {"a": ONE, "b": ONE}, 28 / 3),
+        (lambda x: {"u": lambda: w * x["a"][0] * x["b"][0][1]}["u"](), [{"a": TWO, "b": (TWO,)}], {}, (4 + 24 + 60) / 3),
+        (Affine(), [ONE], {}, 4.0),
+        (Affine().method, [ONE], {}, 4.0),
+        (Affine.static, [ONE], {}, 4.0),
+        (nn.Sequential(Affine()), [ONE], {}, 4.0),
+        (w.__mul__, [ONE], {}, 4.0),
+        (abs, [[-1.0, 3.0]], {}, 2.0),
+        (math.exp, [[0.0, 0.0]], {}, 1.0),
+        (sum, [TWO], {}, 7.0),
+        (lambda: w * w, [], {}, 4.0),
+        (lambda x: w * w, [ONE], {}, 4.0),  # of which no input is part
+        (lambda x: x * x, [ONE], {}, 14 / 3),  # and no parameter
+        (lambda x: x, [ONE], {}, 2.0),
+        (lambda x: w, [ONE], {}, 2.0),
+        (lambda x: 3.0, [ONE], {}, 3.0),
+        (lambda x: True, [ONE], {}, 1.0),
+        (lambda x: np.array(w * x), [ONE], {}, 4.0),
+    ],
+)
+def test_functions_of_all_kinds(fn: Any, args: list[Any], kwargs: dict[str, Any], expected: float) -> None:
+    compiled = compile(fn)
+    for _ in range(2):
+        assert compiled(*args, **kwargs).data == pytest.approx(expected, rel=1e-12)
+
+
+def generator(x: Any) -> Any:
+    yield w * x
+
+
+async def coroutine(x: Any) -> Any:
+    await asyncio.sleep(0)
+    return w * x
+
+
+async def both(x: Any) -> Any:
+    yield w * x
+
+
+@pytest.mark.parametrize(
+    ("fn", "settings", "error", "message"),
+    [
+        (3.0, {}, TypeError, "compile() expects a function of one example, not float 3.0"),
+        (w, {}, TypeError, "compile() expects a function of one example, not Value Value(data=2.0"),
+        (nn.MLP, {}, TypeError, "MLP is a class: compile an instance, compile(MLP(...))"),
+        (generator, {}, TypeError, "is a generator or a coroutine: return a list"),
+        (coroutine, {}, TypeError, "is a generator or a coroutine: return a list"),
+        (both, {}, TypeError, "is a generator or a coroutine: return a list"),
+        (compile(plain), {}, TypeError, "is compiled already"),
+        (plain, {"reduction": "none"}, ValueError, 'reduction must be "mean", "sum" or None, not \'none\''),
+        (plain, {"dtype": "int64"}, ValueError, "dtype must be float64 or float32, not 'int64'"),
+        (plain, {"parameters": [2.0]}, TypeError, "parameters must be variables, as model.parameters() gives, and 2.0 is none"),
+        (plain, {"parameters": [w * w]}, TypeError, "parameters must be variables"),
+        (plain, {"parameters": [w.detach()]}, TypeError, "parameters must be variables"),
+        (plain, {"parameters": [w, w]}, ValueError, "parameters holds a Value twice"),
+        (plain, {"parameters": []}, ValueError, "parameters is empty, and there is nothing to differentiate by"),
+        (plain, {"parameters": nn.MLP(1, [1]).parameters}, TypeError, "write parameters=model.parameters()"),
+        (plain, {"parameters": w}, TypeError, "parameters must be a list of Values, not Value"),
+    ],
+)
+def test_what_cannot_be_compiled(fn: Any, settings: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        compile(fn, **settings)
+
+
+@pytest.mark.parametrize(
+    ("fn", "message"),
+    [
+        (lambda x: None, "returned NoneType None: expected Values, or lists, tuples or dicts of them"),
+        (lambda x: "loss", "returned str 'loss': expected Values"),
+        (lambda x: [w * x], "which has no mean: return one Value, or compile with reduction=None for results as arrays"),
+        (lambda x: (w * x,), "which has no mean: return one Value"),
+        (lambda x: {"loss": w * x}, "which has no mean: return one Value"),
+        (lambda x: [], "which has no mean: return one Value"),
+        (lambda x: w < x, None),
+    ],
+)
+def test_results_that_are_no_number(fn: Any, message: str | None) -> None:
+    if message is None:  # a comparison is one while it is recorded
+        assert compile(fn)(ONE).data == pytest.approx(1 / 3)
+    else:
+        with pytest.raises(TypeError, match=re.escape(message)):
+            compile(fn)(ONE)
+
+
+def test_results_of_nothing() -> None:
+    for nothing in ([], (), {"a": []}):
+        with pytest.raises(TypeError, match="in which there is no Value: return what it computes"):
+            compile(lambda x, nothing=nothing: nothing, reduction=None)(ONE)
+
+
+def test_before_the_first_call() -> None:
+    loss = compile(lambda x: w * x)
+    with pytest.raises(GraphError, match=r"does not know its parameters yet: call it once, or give compile\(\) the parameters"):
+        _ = loss.parameters
+    for name in ("source", "stats"):
+        with pytest.raises(GraphError, match="has not been recorded yet: call it once"):
+            getattr(loss, name)
+    assert loss.recordings == []
+    assert compile(lambda x: w * x, parameters=[w]).parameters == [w]
+
+
+def test_one_inside_another() -> None:
+    """Directly, in a recursion, by value_and_grad, or compiled on the spot: the way out is the plain function."""
+    inner = compile(lambda x: w * x)
+
+    def recursive(x: Any) -> Any:
+        return again(x)
+
+    again = compile(recursive)
+    calls = [
+        compile(lambda x: inner(x)),
+        compile(lambda x: inner([1.0]) * x),
+        compile(lambda x: inner.value_and_grad([1.0], [1.0])[0] * x),
+        compile(lambda x: compile(lambda y: w * y)(x)),
+        again,
+    ]
+    for call in calls:
+        with pytest.raises(
+            RecordingError, match=r"was called in a function that autograd\.compile records: call the plain function"
+        ):
+            call(ONE)
+    assert compile(lambda x: inner.__wrapped__(x))(ONE).data == 4.0  # type: ignore[attr-defined]  # that of functools
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, StopIteration])
+@pytest.mark.parametrize("call", [1, 2])
+@pytest.mark.parametrize("collecting", [True, False])
+def test_exceptions_pass_through(error: type[BaseException], call: int, collecting: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """In the first call of the function, which is recorded, and in the second, which checks it. The next try works."""
+    calls = itertools.count(1)
+
+    def fn(x: Any) -> Any:
+        if next(calls) == call:
+            raise error
+        return w * x
+
+    loss = compile(fn)
+    (gc.enable if collecting else gc.disable)()
+    try:
+        with pytest.raises(error):
+            loss(ONE)
+        assert gc.isenabled() == collecting
+        assert not is_compiling()
+        assert loss.recordings == []
+        assert loss(ONE).data == 4.0
+        assert loss.parameters == [w]
+    finally:
+        gc.enable()
+
+
+# The result in eager graphs
+
+
+def test_modes_around_a_call() -> None:
+    loss = compile(lambda x: math.log(w * x))
+    with no_grad():
+        assert loss(ONE).is_leaf  # and recorded under it
+    assert gradient(loss(ONE), [w]) == (0.5,)
+    with detect_anomaly():
+        assert loss(ONE).data == pytest.approx(math.log(2.0) + math.log(6.0) / 3)
+        with pytest.raises(AnomalyError, match=r"compiled\(2\.0\) is -inf in File .*test_mistakes"):
+            loss([0.0])
+
+
+def test_a_message_shows_some_of_many_parameters() -> None:
+    many = [Value(1.0) for _ in range(100)]
+    loss = compile(lambda x: x / math.fsum(many))
+    with detect_anomaly(), pytest.raises(AnomalyError, match=r"compiled\((1\.0, ){8}…\) is inf"):
+        loss([math.inf])
+
+
+def test_a_stale_graph_is_refused() -> None:
+    result = compile(lambda x: w * x)(ONE)
+    w.data = 3.0
+    with pytest.raises(GraphError, match="the data of 'w' was assigned after compiled had used it"):
+        result.backward()
+
+
+def test_second_derivatives_are_refused() -> None:
+    loss = compile(lambda x: w * w * x)
+    assert gradcheck(lambda a: loss(ONE), [w])
+    with pytest.raises(GraphError, match="no second derivatives: differentiate the plain function"):
+        gradient(loss(ONE), [w], create_graph=True)
+    with pytest.raises(GraphError, match="no second derivatives"):
+        gradcheck(lambda a: loss(ONE), [w], order=2)
+
+
+def test_a_constant_has_no_gradient() -> None:
+    with pytest.raises(GraphError, match=r"backward\(\) of a constant"):
+        compile(lambda x: x)(ONE).backward()
+    with pytest.raises(TypeError, match='differentiates one number: compile with reduction="mean" or "sum"'):
+        compile(lambda x: w * x, reduction=None).value_and_grad([2.0], ONE)
