@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+import autograd
 import nn
-from autograd import math, no_grad
+from autograd import math
 from demos import stage
 
 with stage.extras():
@@ -17,6 +18,8 @@ with stage.extras():
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from autograd import Compiled
 
 BATCH = 32
 COLUMNS, SHOWN = 8, 40
@@ -54,29 +57,45 @@ def load(seed: int) -> tuple[list[Example], list[Example]]:
     return training, held_out
 
 
-def train(model: nn.MLP, training: list[Example], held_out: list[Example], epochs: int, seed: int) -> None:
+def train(  # noqa: PLR0913 - what training takes
+    model: nn.MLP, training: list[Example], held_out: list[Example], epochs: int, seed: int, *, eager: bool = False
+) -> None:
     """Show every example ``epochs`` times, in batches drawn at random, and take ever smaller steps."""
-    optimizer = nn.Adam(model.parameters())
+    images, digits = (np.array(column) for column in zip(*training, strict=True))
+    parameters = model.parameters()
+    optimizer = nn.Adam(parameters)
+    loss_of = autograd.compile(lambda image, digit: nn.cross_entropy(model(image), digit), parameters=parameters)
+    value_and_grad = stage.eager(loss_of) if eager else loss_of.value_and_grad
+    probabilities = reader(model)
+    theta = np.array([parameter.data for parameter in parameters])
     rng = np.random.default_rng(seed)
     for epoch in range(epochs):
         optimizer.lr = 0.01 * (1 - epoch / epochs)
-        shuffled = [training[i] for i in rng.permutation(len(training))]
+        shuffled = rng.permutation(len(training))
         batches = [shuffled[start : start + BATCH] for start in range(0, len(shuffled), BATCH)]
         losses = []
-        for batch in stage.progress(batches, f"epoch {epoch + 1} of {epochs}"):
-            loss = nn.cross_entropy([model(image) for image, _ in batch], [digit for _, digit in batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.data)
-        seen, unseen = accuracy(read(model, training)), accuracy(read(model, held_out))
+        try:
+            for batch in stage.progress(batches, f"epoch {epoch + 1} of {epochs}"):
+                loss, gradient = value_and_grad(theta, images[batch], digits[batch])
+                theta = optimizer.update(theta, gradient)
+                losses.append(loss)
+        finally:
+            stage.assign(parameters, theta)
+        seen, unseen = accuracy(read(probabilities, training)), accuracy(read(probabilities, held_out))
         print(f"epoch {epoch + 1:2}   loss {np.mean(losses):.3f}   accuracy {seen:6.1%}, on held-out digits {unseen:6.1%}")
+    times = stage.race(loss_of, theta, images[:BATCH], digits[:BATCH])
+    print(f"\nThe loss of {BATCH} digits and its gradient take {times}.")
 
 
-def read(model: nn.MLP, examples: list[Example]) -> list[Reading]:
-    """What ``model`` makes of each example."""
-    with no_grad():
-        return [Reading(example, [p.data for p in math.softmax(model(example.image))]) for example in examples]
+def reader(model: nn.MLP) -> Compiled:
+    """A function of images: the probabilities that ``model`` gives to the ten digits, for each."""
+    return autograd.compile(lambda image: math.softmax(model(image)), reduction=None)
+
+
+def read(probabilities: Compiled, examples: list[Example]) -> list[Reading]:
+    """What the function ``probabilities`` makes of each example."""
+    found = probabilities([example.image for example in examples]).tolist()
+    return [Reading(example, row) for example, row in zip(examples, found, strict=True)]
 
 
 def accuracy(readings: list[Reading]) -> float:
@@ -107,19 +126,19 @@ def draw_mistakes(readings: list[Reading]) -> Figure:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the demo."""
-    options = stage.options("digits", __doc__, argv)
+    options = stage.options("digits", __doc__, argv, trains=True)
     training, held_out = load(options.seed)
     if options.quick:
         training, held_out = training[:400], held_out[:100]
     model = nn.MLP(64, [32, 10], rng=options.seed)
     print(f"{model}\n\n{len(training)} digits to learn from, {len(held_out)} held out. Guessing would read 10% of them.")
     try:
-        train(model, training, held_out, epochs=2 if options.quick else 10, seed=options.seed)
+        train(model, training, held_out, epochs=2 if options.quick else 10, seed=options.seed, eager=options.eager)
     except KeyboardInterrupt:
         print("Stopped: what follows is what was learned so far.")
-    readings = read(model, held_out)
+    readings = read(reader(model), held_out)
     right = sum([reading.is_right for reading in readings])
-    print(f"\nOf {len(readings)} digits that it never saw, it reads {right}: {accuracy(readings):.1%}.")
+    print(f"Of {len(readings)} digits that it never saw, it reads {right}: {accuracy(readings):.1%}.")
     print("Wrote", stage.save(draw_mistakes(readings), options.out / "digits_mistakes.png"))
 
 

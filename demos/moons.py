@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+import autograd
 import nn
-from autograd import Drawing, Value, draw, no_grad
+from autograd import Drawing, Value, draw
 from demos import stage
 
 with stage.extras():
@@ -18,32 +19,43 @@ with stage.extras():
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
 
-def train(model: nn.MLP, points: list[list[float]], sides: list[float], epochs: int) -> None:
+    from autograd import Compiled
+
+    Array = NDArray[np.float64]
+
+
+def train(model: nn.MLP, points: Array, sides: Array, epochs: int, *, eager: bool = False) -> None:
     """Move the parameters ``epochs`` times, so that the scores of all points come to be at least 1 on their own side of 0."""
-    optimizer = nn.SGD(model.parameters(), momentum=0.9, weight_decay=1e-4)
+    parameters = model.parameters()
+    optimizer = nn.SGD(parameters, momentum=0.9)
+    loss_of = autograd.compile(lambda point, side: nn.hinge_loss(model(point), side), parameters=parameters)
+    value_and_grad = stage.eager(loss_of) if eager else loss_of.value_and_grad
+    predict = autograd.compile(model, reduction=None)
+    theta = np.array([parameter.data for parameter in parameters])
     for epoch in stage.progress(range(1, epochs + 1), "training"):
         optimizer.lr = 0.2 * (1 - epoch / (epochs + 1))
-        scores = [model(point) for point in points]
-        loss = nn.hinge_loss(scores, sides)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        loss, gradient = value_and_grad(theta, points, sides)
         if epoch % 10 == 0 or epoch == 1:
-            stage.say(f"epoch {epoch:3}   loss {loss.data:.4f}   accuracy {accuracy(scores, sides):4.0%}")
+            stage.assign(parameters, theta)
+            stage.say(f"epoch {epoch:3}   loss {loss:.4f}   accuracy {accuracy(predict(points), sides):4.0%}")
+        theta = optimizer.update(theta, gradient)
+    stage.assign(parameters, theta)
+    print(f"\nThe loss of {len(points)} points and its gradient take {stage.race(loss_of, theta, points, sides)}.")
 
 
-def accuracy(scores: list[Value], sides: list[float]) -> float:
+def accuracy(scores: Array, sides: Array) -> float:
     """The part of the ``scores`` that have the sign of their ``sides``."""
-    return sum(score.data * side > 0 for score, side in zip(scores, sides, strict=True)) / len(sides)
+    return float(np.mean(scores * sides > 0))
 
 
-def draw_boundary(model: nn.MLP, points: list[list[float]], sides: list[float], cells: int) -> Figure:
+def draw_boundary(predict: Compiled, points: Array, sides: Array, cells: int) -> Figure:
     """The score everywhere, in ``cells`` × ``cells`` steps, with its boundary at 0 and the margins that the loss asks for."""
-    x, y = np.array(points).T
-    xs, ys = [np.linspace(numbers.min() - 0.4, numbers.max() + 0.4, cells).tolist() for numbers in (x, y)]
-    with no_grad():
-        scores = [[model([a, b]).data for a in xs] for b in stage.progress(ys, "drawing")]
+    x, y = points.T
+    xs, ys = [np.linspace(numbers.min() - 0.4, numbers.max() + 0.4, cells) for numbers in (x, y)]
+    everywhere = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
+    scores = predict(everywhere).reshape(cells, cells)
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
@@ -75,21 +87,21 @@ def draw_neuron(model: nn.MLP, point: list[float]) -> Drawing:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the demo."""
-    options = stage.options("moons", __doc__, argv)
-    coordinates, classes = make_moons(n_samples=100, noise=0.1, random_state=options.seed)
-    points, sides = coordinates.tolist(), [1.0 if c else -1.0 for c in classes]
+    options = stage.options("moons", __doc__, argv, trains=True)
+    points, classes = make_moons(n_samples=100, noise=0.1, random_state=options.seed)
+    sides = np.where(classes == 1, 1.0, -1.0)
     model = nn.MLP(2, [16, 16, 1], rng=options.seed)
     print(f"{model}\n")
 
-    train(model, points, sides, epochs=30 if options.quick else 100)
-    with no_grad():
-        right = accuracy([model(point) for point in points], sides)
-    print(f"\nThe trained network puts {right:.0%} of the {len(points)} points on their own side of its boundary.")
+    train(model, points, sides, epochs=30 if options.quick else 100, eager=options.eager)
+    predict = autograd.compile(model, reduction=None)
+    right = accuracy(predict(points), sides)
+    print(f"The trained network puts {right:.0%} of the {len(points)} points on their own side of its boundary.")
 
-    boundary = draw_boundary(model, points, sides, cells=30 if options.quick else 80)
+    boundary = draw_boundary(predict, points, sides, cells=30 if options.quick else 80)
     boundary.suptitle(f"Two moons, told apart with {right:.0%} accuracy", color=stage.INK, fontsize=15)
     print("Wrote", stage.save(boundary, options.out / "moons.png"))
-    print("Wrote", stage.save(draw_neuron(model, points[0]), options.out / "moons_neuron.svg"))
+    print("Wrote", stage.save(draw_neuron(model, points[0].tolist()), options.out / "moons_neuron.svg"))
 
 
 if __name__ == "__main__":

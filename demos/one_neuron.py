@@ -36,7 +36,7 @@ def explain(node: Value) -> None:
     for arg, rule, partial in zip(node.args, derivatives(node.op), partials, strict=True):
         by = f"∂{node.label}/∂{arg.label}"
         print(
-            f"    {by:<9} = {rule:^36} = {partial:<3.6g}  so ∂o/∂{arg.label} = {node.grad:.6g} × {partial:.6g} = {arg.grad:.6g}"
+            f"    {by:<9} = {rule:^15} = {partial:<3.6g}  so ∂o/∂{arg.label} = {node.grad:.6g} × {partial:.6g} = {arg.grad:.6g}"
         )
 
 

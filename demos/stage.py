@@ -1,4 +1,4 @@
-"""What the demos share: a command line, a progress bar, and pictures that are written whole or not at all."""
+"""What the demos share: a command line, a progress bar, a race of compiled against eager code, and pictures."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import argparse
 import contextlib
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from autograd import DrawError, Drawing
+import numpy as np
+
+from autograd import DrawError, Drawing, gradient, math
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from autograd import Compiled, Value
 
 T = TypeVar("T")
 
@@ -41,14 +48,17 @@ class Options(argparse.Namespace):
     quick: bool
     seed: int
     out: Path
+    eager: bool = False
 
 
-def options(demo: str, description: str | None, argv: Sequence[str] | None) -> Options:
+def options(demo: str, description: str | None, argv: Sequence[str] | None, *, trains: bool = False) -> Options:
     """What ``argv``, or failing that the command line, says; the folder ``out`` exists from then on."""
     parser = argparse.ArgumentParser(f"python -m demos.{demo}", description=description)
     parser.add_argument("--quick", action="store_true", help="take less time, where there is any to save")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="start of the random numbers, if any (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the pictures (default: out)")
+    if trains:
+        parser.add_argument("--eager", action="store_true", help="train without autograd.compile: the same, more slowly")
     chosen = parser.parse_args(argv, Options())
     if not 0 <= chosen.seed < 2**32:
         parser.error(f"--seed must be between 0 and {2**32 - 1}, not {chosen.seed}")
@@ -68,6 +78,38 @@ def progress(items: Iterable[T], what: str) -> Iterable[T]:
 def say(line: str) -> None:
     """Print a line above the progress bar."""
     tqdm.write(line)
+
+
+def assign(parameters: Sequence[Value], theta: NDArray[np.float64]) -> None:
+    """Write the numbers in ``theta`` to the parameters."""
+    for parameter, number in zip(parameters, theta.tolist(), strict=True):
+        parameter.data = number
+
+
+def eager(compiled: Compiled) -> Callable[..., tuple[float, NDArray[np.float64]]]:
+    """What does the same as ``compiled.value_and_grad``, by a graph of Values and a backward sweep each time."""
+
+    def value_and_grad(theta: NDArray[np.float64], *batch: NDArray[Any]) -> tuple[float, NDArray[np.float64]]:
+        assign(compiled.parameters, theta)
+        results = [compiled.fn(*example) for example in zip(*[array.tolist() for array in batch], strict=True)]
+        mean = math.fsum(results) / len(results)
+        return mean.data, np.array(gradient(mean, compiled.parameters))
+
+    return value_and_grad
+
+
+def race(compiled: Compiled, theta: NDArray[np.float64], *batch: NDArray[Any]) -> str:
+    """How long the mean of a function over the ``batch``, and its gradient, take to compute: compiled, and eager."""
+    medians = []
+    for value_and_grad, calls in ((compiled.value_and_grad, 200), (eager(compiled), 3)):
+        times = []
+        for _ in range(calls):
+            start = perf_counter()
+            value_and_grad(theta, *batch)
+            times.append(perf_counter() - start)
+        medians.append(median(times))
+    fast, slow, ratio = [float(f"{x:.2g}") for x in (1e3 * medians[0], 1e3 * medians[1], medians[1] / medians[0])]
+    return f"{fast:g} ms compiled, {slow:g} ms eager: {ratio:g} times faster"
 
 
 def save(picture: Figure | Drawing, path: Path) -> Path:
