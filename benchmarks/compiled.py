@@ -126,18 +126,19 @@ def gpt(documents: int) -> Job:
 def compiled(job: Job, *, jobs: float = 1.0, limit: float | None = None) -> Contestant:
     """The subject: the compiled function, its parameters in the order that it chooses itself."""
     function = autograd.compile(job.loss)
-    function(job.x[:1], job.y[:1])
+    first = stopwatch(lambda: function(job.x[:1], job.y[:1]))
     theta = np.array([parameter.data for parameter in function.parameters])
     place = {parameter: i for i, parameter in enumerate(function.parameters)}
     order = [place[parameter] for parameter in job.parameters]
-    name = f"compiled, batch {len(job.x)}"
-    return Contestant(
-        name,
+    contestant = Contestant(
+        f"compiled, batch {len(job.x)}",
         lambda: function.value_and_grad(theta, job.x, job.y),
         lambda result: (result[0], result[1][order]),
         limit,
         jobs,
     )
+    contestant.first = first
+    return contestant
 
 
 def recorded_and_compiled(job: Job) -> Contestant:

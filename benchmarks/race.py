@@ -44,7 +44,9 @@ class Contestant:
 
     def warm_up(self) -> None:
         """Take the time of the first call, and see from the second how many steps a turn needs."""
-        self.first = stopwatch(self.step)
+        first = stopwatch(self.step)
+        if math.isnan(self.first):
+            self.first = first
         self.repeats = max(1, math.ceil(TURN / stopwatch(self.step)))
 
     def turn(self) -> float:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def train(model: nn.MLP, points: Array, sides: Array, epochs: int, *, eager: bool = False) -> None:
     """Move the parameters ``epochs`` times, so that the scores of all points come to be at least 1 on their own side of 0."""
     parameters = model.parameters()
-    optimizer = nn.SGD(parameters, momentum=0.9)
+    optimizer = nn.SGD(parameters, momentum=0.9, weight_decay=1e-4)
     loss_of = autograd.compile(lambda point, side: nn.hinge_loss(model(point), side), parameters=parameters)
     value_and_grad = stage.eager(loss_of) if eager else loss_of.value_and_grad
     predict = autograd.compile(model, reduction=None)

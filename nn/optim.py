@@ -38,7 +38,7 @@ class Optimizer:
         """Move every parameter once, by its grad."""
         theta = np.array([parameter.data for parameter in self.parameters])
         gradient = np.array([parameter.grad for parameter in self.parameters])
-        moved = self.update(theta, gradient + self.weight_decay * theta)
+        moved = self.update(theta, gradient)
         for parameter, number in zip(self.parameters, moved.tolist(), strict=True):
             parameter.data = number
 
@@ -49,6 +49,10 @@ class Optimizer:
 
     def update(self, theta: Array, gradient: Array) -> Array:
         """The numbers after a step from ``theta`` with this ``gradient``, both of shape (parameters,)."""
+        return self.moved(theta, gradient + self.weight_decay * theta if self.weight_decay else gradient)
+
+    def moved(self, theta: Array, gradient: Array) -> Array:
+        """The same, where ``gradient`` includes the weight decay."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -83,7 +87,7 @@ class SGD(Optimizer):
             raise ValueError(msg)
         self._velocity = np.zeros(len(self.parameters))
 
-    def update(self, theta: Array, gradient: Array) -> Array:
+    def moved(self, theta: Array, gradient: Array) -> Array:
         """See the class."""
         self._velocity = self.momentum * self._velocity + gradient
         direction = gradient + self.momentum * self._velocity if self.nesterov else self._velocity
@@ -114,7 +118,7 @@ class Adam(Optimizer):
         self._mean = np.zeros(len(self.parameters))
         self._square = np.zeros(len(self.parameters))
 
-    def update(self, theta: Array, gradient: Array) -> Array:
+    def moved(self, theta: Array, gradient: Array) -> Array:
         """See the class."""
         b1, b2 = self.betas
         self._steps += 1

@@ -86,7 +86,7 @@ class Recording:
         return self.program.stats
 
     def __repr__(self) -> str:
-        shapes = ", ".join(f"{name}: (batch, {', '.join(map(str, shape))})" for name, shape in self.shapes.items())
+        shapes = ", ".join(f"{name}: ({', '.join(map(str, ('batch', *shape)))})" for name, shape in self.shapes.items())
         count = sum(self.stats["instructions"].values())
         return f"Recording({shapes or 'no arguments'}; {self.stats['scalar nodes']:,} scalar nodes, {count} instructions)"
 

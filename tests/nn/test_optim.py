@@ -4,6 +4,7 @@ import math
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from autograd import GraphError, Value
@@ -202,3 +203,8 @@ def test_repr_shows_the_settings() -> None:
 def test_the_base_of_optimizers_has_no_step_of_its_own() -> None:
     with pytest.raises(NotImplementedError):
         Optimizer([Value(1.0)], 0.1, 0.0).step()
+
+
+def test_update_by_itself_decays_weights_too() -> None:
+    optimizer = SGD([Value(1.0)], lr=0.1, weight_decay=1.0)
+    assert optimizer.update(np.array([1.0]), np.array([0.0])) == [1.0 - 0.1 * 1.0]
