@@ -126,14 +126,9 @@ class Sweep:
                 if self._is_active(instruction.out) and instruction.kind != "peak" and instruction.op not in STOPS:
                     self._temporary.clear()
                     for space in self.temporaries:
-                        self._high[space] = max(self._high.get(space, 0), space.size)
-                        space.size = 0
+                        space.used = 0
                     self._hand_on(instruction)
-        for space in self.temporaries:
-            space.size = max(self._high.get(space, 0), space.size)
         self._fill(self.cotangents[theta], np.flatnonzero(~self._written[self.cotangents[theta]][:trained]))
-
-    _high: dict[Space, int]
 
     @property
     def temporaries(self) -> list[Space]:
@@ -142,7 +137,6 @@ class Sweep:
 
     def _count_readers(self, forward: Sequence[Instruction], root: View) -> dict[Space, NDArray[np.int64]]:
         """How often each row is read on the way to the result."""
-        self._high = {}
         readers = {space: np.zeros(space.size, np.int64) for space in self.cotangents}
         readers[root.space][root.start] += 2  # the seed is written, not handed on
         for instruction in forward:
@@ -311,8 +305,6 @@ class Sweep:
 
     def _segments(self, i: Instruction, gradient: View) -> None:
         (view,) = i.args
-        if i.op is ops.maximum:  # the peak of a logsumexp: only a shift
-            return
         assert i.rows is not None
         gradient = self._as(gradient, i.out)
         which = np.repeat(np.arange(i.out.size), np.diff(np.append(i.rows, view.size)))
@@ -407,12 +399,14 @@ class Sweep:
     def _take(self, i: Instruction, gradient: View) -> None:
         table, index = i.args
         gradient = self._matrix(self._as(gradient, i.out))
-        self._contribute(table, lambda out: self._emit("put", out, gradient, index))
+        if self._is_active(table):
+            self._contribute(table, lambda out: self._emit("put", out, gradient, index))
 
     def _pick(self, i: Instruction, gradient: View) -> None:
         table, index = i.args
         gradient = self._as(gradient, i.out)
-        self._contribute(table, lambda out: self._emit("place", out, gradient, index))
+        if self._is_active(table):
+            self._contribute(table, lambda out: self._emit("place", out, gradient, index))
 
 
 def _with_axes(view: View, axes: Sequence[int]) -> View:

@@ -52,10 +52,14 @@ class Space:
     filled: dict[int, float] = field(default_factory=dict)
     """Rows that hold a constant from the start, and are never written."""
 
+    used: int = 0
+    """How many of its rows are allocated now; of temporary ones there have been more before."""
+
     def allocate(self, count: int) -> int:
         """The first of ``count`` new rows."""
-        self.size += count
-        return self.size - count
+        start, self.used = self.used, self.used + count
+        self.size = max(self.size, self.used)
+        return start
 
 
 @dataclass(frozen=True)
