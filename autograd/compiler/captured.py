@@ -48,9 +48,9 @@ class Captured:
     def __init__(self, fn: Callable[..., Any], values: Iterable[Value], constants: Iterable[Value] = ()) -> None:
         wanted = {id(value): value for value in values}
         walk = _Walk(fn, wanted)
-        self.missing = [value for key, value in wanted.items() if key not in walk.parents]
+        self.missing = [value for key, value in wanted.items() if key not in walk.found]
         """The Values of which it is not known from where ``fn`` takes them."""
-        leading = walk.leading_to(wanted)
+        leading = walk.leading()
         groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
         for owner, attributes in walk.owners:
             if names := [
@@ -88,7 +88,13 @@ class _Walk:
         """What the code that was met looks up in objects."""
         self.seen: dict[int, Any] = {}
         """Everything that was met but Values and what is plain, by its id."""
-        self.parents: dict[int, list[int]] = {}
+        self.found: set[int] = set()
+        """Those of the ``wanted`` that were met."""
+        self._wanted = wanted
+        self._holders: set[int] = set()
+        """What holds one of them."""
+        self._parents: dict[int, list[int]] = {}
+        """By what everything else was met."""
         self.owners: list[tuple[Any, dict[str, Any]]] = []
         """What has attributes, and those it has itself."""
         self.globals: dict[int, tuple[dict[str, Any], dict[str, None]]] = {}
@@ -103,19 +109,19 @@ class _Walk:
                 self._meet(id(owner), self._looked_up(owner, attributes))
         self.named = self.seen.keys() | set()
         """What was met by following names alone."""
-        if not wanted.keys() <= self.parents.keys():
+        if len(self.found) < len(wanted):
             self._everything = True
             for owner, attributes in [*self.owners]:
                 self._meet(id(owner), self._looked_up(owner, attributes))
 
-    def leading_to(self, wanted: Iterable[int]) -> set[int]:
-        """Those of ``wanted``, and all through which they were met."""
-        leading = set(wanted)
-        stack = [*{parent for key in leading for parent in self.parents.get(key, ())}]
+    def leading(self) -> set[int]:
+        """The wanted Values, and all through which they were met."""
+        leading = set(self._wanted)
+        stack = [*self._holders]
         while stack:
             if (key := stack.pop()) not in leading:
                 leading.add(key)
-                stack += self.parents.get(key, ())
+                stack += self._parents.get(key, ())
         return leading
 
     def _meet(self, parent: int, items: Iterable[Any]) -> None:
@@ -127,10 +133,14 @@ class _Walk:
 
     def _note(self, parent: int, items: Iterable[Any]) -> None:
         for item in items:
-            if type(item) not in _PLAIN:
-                key = id(item)
-                self.parents.setdefault(key, []).append(parent)
-                if key not in self.seen and type(item) is not Value:
+            key = id(item)
+            if type(item) is Value:
+                if key in self._wanted:
+                    self.found.add(key)
+                    self._holders.add(parent)
+            elif type(item) not in _PLAIN:
+                self._parents.setdefault(key, []).append(parent)
+                if key not in self.seen:
                     self.seen[key] = item
                     self._stack.append(item)
 
