@@ -217,24 +217,23 @@ class _Rebuilt:
                 first = graph.first[factors]
                 second = np.where(graph.code[factors] == MUL, first + 1, first)  # a square has one argument
                 addends.insert(0, self._dot(new[graph.arg[first]], new[graph.arg[second]]))
-            sides.append(self._total(self._with_bias(addends)))
+            sides.append(self._total([a for a in addends if not (self.out.code[a] == CONSTANT and self.out.number[a] == 0.0)]))
         plus, minus = sides
         if minus is None:
             return self._constant(0.0) if plus is None else plus
         return self._node(SUB, np.array([self._constant(0.0) if plus is None else plus, minus]))
 
+    def _total(self, addends: list[int]) -> int | None:
+        """The sum of ``addends``; None if there are none."""
+        return self._node(FSUM, np.array(self._with_bias(addends))) if addends else None
+
     def _with_bias(self, addends: list[int]) -> list[int]:
         """``addends``, a scalar product by variables and another variable being one scalar product: that one's factor is 1."""
         out = self.out
-        if len(addends) != 2 or out.code[addends[0]] != DOT or out.code[addends[1]] != VARIABLE:  # noqa: PLR2004 - these two
+        if sorted(out.code[addends].tolist()) != sorted([DOT, VARIABLE]):
             return addends
-        left, right = halves(out.args[addends[0]])
+        product, bias = sorted(addends, key=lambda node: out.code[node] != DOT)
+        left, right = halves(out.args[product])
         if out.batched[left].any() or not out.batched[right].all():
             return addends
-        return [self._dot(np.append(left, addends[1]), np.append(right, self._constant(1.0)))]
-
-    def _total(self, addends: list[int]) -> int | None:
-        """The sum of ``addends``, without the zeros among them; None if there are none left."""
-        out = self.out
-        addends = [a for a in addends if not (out.code[a] == CONSTANT and out.number[a] == 0.0)]
-        return self._node(FSUM, np.array(addends)) if addends else None
+        return [self._dot(np.append(left, bias), np.append(right, self._constant(1.0)))]
