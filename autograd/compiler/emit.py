@@ -241,7 +241,8 @@ class Source:
     def _item(self, table: View, which: View) -> str:
         columns = self._index(which, table.shape[1])
         rows = self._constant("rows", np.arange(table.shape[0])[:, None])
-        return f"{self.array(table)}[{rows}, {columns}{', examples' if table.batched else ''}]"
+        spread = "[:, None]" if not which.batched else ""  # the same item in every example
+        return f"{self.array(table)}[{rows}, {columns}{spread}{', examples' if table.batched else ''}]"
 
 
 _WITH_ROOM = (relu_array,)

@@ -77,7 +77,7 @@ def run(  # noqa: PLR0913 - what the program was made of, and what it is called 
     order = np.array(parameters, np.int64)
     numbers = np.zeros(len(graph.variables))
     numbers[order[order >= 0]] = theta[order >= 0]
-    rows = np.concatenate(arrays, axis=1, dtype=float)
+    rows = np.concatenate(arrays, axis=1, dtype=float) if arrays else np.zeros((1, 0))
     if reduction is None:
         data = evaluate(graph, numbers, rows)
         return np.stack([np.broadcast_to(data[root], len(rows)) for root in graph.roots], axis=1)
