@@ -67,7 +67,8 @@ class Program:
             self.forward, self.backward, spaces, layout.theta, layout.inputs, layout.roots, reduction, dtype, self.trained
         )
         kinds = Counter(i.kind for i in [*self.forward, *self.backward])
-        buffers = [space for space in spaces if space not in {layout.theta, *layout.inputs}]
+        mentioned = {view.space for i in [*self.forward, *self.backward] for view in (i.out, *i.views)}
+        buffers = mentioned - {layout.theta, *layout.inputs}
         self.stats: dict[str, Any] = {
             "scalar nodes": len(graph.code),
             "instructions": dict(sorted(kinds.items())),
