@@ -1,0 +1,70 @@
+"""Calls of compiled functions that are rarer than others: names of arguments, options that change, tables without gradients."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograd import Value, compile, math  # noqa: A004 - autograd.compile
+
+
+def test_a_function_of_c_has_no_signature() -> None:
+    assert compile(min)([[1.0], [2.0]]).data == 1.5
+
+
+def test_arguments_whose_names_become_one() -> None:
+    """In the source, where what is no letter is an underscore."""
+    w = Value(2.0)
+    loss = compile(lambda x: w * x["a b"] - x["a_b"])
+    assert loss({"a b": [3.0], "a_b": [1.0]}).data == 5.0
+    assert "def step(theta, x_a_b, x_a_b_, " in loss.source
+
+
+def test_an_option_that_changes_with_given_parameters() -> None:
+    """The parameters stay."""
+    w, options = Value(2.0), {"scale": 3.0}
+    loss = compile(lambda x: w * x * options["scale"], parameters=[w])
+    assert loss([1.0]).data == 6.0
+    options["scale"] = 5.0
+    assert loss([1.0]).data == 10.0
+    assert loss.parameters == [w]
+
+
+def test_an_option_that_changes_before_other_shapes() -> None:
+    """What was recorded for the first ones is forgotten, too."""
+    options = {"w": Value(2.0)}
+    loss = compile(lambda x: options["w"] * x[0])
+    assert loss([[1.0]]).data == 2.0
+    options["w"] = Value(3.0)
+    assert loss([[1.0, 2.0]]).data == 3.0
+    assert len(loss.recordings) == 1
+    assert loss.parameters == [options["w"]]
+
+
+def test_an_attribute_that_is_gone() -> None:
+    options: Any = SimpleNamespace(w=Value(2.0), scale=3.0)
+    loss = compile(lambda x: options.w * x * (options.scale if hasattr(options, "scale") else 1.0))
+    assert loss([1.0]).data == 6.0
+    del options.scale
+    assert loss([1.0]).data == 2.0
+
+
+def test_an_array_in_the_place_of_another() -> None:
+    options: Any = {"w": Value(2.0), "scales": np.array([1.0, 2.0])}
+    loss = compile(lambda x: options["w"] * x * float(options["scales"].sum()))
+    assert loss([1.0]).data == 6.0
+    options["scales"] = np.array([1.0, 2.0, 3.0])
+    assert loss([1.0]).data == 12.0
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_an_index_made_of_variables(batch: int) -> None:
+    """Nothing is handed on to a table of inputs."""
+    w = Value(1.0)
+    loss = compile(lambda x: math.select(x, w) * w)
+    result = loss([[1.0, 2.0, 3.0]] * batch)
+    result.backward()
+    assert (result.data, w.grad) == (2.0, 2.0)

@@ -1,0 +1,244 @@
+"""The source of programs: what its lines are, and the functions that they call."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from passes import agree, program, run, variables
+
+import nn
+from autograd import Value, math
+from autograd.compiler.emit import NotFiniteError, _literal, check, index, view
+
+w = a, b, c, d = variables(4)
+
+
+def lines(fn: Any, size: int = 0, reduction: str | None = "sum", **more: Any) -> list[str]:
+    """The lines of the source, without what they are indented by."""
+    return [line.strip() for line in program(fn, size, reduction, **more).source.splitlines()]
+
+
+# The text
+
+
+def test_a_network_of_two_layers_reads_like_one_by_hand() -> None:
+    model = nn.MLP(2, [3, 1], "tanh", rng=0)
+    source = program(lambda x: (model(x[:2]) - x[2]) ** 2, 3, "mean").source
+    made, step = source.split("\n\n\n")
+    assert "np.empty" in made
+    assert "h1 = v[0:3]" in made.splitlines()
+    assert step.startswith("def step(theta, x, differentiate=True):\n")
+    before, after = step.split("    if not differentiate:\n        return result\n")
+    for line in ("np.dot(W1, x1, out=h1)", "np.add(h1, b1, out=h1)", "np.tanh(h1, out=h2)", "np.dot(W2, h4, out=h3)"):
+        assert f"    {line}\n" in before
+    assert "    W1 = theta[0:6].reshape(3, 2)\n" in before
+    assert "    result = float(np.dot(h6[0], ones)) / B\n" in before
+    assert after.count("dot(") == 4  # by W2 and its bias, by h, by b1, by W1
+    assert after.endswith("    return result, d_theta\n")
+    assert not re.search("np.take|view|rows|zeros", source)
+
+
+def test_without_a_gradient_nothing_of_it_is_there() -> None:
+    source = program(lambda x: [math.exp(a * x[0])], 1, None).source
+    assert "d_" not in source
+    assert source.endswith("    return h2.T.copy()\n")
+
+
+def test_the_source_is_the_same_in_every_process() -> None:
+    """With another seed of hashes."""
+    code = (
+        "from passes import *; w = variables(6)\n"
+        "def fn(x):\n"
+        "    h = [math.tanh(w[0] * y + w[1]) for y in x] + [math.exp(w[2]), math.hypot(x[0], w[3], w[4])]\n"
+        "    return math.logsumexp(h) * math.fsum([h[0], h[2], w[5], 2.0]) + math.select(w, x[1])\n"
+        "print(program(fn, 3).source)"
+    )
+    here = Path(__file__)
+    sources = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=here.parent,
+            env=os.environ | {"PYTHONHASHSEED": str(seed), "PYTHONPATH": str(here.parents[2])},
+        ).stdout
+        for seed in (1, 2)
+    }
+    assert len(sources) == 1
+
+
+def test_numbers_that_have_no_literal() -> None:
+    assert [_literal(number) for number in (0.1, -2.0, math.inf, -math.inf, math.nan)] == [
+        "0.1",
+        "-2.0",
+        "np.inf",
+        "-np.inf",
+        "np.nan",
+    ]
+    assert run(lambda x: [x[0] + math.inf, x[0] * -math.inf], [[1.0], [-1.0]], None) == [
+        [math.inf, -math.inf],
+        [math.inf, math.inf],
+    ]
+    assert np.isnan(run(lambda x: [x[0] - math.nan], [[1.0]], None)).all()
+
+
+def test_results_of_each_example_and_results_of_all() -> None:
+    assert "return h1.T.copy()" in lines(lambda x: [a * x[0]], 1, None)
+    assert "return np.tile(s1, (B, 1))" in lines(lambda _: [a * b], 0, None)
+    assert run(lambda _: [a * b, a], [[], [], []], None) == [[6.0, 2.0]] * 3
+
+
+@pytest.mark.parametrize(
+    ("reduction", "size", "result", "seed"),
+    [
+        ("sum", 1, "result = float(np.dot(h1[0], ones))", "seed = 1.0"),
+        ("mean", 1, "result = float(np.dot(h1[0], ones)) / B", "seed = 1.0 / B"),
+    ],
+)
+def test_reductions(reduction: str, size: int, result: str, seed: str) -> None:
+    found = lines(lambda x: a * x[0], size, reduction)
+    assert result in found
+    assert seed in found
+
+
+def test_reductions_of_what_all_examples_share() -> None:
+    """Its sum is so many times what it is, if there are examples; its mean is what it is."""
+
+    def fn(_: Any) -> Any:
+        return a * b
+
+    assert run(fn, [[1.0], [1.0], [1.0]]) == (18.0, {a: 9.0, b: 6.0})
+    assert run(fn, [[1.0], [1.0], [1.0]], "mean") == (6.0, {a: 3.0, b: 2.0})
+    assert run(fn, [[]]) == (6.0, {a: 3.0, b: 2.0})
+
+
+def test_a_result_that_is_a_variable() -> None:
+    """Mistake: the gradient had no name."""
+    assert run(lambda _: a, [[1.0], [1.0]]) == (4.0, {a: 2.0})
+    assert run(lambda _: a, [[1.0], [1.0]], "mean") == (2.0, {a: 1.0})
+
+
+def test_a_result_that_is_an_input() -> None:
+    assert run(lambda x: x[1], [[1.0, 2.0], [3.0, 4.0]]) == (6.0, {})
+    assert run(lambda x: [x[1], x[0], x[1]], [[1.0, 2.0]], None) == [[2.0, 1.0, 2.0]]
+
+
+def test_gradients_of_the_first_parameters_only() -> None:
+    source = program(lambda x: a * b * x[0], 1, parameters=[1], frozen=True).source
+    assert source.endswith("    return result, d_theta[:1].copy()\n")
+
+
+def test_single_precision() -> None:
+    """Everywhere: also the largest number, to which infinite peaks are cut."""
+    found = program(lambda x: math.logsumexp([a * x[0], x[1]]), 2, dtype="float32").source
+    assert "float64" not in found
+    assert repr(float(np.finfo(np.float32).max)) in found
+
+
+def test_buffers_hold_their_constants_from_the_start() -> None:
+    found = lines(lambda x: math.fsum([x[0], x[1], 7.0]), 2)
+    assert "v[filled_v] = numbers_v[:, None]" in found
+    assert run(lambda x: math.fsum([x[0], x[1], 7.0]), [[1.0, 2.0], [3.0, 4.0]], "sum")[0] == 24.0
+
+
+def test_only_what_is_needed_is_made() -> None:
+    source = program(lambda x: [x[0] + x[1]], 2, None).source
+    assert not re.search(r"\b(seed|ones|dot|theta = |constants|s =)\b", source)
+
+
+def test_products_of_one_number_by_one_number() -> None:
+    """Mistake: np.dot takes inf * 0 to be 0 where a column meets a single number."""
+    big, x = Value(math.inf), [[0.0, 1.0]]
+    agree(lambda x: math.exp(big * x[0] + b * x[1]) * 0.0 + big * x[0] + c, x)
+    model = [math.inf, 1.0]
+    column = [Value(number) for number in model]
+    agree(lambda x: math.fsum([math.sin(v * x[0] * a) for v in column]), x)
+
+
+def test_places_of_gradients_that_are_picked_by_all_examples() -> None:
+    """Several examples pick the same item of what they share: np.add.at."""
+
+    def fn(x: list[Value]) -> Any:
+        return math.select([math.exp(a), b], x[0]) * x[1] * math.select([c, d, a], x[2] - 1.0)
+
+    agree(fn, [[1.0, 2.0, 3.0], [0.0, 3.0, 1.0], [1.0, 5.0, 3.0]])
+
+
+# The functions that lines call
+
+
+def test_view() -> None:
+    rows = np.arange(12.0).reshape(6, 2)  # six rows of two examples
+    assert view(rows, 1, (2,), (2,)).tolist() == [[2.0, 3.0], [6.0, 7.0]]
+    assert view(rows, 4, (3,), (-2,)).tolist() == [[8.0, 9.0], [4.0, 5.0], [0.0, 1.0]]
+    assert view(rows, 0, (2, 3), (3, 1)).tolist() == rows.reshape(2, 3, 2).tolist()
+    assert view(rows, 0, (2, 2), (1, 2))[1, 1].tolist() == [6.0, 7.0]
+    assert view(rows, 2, (3,), (0,)).tolist() == [[4.0, 5.0]] * 3
+    assert view(np.arange(5.0), 1, (2,), (2,)).tolist() == [1.0, 3.0]
+
+
+def test_view_writes_through() -> None:
+    rows = np.zeros((4, 2))
+    view(rows, 1, (2,), (2,))[...] = 1.0
+    assert rows.tolist() == [[0.0, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]
+
+
+def test_view_with_columns_and_examples_merged() -> None:
+    rows = np.arange(12.0).reshape(6, 2)
+    merged = view(rows, 0, (2, 2), (3, 1), merge=True)
+    assert merged.tolist() == [[0.0, 1.0, 2.0, 3.0], [6.0, 7.0, 8.0, 9.0]]
+    assert merged.strides == (48, 8)
+
+
+def test_view_of_axes_of_length_1() -> None:
+    """Which get the stride of an array of its own, as BLAS takes none of 0."""
+    rows = np.arange(12.0).reshape(6, 2)
+    assert view(rows, 2, (1, 3), (0, 1)).strides == (48, 16, 8)
+    assert view(rows, 2, (3, 1), (1, 0)).strides == (16, 16, 8)
+    assert view(np.arange(3.0), 2, (1, 1), (0, 0)).strides == (8, 8)
+    assert view(rows[:, :1], 0, (2, 3), (3, 1)).shape == (2, 3, 1)
+
+
+def test_view_of_what_is_not_contiguous() -> None:
+    rows = np.arange(12.0).reshape(2, 6).T  # as the inputs are
+    assert view(rows, 1, (2,), (3,)).tolist() == [[1.0, 7.0], [4.0, 10.0]]
+    assert view(rows, 5, (3,), (-2,)).tolist() == [[5.0, 11.0], [3.0, 9.0], [1.0, 7.0]]
+
+
+def test_index() -> None:
+    assert index(np.array([0.0, 2.0]), 3).tolist() == [0, 2]
+    assert index(np.zeros(0), 3).tolist() == []
+    whole = np.array([0, 2])
+    assert index(whole, 3, whole=True) is whole
+    for wrong in (-1.0, 3.0, 0.5, math.nan, math.inf, -math.inf, 1e30):
+        with (
+            np.errstate(invalid="ignore"),
+            pytest.raises(IndexError, match=rf"a whole number from 0 to 2, not {re.escape(repr(wrong))}"),
+        ):
+            index(np.array([1.0, wrong]), 3)
+    for wrong in (-1, 3):
+        with pytest.raises(IndexError, match=rf"a whole number from 0 to 2, not {wrong}\.0"):
+            index(np.array([1, wrong]), 3, whole=True)
+
+
+def test_check() -> None:
+    check(np.ones((2, 3)))
+    check(np.zeros(0))
+    for wrong in (math.inf, -math.inf, math.nan, 1e200):
+        with np.errstate(all="ignore"), pytest.raises(NotFiniteError):
+            check(np.array([[1.0, wrong]]))
+
+
+def test_indices_are_checked_once() -> None:
+    found = lines(lambda x: math.select(w, x[0]) * math.select([math.exp(v) for v in w], x[0]), 1)
+    assert sum("= index(" in line for line in found) == 1
+    with pytest.raises(IndexError, match=r"a whole number from 0 to 3, not 4\.0"):
+        program(lambda x: math.select(w, x[0] - 1.0), 1).run(np.zeros(4), [np.array([[5.0]])], 1)
