@@ -57,12 +57,13 @@ class Contestant:
 def stopwatch(step: Callable[[], Any], repeats: int = 1) -> float:
     """The seconds that ``repeats`` steps take, without the cyclic garbage collector."""
     gc.disable()
-    start = time.perf_counter()
-    for _ in range(repeats):
-        step()
-    seconds = time.perf_counter() - start
-    gc.enable()
-    return seconds
+    try:
+        start = time.perf_counter()
+        for _ in range(repeats):
+            step()
+        return time.perf_counter() - start
+    finally:
+        gc.enable()
 
 
 def race(title: str, subject: Contestant, peers: Sequence[Contestant], rounds: int) -> None:

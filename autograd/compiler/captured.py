@@ -220,6 +220,7 @@ def _size(owner: Any) -> int:
 def _names_in(code: CodeType) -> tuple[set[str], list[str], list[str]]:
     """The names of attributes, globals and modules that ``code`` mentions."""
     attributes, names, modules = set(code.co_names), [], []
+    attributes |= {x for x in code.co_consts if isinstance(x, str) and x.isidentifier()}  # as getattr may be given
     for step in dis.get_instructions(code):
         if step.opname in {"LOAD_GLOBAL", "LOAD_NAME"}:
             names.append(step.argval)

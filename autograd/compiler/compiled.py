@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Reduction = Literal["mean", "sum"] | None
 _RESERVED = re.compile(
-    r"np|dot|theta|constants|[svtuB]|d_\w+|[A-Za-z]\d+|(rows|starts|fills|numbers)_?\w*|ones|examples|seed|hot|program|step|view|index|"
+    r"np|dot|float|check|theta|constants|[svtuB]|d_\w+|[A-Za-z]\d+|(rows|starts|filled|numbers|range|hot)_?\w*|ones|examples|seed|results|step|view|index|"
     r"differentiate|result"
 )
 """The names that the source uses itself."""
@@ -319,13 +319,21 @@ class Compiled:
             if np.allclose(got, wanted, relative, 0.0, equal_nan=True):
                 continue
             # Numbers that cancel leave an error of their own size; sums of the largest overflow in one order and not another.
-            largest = oracle.largest(
-                graph, _numbers(graph.variables), np.concatenate(rows, axis=1, dtype=float) if rows else np.zeros((1, 0))
-            )
-            if largest < _OVERFLOWS and not np.allclose(got, wanted, relative, absolute * largest, equal_nan=True):
+            theta_of_graph, inputs = _numbers(graph.variables), oracle.side_by_side(rows)
+            largest = oracle.largest(graph, theta_of_graph, inputs)
+            close = functools.partial(np.allclose, rtol=relative, atol=absolute * largest, equal_nan=True)
+            if largest < _OVERFLOWS and not close(got, wanted):
+                data = oracle.evaluate(graph, theta_of_graph, inputs)
+                recorded = [float(np.ravel(data[root])[0]) for root in graph.roots]
+                if close(recorded, wanted):
+                    msg = (
+                        f"{self!r}: the program gives {_few(got)} for example {example}, what was recorded {_few(recorded)}. "
+                        "This is a bug of autograd.compile, please report it; the plain function, .__wrapped__, is right"
+                    )
+                    raise RuntimeError(msg)
                 msg = (
-                    f"{self!r}: recorded, the function gives {_few(got)} for example {example}; called again, {_few(wanted)}. "
-                    f"{_GIVE_IT}"
+                    f"{self!r}: recorded, the function gives {_few(recorded)} for example {example}; called again, "
+                    f"{_few(wanted)}. {_GIVE_IT}"
                 )
                 raise RecordingError(msg)
 

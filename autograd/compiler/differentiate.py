@@ -13,15 +13,12 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
+from autograd.compiler.record import COMPARISONS, STOPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
-
-COMPARISONS = (ops.less, ops.less_equal)
-STOPS = (ops.detach, *COMPARISONS)
-"""What no gradient flows through, not even a 0: in eager code they are plain numbers."""
 
 
 class Term(ops.Operand):
@@ -111,10 +108,10 @@ class Sweep:
     def __init__(self, forward: Sequence[Instruction], spaces: Sequence[Space], theta: Space, trained: int, root: View) -> None:
         self.instructions: list[Instruction] = []
         self.scratch = {batched: Space("t" if batched else "u", batched=batched) for batched in (True, False)}
-        self.masks = Space("m", batched=True)
+        self.masks = Space("m", batched=True, truth=True)
         self.cotangents = {space: Space(f"d_{space.name}", space.batched, space.size) for space in spaces}
         self._written = {space: np.zeros(space.size, bool) for space in self.cotangents.values()}
-        self._known = {_key(i.op, i.args): i.out for i in forward if i.kind == "map"}
+        self._known = {(False, _key(i.op, i.args)): i.out for i in forward if i.kind == "map"}
         self._temporary: dict[object, View] = {}
         self._active = _active(forward, spaces, theta, trained)
         self._stand_ins: dict[tuple[Space, int], View] = {}
@@ -232,7 +229,7 @@ class Sweep:
 
     def map(self, op: ops.Op, args: Sequence[Arg], *, mask: bool = False) -> View:
         """The view of ``op`` at ``args``, computed anew only if the program has not got it; as truth values, if a ``mask``."""
-        key = (mask, _key(op, args)) if mask else _key(op, args)
+        key = (mask, _key(op, args))
         known = self._known.get(key) or self._temporary.get(key)
         if known is None:
             views = [arg for arg in args if isinstance(arg, View)]

@@ -40,6 +40,7 @@ class Source:
         self._theta = theta
         self._given = {theta, *inputs}
         self._inputs = set(inputs)
+        self._arguments = {space.name for space in inputs}
         self._dtype = dtype
         self._bound: dict[object, str] = {}
         self._counts: dict[str, int] = {}
@@ -49,7 +50,8 @@ class Source:
 
     def _name(self, stem: str) -> str:
         self._counts[stem] = number = self._counts.get(stem, 0) + 1
-        return f"{stem}{number}"
+        name = f"{stem}{number}"
+        return self._name(stem) if name in self._arguments else name
 
     def _constant(self, stem: str, value: NDArray[Any]) -> str:
         """The name of an array that the source cannot spell."""
@@ -192,7 +194,8 @@ class Source:
 
     def _gather(self, i: Instruction) -> None:
         (x,) = i.args
-        self.used.add(x.space)
+        if x.space not in self._given:
+            self.used.add(x.space)
         source = f"{x.space.name}.T" if x.space in self._inputs else x.space.name
         rows = self._constant("rows", x.start + i.rows)
         self._line(f"np.take({source}, {rows}, axis=0, out={self.array(i.out)}, mode='clip')")
@@ -394,7 +397,7 @@ def _buffers(source: Source, spaces: Sequence[Space], dtype: np.dtype[Any]) -> l
     lines = []
     for space in spaces:
         if space.size and space in source.used:
-            kind = "bool" if space.name == "m" else dtype.name
+            kind = "bool" if space.truth else dtype.name
             lines.append(f"{space.name} = np.empty(({space.size}{', B' if space.batched else ','}), {kind!r})")
             if space.filled:
                 rows, numbers = f"filled_{space.name}", f"numbers_{space.name}"

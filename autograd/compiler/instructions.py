@@ -47,6 +47,8 @@ class Space:
     batched: bool
     size: int = 0
     """In rows."""
+    truth: bool = False
+    """Whether its numbers are truth values."""
     whole: bool = False
     """Whether its numbers are whole ones, being an argument that holds such."""
     filled: dict[int, float] = field(default_factory=dict)

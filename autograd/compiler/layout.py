@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.int64]
 
-LARGEST = float(np.finfo(float).max)
-
 
 class Layout:
     """The forward program of some groups of nodes."""
@@ -60,7 +58,7 @@ class Layout:
         self._space[is_input] = which + self.spaces.index(self.arena) + 1
         self._row[is_input] = leaf[is_input] - ends[which]
         self._biased = {np.sort(g.operands[1][..., :-1], axis=None).tobytes(): g for g in groups if _has_bias(graph, g)}
-        self._ones: dict[int, int] = {}
+        self._ones: dict[tuple[Space, int], int] = {}
         for group in groups:
             getattr(self, "_" + group.kind)(group)
         self.roots = self._read(np.array(graph.roots))
@@ -105,7 +103,7 @@ class Layout:
         """New rows that hold 1: the factors of biases."""
         start = space.allocate(count)
         space.filled.update(dict.fromkeys(range(start, start + count), 1.0))
-        self._ones[start] = count
+        self._ones[space, start] = count
 
     def _rows(self, nodes: Rows) -> tuple[Space, Rows]:
         """The one space in which ``nodes`` lie, after moving those there that do not, and their rows."""
@@ -400,7 +398,12 @@ class Layout:
         view = self._strided(space, places)
         if groups > 1 or (view is not None and _repeats(view)):
             return None
-        if view is not None and view.contiguous and self._ones.get(view.start + view.size) == n and space is self.arena:
+        if (
+            view is not None
+            and view.contiguous
+            and self._ones.get((self.arena, view.start + view.size)) == n
+            and space is self.arena
+        ):
             return View(space, view.start, (1, k + 1, n), contiguous((1, k + 1, n)))
         if view is not None and space not in self.inputs:
             return None

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.record import INPUT, ROWS, VARIABLE, Graph
+from autograd.compiler.record import INPUT, ROWS, STOPS, VARIABLE, Graph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-STOPS = (ops.constant, ops.detach, ops.less, ops.less_equal)
 
 
 def evaluate(graph: Graph, theta: NDArray[Any], rows: NDArray[Any]) -> list[Any]:
@@ -32,6 +30,11 @@ def evaluate(graph: Graph, theta: NDArray[Any], rows: NDArray[Any]) -> list[Any]
                 args = graph.arg[graph.first[i] : graph.first[i + 1]].tolist()
                 data.append(ROWS[code].on_arrays(*[data[a] for a in args]))
     return data
+
+
+def side_by_side(arrays: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    """All inputs of each example in a row; a function without arguments has one example, of nothing."""
+    return np.concatenate(arrays, axis=1, dtype=float) if arrays else np.zeros((1, 0))
 
 
 def largest(graph: Graph, theta: NDArray[Any], rows: NDArray[Any]) -> float:
@@ -55,7 +58,7 @@ def value_and_grad(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], reduct
                 continue
             if code == VARIABLE:
                 gradient[graph.leaf[i]] += grad[i].sum()
-            elif code != INPUT and ROWS[code] not in STOPS:
+            elif code != INPUT and ROWS[code] not in (ops.constant, *STOPS):
                 args = graph.arg[graph.first[i] : graph.first[i + 1]].tolist()
                 partials = ROWS[code].partials(data[i], *[np.asarray(data[a]) for a in args])
                 for a, partial in zip(args, partials, strict=True):
@@ -77,10 +80,10 @@ def run(  # noqa: PLR0913 - what the program was made of, and what it is called 
     order = np.array(parameters, np.int64)
     numbers = np.zeros(len(graph.variables))
     numbers[order[order >= 0]] = theta[order >= 0]
-    rows = np.concatenate(arrays, axis=1, dtype=float) if arrays else np.zeros((1, 0))
+    rows = side_by_side(arrays)
     if reduction is None:
         data = evaluate(graph, numbers, rows)
-        return np.stack([np.broadcast_to(data[root], len(rows)) for root in graph.roots], axis=1)
+        return np.stack([np.broadcast_to(data[root], len(rows)) for root in graph.roots], axis=1).astype(theta.dtype)
     value, slopes = value_and_grad(graph, numbers, rows, reduction)
     by_theta = np.append(slopes, 0.0)[order][:trained].astype(theta.dtype)  # -1 is none of the graph's variables
     return (value, by_theta) if gradient else value

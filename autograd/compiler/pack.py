@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.record import CODE
+from autograd.compiler.record import CODE, STOPS
 from autograd.compiler.simplify import DOT, FSUM, MUL, Simplified, halves
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int64]
 
 SELECT, LOGSUMEXP, HYPOT = CODE[ops.select], CODE[ops.logsumexp], CODE[ops.hypot]
+_STOPS = [CODE[op] for op in STOPS]
 _ANY_NUMBER = (DOT, FSUM, LOGSUMEXP, HYPOT)
 """Rows whose nodes are packed together, whatever the number of their arguments."""
 _DENSE = 0.5
@@ -54,15 +55,19 @@ def pack(graph: Simplified) -> list[Group]:
     groups: list[Group] = []
     needed = np.zeros(len(graph.args), bool)
     needed[graph.roots] = True
+    reached = needed.copy()  # by gradients: a cotangent of 0 times an infinite partial derivative would not be nothing
     interior = np.arange(graph.leaves, len(graph.args))
     for i in interior[::-1].tolist():
         if needed[i]:
             needed[graph.args[i]] = True
+            if reached[i] and graph.code[i] not in _STOPS:
+                reached[graph.args[i]] = True
     interior = np.array([i for i in interior[needed[interior]].tolist() if len(graph.args[i])], np.int64)
     levels = graph.level[interior]
     order = np.argsort(levels, kind="stable")
     for nodes in np.split(interior[order], np.flatnonzero(np.diff(levels[order])) + 1) if len(interior) else []:
-        groups += _level(graph, nodes)
+        for some in (nodes[reached[nodes]], nodes[~reached[nodes]]):
+            groups += _level(graph, some)
     return groups
 
 
@@ -143,9 +148,9 @@ def _reduction(code: int, nodes: Rows, args: list[Rows]) -> Group:
 def _lookups(graph: Simplified, nodes: Rows, args: Rows) -> Iterator[Group]:
     """Selections from tables that all examples share, each by each of some indices, take columns; others pick items."""
     shared = ~graph.batched[args[:, 1:]].any(axis=1) & graph.batched[args[:, 0]]
-    for mine in (shared, ~shared):
+    for mine, columns in ((shared, True), (~shared, False)):
         some, rows = nodes[mine], args[mine]
-        matrix = _matrix(_numbered(rows[:, 1:]), _numbered(rows[:, :1])) if mine is shared and len(some) else None
+        matrix = _matrix(_numbered(rows[:, 1:]), _numbered(rows[:, :1])) if columns and len(some) else None
         if matrix is not None and (matrix >= 0).all():
             yield Group("take", SELECT, some[matrix], [rows[matrix[:, 0], 1:], rows[matrix[0], 0]])
         elif len(some):

@@ -109,16 +109,16 @@ class Program:
             step = idle.pop()
         except IndexError:
             step = self._step(batch)
-        with np.errstate(all="ignore"):
-            try:
-                result = step(theta, *arrays, gradient) if self._reduction else step(theta, *arrays)
-            except NotFiniteError:
-                assert self._graph is not None
-                return oracle.run(
-                    self._graph, self.parameters, theta, arrays, self._reduction, trained=self.trained, gradient=gradient
-                )
-        idle.append(step)
-        return result
+        try:
+            with np.errstate(all="ignore"):
+                return step(theta, *arrays, gradient) if self._reduction else step(theta, *arrays)
+        except NotFiniteError:
+            assert self._graph is not None
+            return oracle.run(
+                self._graph, self.parameters, theta, arrays, self._reduction, trained=self.trained, gradient=gradient
+            )
+        finally:
+            idle.append(step)
 
     def _step(self, batch: int) -> Callable[..., Any]:
         """A function that runs the program in buffers of its own."""

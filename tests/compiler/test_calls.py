@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd import Value, compile, math  # noqa: A004 - autograd.compile
+from autograd import RecordingError, Value, compile, math  # noqa: A004 - autograd.compile
+from autograd.compiler.captured import _is_library
 
 
 def test_a_function_of_c_has_no_signature() -> None:
@@ -58,6 +59,31 @@ def test_an_array_in_the_place_of_another() -> None:
     assert loss([1.0]).data == 6.0
     options["scales"] = np.array([1.0, 2.0, 3.0])
     assert loss([1.0]).data == 12.0
+
+
+def test_a_list_that_no_code_names() -> None:
+    """Found by looking at everything, and then looked at in every call."""
+    options = SimpleNamespace(**{"par" + "ts": [[Value(2.0)]]})
+    loss = compile(lambda x: vars(options)["par" + "ts"][0][0] * x)
+    assert loss([1.0]).data == 2.0
+    setattr(options, "par" + "ts", [[Value(3.0)]])
+    assert loss([1.0]).data == 3.0
+    vars(options)["par" + "ts"][0] = [Value(4.0)]
+    assert loss([1.0]).data == 4.0
+
+
+def test_parameters_that_are_given_do_not_hide_others() -> None:
+    hidden, w = Value(2.0), Value(3.0)
+    found = iter(lambda: hidden, None).__next__
+    with pytest.raises(RecordingError, match="cannot be seen from where it takes it"):
+        compile(lambda x: found() * w * x, parameters=[w])([1.0])
+
+
+def test_what_is_a_library() -> None:
+    assert _is_library(np)
+    assert _is_library(dict)
+    assert _is_library(Value)
+    assert not _is_library(pytest)
 
 
 @pytest.mark.parametrize("batch", [1, 3])

@@ -565,3 +565,36 @@ def test_an_index_that_all_examples_share_picks_from_a_table_of_each() -> None:
     result = fn([[1.0, 2.0], [3.0, 4.0]])
     assert result.data == (2.0 * 2.0 + 4.0 * 2.0) / 2
     assert gradient(result, w) == (0.0, 3.0)
+
+
+def test_arguments_may_be_called_like_what_the_source_makes_of_another() -> None:
+    w = Value(1.5)
+    fn = compile(lambda xs, xs1, float: w * math.sin(xs) * math.exp(xs1) * float)  # noqa: A006 - a name that the source uses, too
+    one, two = np.array([0.1, 0.2]), np.array([0.5, 0.6])
+    fn(one, one, one)
+    expected = sum(1.5 * math.sin(x) * math.exp(y) * x for x, y in zip(one.tolist(), two.tolist(), strict=True)) / 2
+    assert fn(one, two, one).data == pytest.approx(expected, rel=CLOSE)
+
+
+def test_ones_below_numbers_that_all_examples_share_are_none_below_others() -> None:
+    q, scales = [Value(0.3), Value(0.7), Value(1.1)], [Value(0.5), Value(-0.4), Value(100.0)]
+    w, v, b = [Value(0.2), Value(0.9)], [Value(-0.6), Value(0.8)], Value(0.1)
+
+    def fn(x: Any) -> Any:
+        shared = [math.tanh(a * a) for a in q[:2]]
+        hidden = [math.tanh(scale * x) for scale in scales]  # the last is 1 for all but the smallest x
+        rows = [math.sumprod([*row, b], [*values[:2], 1.0]) for row in (w, v) for values in (shared, hidden)]
+        return math.fsum([math.sin(row) for row in rows]) + math.fsum(hidden) + math.fsum([a * a for a in q])
+
+    compiled = compile(fn)
+    compiled([1.0, 2.0])
+    x = [0.001, -0.5]
+    assert compiled(x).data == pytest.approx(sum(fn(Value(xi)).data for xi in x) / 2, rel=CLOSE)
+
+
+def test_no_gradient_is_not_zero_times_infinity() -> None:
+    w, guard = Value(2.0), Value(0.0)
+    fn = compile(lambda x: math.sqrt(w * x) + math.sqrt(guard * x).detach() + math.where(math.sqrt(guard * x) > 1, x, w))
+    by_w, by_guard = gradient(fn([1.0, 4.0]), [w, guard])
+    assert by_guard == 0.0
+    assert by_w == pytest.approx((0.5 / 2**0.5 + 1.0 / 2**0.5) / 2 + 1.0, rel=CLOSE)

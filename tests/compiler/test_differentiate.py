@@ -46,7 +46,7 @@ def test_what_no_variable_is_in_is_passed_by() -> None:
 def test_frozen_parameters() -> None:
     """Theta begins with the two that are trained; the third has no cotangent."""
 
-    def fn(x: list[Value]) -> Value:
+    def fn(x: list[Value]) -> Any:
         return a * b * math.exp(c * x[0])
 
     spaces = [i.out.space.name for i in differentiated(fn, 1, trained=2).instructions]
@@ -61,7 +61,7 @@ def test_a_parameter_that_makes_no_difference_has_the_gradient_0() -> None:
 
 
 def test_comparisons_hand_nothing_on() -> None:
-    def fn(x: list[Value]) -> Value:
+    def fn(x: list[Value]) -> Any:
         return math.where(a * x[0] < b, a * x[0], b * x[0])
 
     agree(fn, [[1.0], [2.0], [-3.0]])
@@ -105,7 +105,7 @@ def test_a_gradient_that_is_handed_on_as_it_is_stands_for_the_other() -> None:
 
 
 def test_what_is_read_twice_has_a_cotangent_of_its_own() -> None:
-    def fn(x: list[Value]) -> Value:
+    def fn(x: list[Value]) -> Any:
         h = math.exp(a * x[0])
         return (h + x[1]) * (h + b)
 
@@ -123,6 +123,12 @@ def test_derivatives_that_are_known_already_are_not_computed_again() -> None:
     """Exp is its own derivative; that of the square root needs the square root."""
     assert "exp" not in kinds(backward(lambda x: math.exp(a * x[0]), 1))
     assert "sqrt" not in kinds(backward(lambda x: math.sqrt(a * x[0]), 1))
+
+
+def test_comparisons_that_are_multiplied_by_are_truth_values() -> None:
+    lines = backward(lambda x: math.relu(a * x[0]), 1)
+    assert lines[1:3] == ["m[0:1] = less(0.0, v[0:1])", "d_v[0:1] = mul(d_v[1:2], m[0:1])"]
+    agree(lambda x: math.relu(a * x[0]), ROWS)
 
 
 def test_a_sum_over_examples_and_over_what_was_spread() -> None:
@@ -161,15 +167,19 @@ TRANSPOSES: dict[str, Any] = {
         math.tanh(math.sumprod([e[n] * y for y in x[:n]], [v * y for y in x[:n]])) for n in (1, 2, 3) for v in (a, b)
     ),
     "gather": lambda x: math.fsum(math.exp(e[i] * x[0]) for i in (0, 1, 3, 1, 0, 0)),
-    "gather what is spread": lambda x: math.fsum([math.exp(e[i] * x[0]) for i in range(5)][k] - x[k] for k in (0, 1, 3)),
+    "gather what is spread": lambda x: (
+        math.fsum((h := [math.exp(0.1 * e[i] * x[0]) for i in range(5)])[k] - x[k] for k in (0, 1, 3)) * math.fsum(h)
+    ),
     "gather evenly": lambda x: math.fsum(math.exp(e[i] * y) for y, i in zip(x, (5, 0, 5, 0), strict=True)),
     "scatter": lambda x: math.fsum(math.exp(e[i] * x[0]) for i in (0, 1, 3, 8)) + math.fsum(e) + e[5] * x[1],
     "dots": lambda x: math.sumprod([a * y for y in x], [math.exp(b * y) for y in x]),
     "ragged": lambda x: math.sumprod([a * x[0], b], [x[1], c * x[2]]) * math.sumprod([d * y for y in x[:3]], [a, b, x[3]]),
     "take": lambda x: math.select(w, x[1] + 1.0) * x[0] + math.select([math.exp(v) for v in w], x[1] + 1.0),
+    "take from what stays": lambda x: math.select([v.detach() for v in e[:5]], x[1] + a) * b,
     "pick": lambda x: math.select([v * x[0] for v in w], x[1] + 1.0) * math.select([a, x[0]], x[1] * 0.0),
     "shared pick": lambda x: math.select([math.exp(a), b], x[1] * 0.0) * math.select([c, d, a * b, a], x[1] + 1.0),
     "detach": lambda x: (a * x[0]).detach() * b * x[1],
+    "first powers": lambda x: math.exp(b) * math.pow(a * x[0], 1.0),
     "powers": lambda x: (math.exp(a * x[0])) ** b + a**2 * x[1] ** 3,
 }  # fmt: skip
 

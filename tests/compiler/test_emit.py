@@ -15,7 +15,8 @@ from passes import agree, program, run, variables
 
 import nn
 from autograd import Value, math
-from autograd.compiler.emit import NotFiniteError, _literal, check, index, view
+from autograd.compiler.emit import NotFiniteError, Source, _literal, check, index, view
+from autograd.compiler.instructions import Space, View
 
 w = a, b, c, d = variables(4)
 
@@ -170,6 +171,45 @@ def test_places_of_gradients_that_are_picked_by_all_examples() -> None:
         return math.select([math.exp(a), b], x[0]) * x[1] * math.select([c, d, a], x[2] - 1.0)
 
     agree(fn, [[1.0, 2.0, 3.0], [0.0, 3.0, 1.0], [1.0, 5.0, 3.0]])
+
+
+THETA, X, V = Space("theta", batched=False, size=40), Space("x", batched=True, size=40), Space("v", batched=True, size=40)
+
+
+@pytest.mark.parametrize(
+    ("rows", "form", "text"),
+    [
+        (View(THETA, 1, (3,), (1,)), "", "theta[1:4]"),
+        (View(THETA, 1, (3,), (1,)), "column", "theta[1:4][..., None]"),
+        (View(THETA, 1, (3,), (4,)), "", "theta[1:10:4]"),
+        (View(THETA, 0, (3, 2), (2, 1)), "", "theta[0:6].reshape(3, 2)"),
+        (View(THETA, 0, (3, 2), (1, 3)), "", "theta[0:6].reshape(2, 3).T"),
+        (View(THETA, 0, (3, 2), (3, 1)), "", "theta[0:9].reshape(3, 3)[:, 0:2]"),  # weights, and biases between them
+        (View(THETA, 34, (2, 2), (3, 1)), "", "theta[34:40].reshape(2, 3)[:, 0:2]"),
+        (View(THETA, 35, (2, 2), (3, 1)), "", "view(theta, 35, (2, 2), (3, 1))"),  # the last bias would be one too far
+        (View(THETA, 36, (2, 1), (3, 0)), "", "theta[36:40:3].reshape(2, 1)"),
+        (View(THETA, 0, (2, 3, 2), (1, 4, 2)), "", "theta[0:12].reshape(3, 2, 2).transpose(2, 0, 1)"),
+        (View(THETA, 0, (3,), (0,)), "", "view(theta, 0, (3,), (0,))"),
+        (View(THETA, 2, (3,), (-1,)), "", "view(theta, 2, (3,), (-1,))"),
+        (View(V, 0, (2, 3), (3, 1)), "", "v[0:6].reshape(2, 3, B)"),
+        (View(V, 0, (2, 3), (1, 2)), "", "v[0:6].reshape(3, 2, B).transpose(1, 0, 2)"),
+        (View(V, 0, (2, 3), (4, 1)), "", "view(v, 0, (2, 3), (4, 1))"),
+        (View(V, 5, (1, 3), (0, 2)), "", "v[5:10:2].reshape(1, 3, B)"),
+        (View(V, 0, (2, 3), (3, 1)), "matrix", "v[0:6].reshape(2, 3 * B)"),
+        (View(V, 0, (2, 3), (4, 1)), "matrix", "view(v, 0, (2, 3), (4, 1), merge=True)"),
+        (View(V, 0, (2, 3), (3, 1)), "examples", "np.moveaxis(v[0:6].reshape(2, 3, B), -1, 0)"),
+        (View(X, 3, (2,), (1,)), "", "x.T[3:5]"),
+        (View(X, 3, (2, 2), (2, 1)), "", "view(x.T, 3, (2, 2), (2, 1))"),
+    ],
+)
+def test_views_are_written_as_one_would_write_them(rows: View, form: str, text: str) -> None:
+    """And are the rows that they should be."""
+    assert Source(THETA, [X], np.dtype("float64"))._expression(rows, form) == text
+    arrays = {"theta": np.arange(40.0), "v": np.arange(80.0).reshape(40, 2), "x": np.arange(80.0).reshape(40, 2).T.copy()}
+    got = eval(text, arrays | {"np": np, "view": view, "B": 2})
+    expected = np.arange(40.0)[rows.rows] if rows.space is THETA else np.arange(80.0).reshape(40, 2)[rows.rows]
+    expected = expected[..., None] if form == "column" else np.moveaxis(expected, -1, 0) if form == "examples" else expected
+    assert got.tolist() == (expected.reshape(len(expected), -1) if form == "matrix" else expected).tolist()
 
 
 # The functions that lines call

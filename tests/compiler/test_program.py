@@ -43,7 +43,7 @@ def test_buffers_are_kept_for_four_batch_sizes() -> None:
         made.append(size)
         return step(size)
 
-    at_work._step = counting  # type: ignore[method-assign]
+    at_work._step = counting  # type: ignore[method-assign, assignment]
     for size in (1, 2, 3, 4, 1, 2, 3, 4):
         at_work.run(ONE, batch(size), size)
     assert made == [1, 2, 3, 4]
@@ -171,6 +171,13 @@ def test_causal_attention_with_a_number_that_is_not_finite(bad: float) -> None:
     agree(lambda x: [causal(x), causal(x[::-1])], examples, None)
     value = at_work.run(np.array([2.0, 3.0]), [np.array(examples)], 2, gradient=False)
     np.testing.assert_array_equal(value, run(causal, examples)[0])
+
+
+@pytest.mark.parametrize("position", range(7))
+def test_causal_attention_with_an_infinity_anywhere(position: int) -> None:
+    examples = [[1.0, 0.5, 0.2, 0.3, 0.7, 0.1, 0.4], [1.0] * 7]
+    examples[1][position] = math.inf
+    agree(causal, examples)
 
 
 def test_only_position_0_is_finite() -> None:
