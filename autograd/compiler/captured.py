@@ -54,7 +54,7 @@ class Captured:
         groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
         for owner, attributes in walk.owners:
             if names := [
-                name for name, x in attributes.items() if name in walk.names or id(x) in leading or _is_special(owner, name)
+                name for name, x in attributes.items() if name in walk.names or id(x) in leading or walk.is_special(owner, name)
             ]:
                 groups[*names].append(owner)
         groups["_data",] = [*constants]  # a detached Value may be assigned, too
@@ -100,6 +100,8 @@ class _Walk:
         self.globals: dict[int, tuple[dict[str, Any], dict[str, None]]] = {}
         """The globals of functions, and the names that these look up there."""
         self._stack: list[Any] = []
+        self._classes: set[int] = set()
+        """What the code has names for: classes among it may be instantiated."""
         self._everything = False
         self._meet(0, [fn])
         known = 0
@@ -164,6 +166,7 @@ class _Walk:
     def _of_function(self, fn: Any) -> Iterator[Any]:
         for cell in fn.__closure__ or ():
             with contextlib.suppress(ValueError):  # not assigned yet
+                self._classes.add(id(cell.cell_contents))
                 yield from self._owned(cell, {"cell_contents": cell.cell_contents})
         defaults = {name: x for name in ("__defaults__", "__kwdefaults__") if (x := getattr(fn, name))}
         if vars(fn) or defaults:
@@ -177,6 +180,7 @@ class _Walk:
         yield from [sys.modules[module] for module in modules if module in sys.modules]
         if known := dict.fromkeys(name for name in names if name in space):
             self.globals.setdefault(id(space), (space, {}))[1].update(known)
+            self._classes |= {id(space[name]) for name in known}
             yield from [space[name] for name in known]
 
     def _owned(self, owner: Any, attributes: dict[str, Any]) -> list[Any]:
@@ -185,7 +189,16 @@ class _Walk:
 
     def _looked_up(self, owner: Any, attributes: dict[str, Any]) -> list[Any]:
         everything = self._everything and not inspect.ismodule(owner)
-        return [x for name, x in attributes.items() if everything or name in self.names or _is_special(owner, name)]
+        return [x for name, x in attributes.items() if everything or name in self.names or self.is_special(owner, name)]
+
+    def is_special(self, owner: Any, name: str) -> bool:
+        """Whether ``name`` is that of a method of the class ``owner`` which Python may call by itself.
+
+        Those that make an instance are called only where the code has got the class, not just an instance.
+        """
+        if name[:2] != "__" or not inspect.isclass(owner) or not inspect.isfunction(vars(owner).get(name)):
+            return False
+        return name not in _OF_NO_CALL or id(owner) in self._classes
 
 
 def _few(containers: Iterable[Any]) -> list[Any]:
@@ -195,9 +208,11 @@ def _few(containers: Iterable[Any]) -> list[Any]:
     return [x for (_, _, x), total in zip(sizes, totals, strict=True) if total <= _FEW]
 
 
-def _is_special(owner: Any, name: str) -> bool:
-    """Whether ``name`` is that of a method of the class ``owner`` which Python calls by itself."""
-    return name[:2] == "__" and inspect.isclass(owner) and inspect.isfunction(vars(owner).get(name))
+_OF_NO_CALL = {
+    *("__init__", "__new__", "__post_init__", "__del__", "__init_subclass__", "__set_name__", "__class_getitem__"),
+    *("__repr__", "__str__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__copy__", "__deepcopy__"),
+}
+"""Special methods that are not called on an object that exists already, or not to compute with it."""
 
 
 def _is_library(x: Any) -> bool:

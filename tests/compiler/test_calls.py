@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import pickle
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from autograd import RecordingError, Value, compile, math  # noqa: A004 - autograd.compile
+from autograd import GraphError, RecordingError, Value, compile, math  # noqa: A004 - autograd.compile
 from autograd.compiler.captured import _is_library
+
+
+shared = [Value(2.0), Value(3.0)]
+
+
+def plain(x: Any) -> Any:
+    return shared[0] * shared[1] * x
+
+
+def test_copies_have_the_parameters_that_were_given_and_find_others_anew() -> None:
+    given, found = compile(plain, parameters=[shared[1]]), compile(plain)
+    given([1.0])
+    found([1.0])
+    assert [p.data for p in pickle.loads(pickle.dumps(given)).parameters] == [3.0]
+    with pytest.raises(GraphError, match="does not know its parameters yet"):
+        _ = pickle.loads(pickle.dumps(found)).parameters
 
 
 def test_a_function_of_c_has_no_signature() -> None:

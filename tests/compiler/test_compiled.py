@@ -215,8 +215,10 @@ def test_methods() -> None:
     assert [one.loss([1.0]).data, other.loss([1.0]).data] == [2.0, 3.0]  # type: ignore[call-arg, arg-type]
     assert len(one.loss.recordings) == 1
     first = one.loss.recordings[0]
+    one.step += 1
+    one.history.append(one.loss([1.0]))  # type: ignore[call-arg, arg-type]
     one.loss([1.0])  # type: ignore[call-arg, arg-type]
-    assert one.loss.recordings[0] is first
+    assert one.loss.recordings[0] is first  # what only __init__ names has no part in the loss
     assert isinstance(Trainer.loss, type(one.loss))
 
 

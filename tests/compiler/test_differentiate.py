@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from passes import agree, backward, differentiated, forward, run, variables
+from passes import agree, backward, differentiated, forward, run, text, variables
 
-from autograd import Value, math
+from autograd import Value, math, ops
+from autograd.compiler.differentiate import Term
+from autograd.compiler.instructions import Space, View
 
 w = a, b, c, d = variables(4)
 e = variables(9)
@@ -129,6 +131,27 @@ def test_comparisons_that_are_multiplied_by_are_truth_values() -> None:
     lines = backward(lambda x: math.relu(a * x[0]), 1)
     assert lines[1:3] == ["m[0:1] = less(0.0, v[0:1])", "d_v[0:1] = mul(d_v[1:2], m[0:1])"]
     agree(lambda x: math.relu(a * x[0]), ROWS)
+
+
+def test_terms() -> None:
+    """Products by 1 and choices that are known are no operations; all others are, and each is emitted once, when it is needed."""
+    sweep = differentiated(lambda x: a * x[0], 1)
+    before = len(sweep.instructions)
+    term = Term(sweep, View(Space("v", batched=True, size=1), 0, (1,), (0,)))
+    assert term * 1.0 is term
+    assert 1.0 * term is term
+    assert ops.where(1.0, term, 2.0) is term
+    assert ops.where(0.0, 2.0, term) is term
+    made = [term * 2.0, 2.0 * term, term + 1.0, 1.0 - term, term / 1.0, -term, abs(term), term < 1.0, term >= 1.0, 1.0 / term]
+    made += [1.0 + term, term - 1.0, term <= 1.0, term > 1.0]
+    assert len(sweep.instructions) == before
+    for one in made:
+        assert one.view is one.view
+    names = [text(i).split(" = ")[1].replace("v[0:1]", "z") for i in sweep.instructions[before:]]
+    assert names == [
+        "mul(z, 2.0)", "mul(2.0, z)", "add(z, 1.0)", "sub(1.0, z)", "div(z, 1.0)", "neg(z)", "abs(z)", "less(z, 1.0)",
+        "less_equal(1.0, z)", "div(1.0, z)", "add(1.0, z)", "sub(z, 1.0)", "less_equal(z, 1.0)", "less(1.0, z)",
+    ]  # fmt: skip
 
 
 def test_a_sum_over_examples_and_over_what_was_spread() -> None:

@@ -155,13 +155,12 @@ def test_only_what_is_needed_is_made() -> None:
     assert not re.search(r"\b(seed|ones|dot|theta = |constants|s =)\b", source)
 
 
-def test_products_of_one_number_by_one_number() -> None:
-    """Mistake: np.dot takes inf * 0 to be 0 where a column meets a single number."""
-    big, x = Value(math.inf), [[0.0, 1.0]]
-    agree(lambda x: math.exp(big * x[0] + b * x[1]) * 0.0 + big * x[0] + c, x)
-    model = [math.inf, 1.0]
-    column = [Value(number) for number in model]
-    agree(lambda x: math.fsum([math.sin(v * x[0] * a) for v in column]), x)
+def test_products_by_one_number() -> None:
+    """Mistake: np.dot takes inf * 0 to be 0 where a column meets a single number, as in the gradient by a and b here."""
+    big = Value(math.inf)
+    agree(lambda x: math.sumprod([big, c], [math.exp(a * x[0]), math.exp(b * x[0])]) * x[1], [[1.0, 0.0]])
+    agree(lambda x: math.sumprod([big, c], [math.exp(a * x[0]), math.exp(b * x[0])]) * x[1], [[1.0, 0.0], [1.0, 1.0]])
+    agree(lambda x: math.exp(big * x[0] + b * x[1]) * 0.0 + big * x[0] + c, [[0.0, 1.0]])
 
 
 def test_places_of_gradients_that_are_picked_by_all_examples() -> None:

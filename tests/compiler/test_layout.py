@@ -208,6 +208,17 @@ def test_a_layer_after_a_layer_multiplies_a_row_of_ones() -> None:
     assert filled(fn, 2)["v"] == {4: 1.0}
 
 
+def test_layers_at_several_positions_have_a_row_of_ones_for_each() -> None:
+    def fn(x: list[Value]) -> list[Value]:
+        out = []
+        for p in (x[:2], x[2:]):
+            h = [math.tanh(math.sumprod(w[2 * i : 2 * i + 2], p) + w[12 + i]) for i in range(2)]
+            out += [math.sumprod(w[4 + 2 * i : 6 + 2 * i], h) + w[14 + i] for i in range(2)]
+        return out
+
+    assert "ONES" in forward(fn, 4)
+
+
 def test_a_wide_layer_of_inputs_is_worth_a_copy_with_ones() -> None:
     """Two inputs, four rows: the copy costs less than adding the biases; with four inputs it does not."""
     biases = variables(4)
