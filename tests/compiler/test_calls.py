@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nn
 from autograd import GraphError, RecordingError, Value, compile, math  # noqa: A004 - autograd.compile
+from autograd.compiler.captured import _few as few_containers
 from autograd.compiler.captured import _is_library
-
+from autograd.compiler.compiled import _few
 
 shared = [Value(2.0), Value(3.0)]
 
@@ -39,6 +41,13 @@ def test_arguments_whose_names_become_one() -> None:
     loss = compile(lambda x: w * x["a b"] - x["a_b"])
     assert loss({"a b": [3.0], "a_b": [1.0]}).data == 5.0
     assert "def step(theta, x_a_b, x_a_b_, " in loss.source
+
+
+def test_a_network_in_single_precision() -> None:
+    model = nn.MLP(2, [3, 1], "tanh", rng=0)
+    loss = compile(model, dtype="float32")
+    x = [[1.0, 2.0], [3.0, 4.0]]
+    assert loss(x).data == pytest.approx(compile(model)(x).data, rel=1e-5)
 
 
 def test_an_option_that_changes_with_given_parameters() -> None:
@@ -89,11 +98,93 @@ def test_a_list_that_no_code_names() -> None:
     assert loss([1.0]).data == 4.0
 
 
+def test_a_list_that_is_beside_what_no_code_names_may_grow() -> None:
+    options = SimpleNamespace(**{"par" + "ts": [Value(2.0)], "hist" + "ory": [0.0]})
+    loss = compile(lambda x: vars(options)["par" + "ts"][0] * x)
+    loss([1.0])
+    (recording,) = loss.recordings
+    vars(options)["hist" + "ory"].append(1.0)
+    loss([1.0])
+    assert loss.recordings == [recording]
+
+
+def test_the_first_two_examples_are_looked_at() -> None:
+    """The first one is recorded, the second one checks it."""
+    seen: list[float] = []
+    w = Value(2.0)
+
+    def fn(x: Value) -> Value:
+        seen.append(x._data)
+        return w * x
+
+    compile(fn)([3.0, 4.0, 5.0])
+    assert seen == [3.0, 4.0]
+
+
 def test_parameters_that_are_given_do_not_hide_others() -> None:
     hidden, w = Value(2.0), Value(3.0)
     found = iter(lambda: hidden, None).__next__
     with pytest.raises(RecordingError, match="cannot be seen from where it takes it"):
         compile(lambda x: found() * w * x, parameters=[w])([1.0])
+
+
+class Scale:
+    def __init__(self) -> None:
+        self.w = Value(2.0)
+
+    def __call__(self, x: Any) -> Any:
+        return self.w * x
+
+
+def test_a_method_that_python_calls_by_itself_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    scale = Scale()
+    loss = compile(lambda x: scale(x))  # noqa: PLW0108 - the code names no __call__
+    assert loss([3.0]).data == 6.0
+    monkeypatch.setattr(Scale, "__call__", lambda self, x: self.w + x)
+    assert loss([3.0]).data == 5.0
+
+
+SETTINGS = {"scale": 3.0}
+
+
+class Made:
+    def __init__(self) -> None:
+        self.scale = SETTINGS["scale"]
+
+
+def test_what_an_instance_is_made_of_in_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = Value(2.0)
+    loss = compile(lambda x: w * x * Made().scale)
+    assert loss([1.0]).data == 6.0
+    monkeypatch.setitem(SETTINGS, "scale", 5.0)
+    assert loss([1.0]).data == 10.0
+
+
+def test_the_argument_that_is_wrong_is_named() -> None:
+    """After a dict that is right, and inside of one."""
+    loss = compile(lambda x, y: x["a"] * y)
+    with pytest.raises(TypeError, match=r"^y must be a list or an array of real numbers"):
+        loss({"a": [1.0], "b": ([2.0],)}, "no")
+    with pytest.raises(TypeError, match=r"^x\['b'\]\[0\] must be a list or an array of real numbers"):
+        loss({"a": [1.0], "b": ("no",)}, [1.0])
+
+
+def test_options_of_the_decorator() -> None:
+    w = Value(2.0)
+    loss = compile(reduction="sum", parameters=[w], dtype="float32")(lambda x: w * x)
+    assert (loss.reduction, loss.dtype, loss.parameters) == ("sum", np.float32, [w])
+
+
+def test_as_many_numbers_are_compared_as_a_few_lists_hold() -> None:
+    """A thousand in all, those of the smallest lists first."""
+    small, large, larger = [0.0], [0.0] * 999, [0.0] * 1000
+    assert [len(x) for x in few_containers([large, small])] == [1, 999]
+    assert [len(x) for x in few_containers([larger, small])] == [1]
+
+
+def test_numbers_in_a_message() -> None:
+    assert (_few([1.0]), _few([1.0, 2.0]), _few([1.0] * 4)) == ("1.0", "[1.0, 2.0]", "[1.0, 1.0, 1.0, 1.0]")
+    assert _few([1.0] * 5) == "[1.0, 1.0, 1.0, 1.0, …]"
 
 
 def test_what_is_a_library() -> None:

@@ -134,7 +134,7 @@ def test_comparisons_that_are_multiplied_by_are_truth_values() -> None:
 
 
 def test_terms() -> None:
-    """Products by 1 and choices that are known are no operations; all others are, and each is emitted once, when it is needed."""
+    """Products by 1 and choices that are known are no operations; others are, each emitted once, when it is needed."""
     sweep = differentiated(lambda x: a * x[0], 1)
     before = len(sweep.instructions)
     term = Term(sweep, View(Space("v", batched=True, size=1), 0, (1,), (0,)))

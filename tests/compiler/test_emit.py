@@ -153,14 +153,28 @@ def test_buffers_hold_their_constants_from_the_start() -> None:
 def test_only_what_is_needed_is_made() -> None:
     source = program(lambda x: [x[0] + x[1]], 2, None).source
     assert not re.search(r"\b(seed|ones|dot|theta = |constants|s =)\b", source)
+    source = program(lambda x: [math.exp(y) for some in (x, w) for y in (some[0], some[1], some[3])], 4, None).source
+    assert not re.search(r"\b(theta|x) = np.empty", source)
 
 
 def test_products_by_one_number() -> None:
     """Mistake: np.dot takes inf * 0 to be 0 where a column meets a single number, as in the gradient by a and b here."""
     big = Value(math.inf)
     agree(lambda x: math.sumprod([big, c], [math.exp(a * x[0]), math.exp(b * x[0])]) * x[1], [[1.0, 0.0]])
+    agree(lambda x: math.sumprod([big, c, c], [math.exp(a * x[0]), math.exp(b * x[0]), x[0]]) * x[1], [[1.0, 0.0]])
+    agree(lambda x: math.sumprod([a, b, c], x[:3]) * x[3], [[math.inf, 1.0, 1.0, 0.0]])
     agree(lambda x: math.sumprod([big, c], [math.exp(a * x[0]), math.exp(b * x[0])]) * x[1], [[1.0, 0.0], [1.0, 1.0]])
     agree(lambda x: math.exp(big * x[0] + b * x[1]) * 0.0 + big * x[0] + c, [[0.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    "numbers", [[math.inf, 1.0], [-math.inf, 1.0], [-math.inf, -math.inf], [math.inf, -math.inf], [1e308, 1e308]]
+)
+def test_sums_of_numbers_that_are_not_finite(numbers: list[float]) -> None:
+    """Of equal and of different lengths: only the peaks of logsumexp are cut to what is finite."""
+    for rest in ([1.0, 2.0], [1.0, 2.0, 3.0]):
+        for fn in (math.fsum, math.logsumexp, lambda some: math.hypot(*some)):
+            agree(lambda x, fn=fn: [fn(x[:2]), fn(x[2:])], [[*numbers, *rest]], None)  # type: ignore[misc]
 
 
 def test_places_of_gradients_that_are_picked_by_all_examples() -> None:

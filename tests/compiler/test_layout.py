@@ -99,6 +99,12 @@ def test_sums_of_neighbours_and_of_every_other_one() -> None:
     assert forward(lambda x: [math.fsum(x[:3]), math.fsum(x[3:])], 7) == ["v[0:2] = segments:fsum(x[0:7], rows=[0, 3])"]
 
 
+def test_sums_whose_beginnings_are_in_two_loops() -> None:
+    """0, 3, 10 and 13: no stride, but no copy either."""
+    lines = forward(lambda x: [math.fsum(x[i : i + 3]) for i in (0, 3, 10, 13)], 16)
+    assert lines == ["v[0:4] as 2x2 = reduce:fsum(x[0] as 2x2x3 by 10,3,1)"]
+
+
 def test_logsumexp_is_shifted_by_the_largest() -> None:
     assert forward(lambda x: [math.logsumexp(x[:2]), math.logsumexp(x[2:])], 4) == [
         "v[2:4] = peak(x[0:4] as 2x2)",
@@ -209,14 +215,16 @@ def test_a_layer_after_a_layer_multiplies_a_row_of_ones() -> None:
 
 
 def test_layers_at_several_positions_have_a_row_of_ones_for_each() -> None:
-    def fn(x: list[Value]) -> list[Value]:
-        out = []
-        for p in (x[:2], x[2:]):
-            h = [math.tanh(math.sumprod(w[2 * i : 2 * i + 2], p) + w[12 + i]) for i in range(2)]
-            out += [math.sumprod(w[4 + 2 * i : 6 + 2 * i], h) + w[14 + i] for i in range(2)]
-        return out
+    """In whatever order the nodes were made: here the first neuron at all positions, then the other."""
 
-    assert "ONES" in forward(fn, 4)
+    def fn(x: list[Value]) -> list[Value]:
+        h = [[math.tanh(math.sumprod(w[2 * i : 2 * i + 2], p) + w[12 + i]) for p in (x[:2], x[2:])] for i in range(2)]
+        out = [math.sumprod(w[4 + 2 * i : 6 + 2 * i], [h[0][p], h[1][p]]) + w[14 + i] for i in range(2) for p in range(2)]
+        return [math.fsum(h[0]), math.fsum(h[1]), *out]
+
+    (product,) = [line for line in forward(fn, 4) if "1x2x3" in line]
+    assert product.endswith("product(theta[6:12] as 1x2x3, v[8:14] as 1x3x2)")
+    assert filled(fn, 4)["v"] == {12: 1.0, 13: 1.0}
 
 
 def test_a_wide_layer_of_inputs_is_worth_a_copy_with_ones() -> None:
@@ -227,8 +235,31 @@ def test_a_wide_layer_of_inputs_is_worth_a_copy_with_ones() -> None:
         n = len(x)
         return [math.sumprod(w[n * i : n * i + n], x) + bias for i, bias in enumerate(biases)]
 
-    assert forward(fn, 2)[0] == "v[0:2] as 1x2x1 = move(x[0:2] as 1x2x1)"
+    assert forward(fn, 2) == [
+        "v[0:2] as 1x2x1 = move(x[0:2] as 1x2x1)",
+        "v[3:7] as 1x4x1 = product(theta[0:12] as 1x4x3, v[0:3] as 1x3x1)",
+    ]
+    assert filled(fn, 2)["v"] == {2: 1.0}
     assert len(forward(fn, 4)) == 1
+
+
+def test_a_layer_of_some_results_of_a_layer() -> None:
+    """Those in a pattern are read where they are, without a row of ones below; others are gathered above one."""
+    first = variables(4)
+
+    def layer_of(which: list[int]) -> Any:
+        def fn(x: list[Value]) -> list[Value]:
+            h = [math.tanh(first[i] * x[0]) for i in range(4)]
+            return [*h, *[math.sumprod(w[3 * i : 3 * i + len(which)], [h[k] for k in which]) + w[12 + i] for i in range(4)]]
+
+        return fn
+
+    (product,) = [line for line in forward(layer_of([0, 1]), 1) if "product" in line]
+    assert ", v[4:6] as 1x2x1, theta[" in product
+    lines = [line for line in forward(layer_of([0, 1, 3]), 1) if "product" in line or "gather(v[0:12], rows=[4, 5, 7])" in line]
+    assert [line.split(" = ")[0] for line in lines] == ["v[8:11]", "v[12:16] as 1x4x1"]
+    assert lines[1].endswith(", v[8:12] as 1x4x1)")
+    agree(layer_of([0, 1, 3]), [[0.5], [1.0]], None)
 
 
 def test_the_copy_with_ones_is_made_once() -> None:

@@ -180,6 +180,20 @@ def test_causal_attention_with_an_infinity_anywhere(position: int) -> None:
     agree(causal, examples)
 
 
+@pytest.mark.parametrize("position", range(8))
+def test_a_score_that_nobody_wants_and_an_infinity(position: int) -> None:
+    """Its cotangent, 0, meets the factors of the others."""
+
+    def scores(x: list[Value]) -> Any:
+        queries, keys = [[a * y for y in x[i : i + 2]] for i in (0, 2)], [[b * y for y in x[i : i + 2]] for i in (4, 6)]
+        return math.fsum([math.sumprod(queries[i], keys[j]) * x[i] for i, j in ((0, 0), (0, 1), (1, 0))])
+
+    examples = [[1.0, 0.5, 0.2, 0.3, 0.7, 0.1, 0.4, 2.0], [1.0] * 8]
+    agree(scores, examples)
+    examples[1][position] = math.inf
+    agree(scores, examples)
+
+
 def test_only_position_0_is_finite() -> None:
     first = program(
         lambda x: [math.sumprod(x[:1], x[3:4]), math.sumprod(x[1:3], x[3:5]), math.sumprod(x[1:3], x[5:7])], 7, None
