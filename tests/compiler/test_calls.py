@@ -172,7 +172,7 @@ def test_the_argument_that_is_wrong_is_named() -> None:
 def test_options_of_the_decorator() -> None:
     w = Value(2.0)
     loss = compile(reduction="sum", parameters=[w], dtype="float32")(lambda x: w * x)
-    assert (loss.reduction, loss.dtype, loss.parameters) == ("sum", np.float32, [w])
+    assert (loss.reduction, loss.dtype.name, loss.parameters) == ("sum", "float32", [w])
 
 
 def test_as_many_numbers_are_compared_as_a_few_lists_hold() -> None:

@@ -190,8 +190,8 @@ TRANSPOSES: dict[str, Any] = {
         math.tanh(math.sumprod([e[n] * y for y in x[:n]], [v * y for y in x[:n]])) for n in (1, 2, 3) for v in (a, b)
     ),
     "gather": lambda x: math.fsum(math.exp(e[i] * x[0]) for i in (0, 1, 3, 1, 0, 0)),
-    "gather what is spread": lambda x: (
-        math.fsum((h := [math.exp(0.1 * e[i] * x[0]) for i in range(5)])[k] - x[k] for k in (0, 1, 3)) * math.fsum(h)
+    "gather what is spread": lambda x: math.fsum(
+        [math.exp(a * x[0]), math.exp(b * x[1])][k] - y for k, y in zip((0, 1, 0), x, strict=False)
     ),
     "gather evenly": lambda x: math.fsum(math.exp(e[i] * y) for y, i in zip(x, (5, 0, 5, 0), strict=True)),
     "scatter": lambda x: math.fsum(math.exp(e[i] * x[0]) for i in (0, 1, 3, 8)) + math.fsum(e) + e[5] * x[1],
