@@ -251,11 +251,12 @@ class Sweep:
             getattr(self, "_" + instruction.kind)(instruction, gradient)
 
     def _map(self, i: Instruction, gradient: View) -> None:
+        assert i.op is not None
         gradient, views = self._in_one_shape(gradient, [i.out, *i.views])
         out, *rest = views
         left = iter(rest)
         args = [next(left) if isinstance(arg, View) else arg for arg in i.args]
-        partials = i.op.partials(*[Term(self, a) if isinstance(a, View) else a for a in (out, *args)])  # type: ignore[union-attr]
+        partials = i.op.partials(*[Term(self, a) if isinstance(a, View) else a for a in (out, *args)])
         for arg, partial in zip(args, partials, strict=True):
             if isinstance(arg, View) and self._is_active(arg):
                 self._hand(arg, gradient, partial.factor if isinstance(partial, Term) else float(partial))
@@ -293,21 +294,23 @@ class Sweep:
         self._hand(view, self._as(gradient, i.out) if gradient.shape != view.shape else gradient)
 
     def _reduce(self, i: Instruction, gradient: View) -> None:
+        assert i.op is not None
         (view,) = i.args
         gradient = self._as(gradient, i.out)
         spread = View(gradient.space, gradient.start, view.shape, (*gradient.strides, 0))
         y = View(i.out.space, i.out.start, view.shape, (*i.out.strides, 0))
-        (partial,) = i.op.partials(Term(self, y), Term(self, view))  # type: ignore[union-attr]
+        (partial,) = i.op.partials(Term(self, y), Term(self, view))
         self._hand(view, spread, partial.view if isinstance(partial, Term) else partial)
 
     def _segments(self, i: Instruction, gradient: View) -> None:
         (view,) = i.args
+        assert i.op is not None
         assert i.rows is not None
         gradient = self._as(gradient, i.out)
         which = np.repeat(np.arange(i.out.size), np.diff(np.append(i.rows, view.size)))
         spread = self._gathered(gradient, which, view)
         y = i.out if i.op is ops.fsum else self._gathered(i.out, which, view)
-        (partial,) = i.op.partials(Term(self, y), Term(self, view))  # type: ignore[union-attr]
+        (partial,) = i.op.partials(Term(self, y), Term(self, view))
         self._hand(view, spread, partial.view if isinstance(partial, Term) else partial)
 
     def _gathered(self, view: View, rows: NDArray[np.int64], like: View) -> View:
