@@ -109,7 +109,7 @@ class Sweep:
         self.instructions: list[Instruction] = []
         self.scratch = {batched: Space("t" if batched else "u", batched=batched) for batched in (True, False)}
         self.masks = Space("m", batched=True, truth=True)
-        self.cotangents = {space: Space(f"d_{space.name}", space.batched, space.size) for space in spaces}
+        self.cotangents = {space: Space(f"d_{space.name}", space.batched, space.size, fresh=space is theta) for space in spaces}
         self._written = {space: np.zeros(space.size, bool) for space in self.cotangents.values()}
         self._known = {(False, _key(i.op, i.args)): i.out for i in forward if i.kind == "map"}
         self._temporary: dict[object, View] = {}

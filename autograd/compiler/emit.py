@@ -77,7 +77,7 @@ class Source:
         if key not in self._bound:
             stem = ("W" if len(v.shape) > 1 else "b") if v.space is self._theta else _STEMS.get(v.space.name, v.space.name)
             self._bound[key] = name = self._name(stem)
-            where = self.bound if v.space in self._given else self.late if v.space.name == "d_theta" else self.made
+            where = self.bound if v.space in self._given else self.late if v.space.fresh else self.made
             where.append(f"{name} = {self._expression(v, form)}")
             if where is self.made:
                 self.used.add(v.space)
@@ -127,7 +127,7 @@ class Source:
         self._line(f"{self.array(i.out)}[...] = {self._operand(i.args[0], i.out)}")
 
     def _fill(self, i: Instruction) -> None:
-        if i.args[0] == "seed" and i.out.space.name != "d_theta":  # the same at every call, and nobody writes to it
+        if i.args[0] == "seed" and not i.out.space.fresh:  # the same at every call, and nobody writes to it
             self.made.append(f"{self.array(i.out)}.fill(seed)")
         else:
             self._line(f"{self.array(i.out)}.fill({_literal(i.args[0]) if isinstance(i.args[0], float) else i.args[0]})")

@@ -47,6 +47,8 @@ class Space:
     batched: bool
     size: int = 0
     """In rows."""
+    fresh: bool = False
+    """Whether it is made anew at each call, as it is given away."""
     truth: bool = False
     """Whether its numbers are truth values."""
     whole: bool = False
