@@ -183,9 +183,9 @@ def casadi(function: Callable[..., Any], points: Array) -> list[Contestant]:
     program = library.Function("value_and_gradient", [x], [y, library.gradient(y, x)]).map(count)
     values, gradients = np.empty(count), np.empty((count, dimension))
     buffer, run = program.buffer()
-    buffer.set_arg(0, memoryview(points))
-    buffer.set_res(0, memoryview(values))
-    buffer.set_res(1, memoryview(gradients))
+    buffer.set_arg(0, points.data)
+    buffer.set_res(0, values.data)
+    buffer.set_res(1, gradients.data)
 
     def step(_alive: Any = (buffer, points)) -> tuple[float, Array]:  # as CasADi knows their addresses only
         run()
