@@ -164,6 +164,15 @@ class Compiled:
         value, slopes = recording.run(theta, arrays, batch)
         return _Call(float(value), tuple(slopes.tolist()))(*recording.parameters)
 
+    def value(self, theta: Any, *args: Any, **kwargs: Any) -> Any:
+        """What a call gives where the parameters are ``theta``: the mean (or sum), a float; or all results, as arrays.
+
+        ``theta`` has the order of ``parameters``; the Values themselves are neither read nor changed.
+        """
+        recording, arrays, batch = self._prepare(args, kwargs)
+        result = recording.run(self._theta(theta)[: len(recording.parameters)], arrays, batch, gradient=False)
+        return _rebuilt(recording.form, result, batch) if self.reduction is None else float(result)
+
     def value_and_grad(self, theta: Any, *args: Any, **kwargs: Any) -> tuple[float, NDArray[Any]]:
         """The mean (or sum) over the examples in ``args``, and its derivative by each number in ``theta``, an array like it.
 
@@ -174,16 +183,21 @@ class Compiled:
             msg = 'value_and_grad() differentiates one number: compile with reduction="mean" or "sum"'
             raise TypeError(msg)
         recording, arrays, batch = self._prepare(args, kwargs)
-        if type(theta) is not np.ndarray or theta.dtype != self.dtype or not theta.flags.c_contiguous:
-            theta = np.ascontiguousarray(_real_array(np.asarray(theta), "theta", theta), self.dtype)
-        if theta.shape != (len(self._parameters),):
-            msg = f"theta has the shape {theta.shape}, and there are {len(self._parameters)} parameters: see .parameters"
-            raise ValueError(msg)
+        theta = self._theta(theta)
         known = len(recording.parameters)
         if known == len(theta):
             return recording.run(theta, arrays, batch)  # type: ignore[no-any-return]  # what the emitted program gives
         value, slopes = recording.run(theta[:known].copy(), arrays, batch)
         return value, np.append(slopes, np.zeros(len(theta) - known, slopes.dtype))  # other shapes brought in the others
+
+    def _theta(self, theta: Any) -> NDArray[Any]:
+        """``theta`` as an array of one number for each parameter."""
+        if type(theta) is not np.ndarray or theta.dtype != self.dtype or not theta.flags.c_contiguous:
+            theta = np.ascontiguousarray(_real_array(np.asarray(theta), "theta", theta), self.dtype)
+        if theta.shape != (len(self._parameters),):
+            msg = f"theta has the shape {theta.shape}, and there are {len(self._parameters)} parameters: see .parameters"
+            raise ValueError(msg)
+        return theta  # type: ignore[no-any-return]  # it is an array by now
 
     def _forget(self) -> None:
         """Be as if there had been no call."""

@@ -176,6 +176,31 @@ def test_given_parameters() -> None:
     assert loss([1.0]).data == 60.0
 
 
+def test_value_at_other_parameters() -> None:
+    """``value`` is what a call would give if the parameters were theta, for means and for arrays; the Values stay."""
+    a, b = Value(2.0), Value(3.0)
+    loss = compile(lambda x: a * x + b, parameters=[b, a])
+    assert loss.value([10.0, 100.0], [1.0, 3.0]) == 210.0
+    line = compile(lambda x: {"y": [a * x + b, a]}, reduction=None, parameters=[b, a])
+    assert line.value([10.0, 100.0], [1.0, 3.0])["y"].tolist() == [[110.0, 100.0], [310.0, 100.0]]
+    assert line.value([0.0, 1.0], np.zeros(0))["y"].shape == (0, 2)
+    only_b = compile(lambda x: a * x + b, reduction=None, parameters=[b])
+    assert only_b.value([10.0], [1.0]).tolist() == [12.0]
+    assert (a.data, b.data) == (2.0, 3.0)
+    with pytest.raises(ValueError, match=re.escape("theta has the shape (1,), and there are 2 parameters")):
+        line.value([1.0], [1.0])
+
+
+def test_value_where_other_shapes_brought_parameters() -> None:
+    """Those that a recording does not know are left aside."""
+    a, b = Value(2.0), Value(3.0)
+    total = compile(lambda x: a * x[0] if len(x) == 1 else b * x[0] * x[1], reduction="sum")
+    total([[1.0]])
+    total([[1.0, 2.0]])
+    assert total.value([5.0, 7.0], [[1.0], [1.0]]) == 10.0
+    assert total.value([5.0, 7.0], [[1.0, 2.0]]) == 14.0
+
+
 def test_single_precision() -> None:
     w = Value(0.1)
     loss = compile(lambda x: (w * x).exp(), dtype="float32")
