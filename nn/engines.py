@@ -1,0 +1,121 @@
+"""What computes a loss and its gradient at flat arrays of parameters: a compiled program, or a graph of Values each time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+import autograd
+from autograd import Value, gradient, math, no_grad
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Array = NDArray[Any]
+Data = Any
+"""An array whose first axis is the examples, or a tuple or dict of such."""
+
+
+class Examples(NamedTuple):
+    """Some examples: what the model gets, and what it should make of that."""
+
+    x: Data
+    y: Data
+    size: int
+
+    def taken(self, which: slice | Array) -> Examples:
+        """Those at the places ``which``."""
+        x, y = mapped(lambda array: array[which], (self.x, self.y))
+        return Examples(x, y, len(leaves(x)[0]))
+
+
+def mapped(f: Callable[[Any], Any], data: Data) -> Data:
+    """``data`` with ``f`` of each array in its place."""
+    if isinstance(data, dict):
+        return {key: mapped(f, item) for key, item in data.items()}
+    if isinstance(data, tuple):
+        items = [mapped(f, item) for item in data]
+        return type(data)(*items) if hasattr(data, "_fields") else tuple(items)
+    return f(data)
+
+
+def leaves(data: Data) -> list[Any]:
+    """The arrays in ``data``."""
+    if isinstance(data, dict):
+        return [leaf for item in data.values() for leaf in leaves(item)]
+    if isinstance(data, tuple):
+        return [leaf for item in data for leaf in leaves(item)]
+    return [data]
+
+
+class Engine(Protocol):
+    """Both have these; ``theta`` has the order of the parameters that they were made with."""
+
+    def value_and_grad(self, theta: Array, x: Data, y: Data) -> tuple[float, Array]:
+        """The mean loss, and its derivative by each number in ``theta``."""
+
+    def value(self, theta: Array, x: Data, y: Data) -> float:
+        """The mean loss."""
+
+    def predict(self, theta: Array, x: Data) -> Any:
+        """What the model makes of each example."""
+
+
+class CompiledEngine:
+    """Programs of ``autograd.compile``: the Values are neither read nor written."""
+
+    def __init__(self, model: Callable[[Any], Any], loss: Callable[[Any, Any], Any], parameters: Sequence[Value]) -> None:
+        def example_loss(x: Any, y: Any) -> Any:
+            return loss(model(x), y)
+
+        compiled = autograd.compile(example_loss, parameters=parameters)
+        self.value_and_grad, self.value = compiled.value_and_grad, compiled.value
+        self.predict = autograd.compile(model, reduction=None, parameters=parameters).value
+
+
+class EagerEngine:
+    """Graphs of Values, one for each batch; ``theta`` is written to the parameters first."""
+
+    def __init__(self, model: Callable[[Any], Any], loss: Callable[[Any, Any], Any], parameters: Sequence[Value]) -> None:
+        self.model, self.loss, self.parameters = model, loss, parameters
+
+    def value_and_grad(self, theta: Array, x: Data, y: Data) -> tuple[float, Array]:
+        """See Engine."""
+        mean = self._mean(theta, x, y)
+        return mean.data, np.array(gradient(mean, self.parameters))
+
+    def value(self, theta: Array, x: Data, y: Data) -> float:
+        """See Engine."""
+        with no_grad():
+            return self._mean(theta, x, y).data
+
+    def predict(self, theta: Array, x: Data) -> Any:
+        """See Engine."""
+        assign(self.parameters, theta)
+        with no_grad():
+            return np.array([_numbers(self.model(example)) for example in _examples(x)])
+
+    def _mean(self, theta: Array, x: Data, y: Data) -> Value:
+        assign(self.parameters, theta)
+        losses = [self.loss(self.model(xi), yi) for xi, yi in zip(_examples(x), _examples(y), strict=True)]
+        mean: Value = math.fsum(losses) / len(losses)
+        return mean
+
+
+def assign(parameters: Sequence[Value], theta: Array) -> None:
+    """Write the numbers in ``theta`` to the parameters."""
+    for parameter, number in zip(parameters, theta.tolist(), strict=True):
+        parameter.data = number
+
+
+def _examples(data: Data) -> list[Any]:
+    """The examples one by one, arrays as lists."""
+    count = len(leaves(data)[0])
+    return [mapped(lambda array: array[i].tolist(), data) for i in range(count)]  # noqa: B023 - called at once
+
+
+def _numbers(prediction: Any) -> Any:
+    """The numbers of Values in nested lists."""
+    return prediction.data if isinstance(prediction, Value) else [_numbers(item) for item in prediction]

@@ -1,0 +1,525 @@
+"""``fit``: forward, loss, backpropagation, update, again and again, on flat arrays from the first step to the last."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd import RecordingError
+from nn.checkpoint import Checkpoint, load
+from nn.engines import CompiledEngine, EagerEngine, Examples, assign, leaves, mapped
+from nn.errors import DivergedError
+from nn.history import History
+from nn.module import Module
+from nn.optim import Adam, Optimizer, at_least_1
+from nn.progress import Interrupt, Progress, interruptible
+from nn.schedules import LRScheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from autograd import Value
+    from nn.engines import Data, Engine
+
+Array = NDArray[np.float64]
+
+_TICK = 0.1
+"""Seconds between two looks at progress and checkpoint."""
+_SHARE = 20
+"""Saving takes at most one part in so many of the time."""
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """When to stop: after ``patience`` epochs in a row that were not better by more than ``min_delta`` than the best before.
+
+    What counts is the loss of the validation examples, or if there are none, of those trained on. With ``restore_best`` the
+    model then gets back its parameters as they were at the end of the best epoch.
+    """
+
+    patience: int = 10
+    min_delta: float = 0.0
+    restore_best: bool = True
+
+    def __post_init__(self) -> None:
+        at_least_1("patience", self.patience)
+        if not isinstance(self.min_delta, numbers.Real) or not self.min_delta >= 0:
+            msg = f"min_delta must be 0 or more, not {self.min_delta!r}"
+            raise ValueError(msg)
+
+
+@dataclass
+class TrainingState:
+    """What a callback gets to see after each epoch. The model's parameters are those of the moment, and may be changed."""
+
+    model: Module
+    optimizer: Optimizer
+    epoch: int
+    """Counted from 1."""
+    loss: float
+    validation_loss: float | None
+    metric: float | None
+    lr: float
+    stopping: bool = False
+
+    def stop(self) -> None:
+        """End the training after this epoch."""
+        self.stopping = True
+
+
+def fit(  # noqa: PLR0913 - training takes that much, and each has a name
+    model: Module,
+    X: Data,  # noqa: N803 - as in scikit-learn
+    y: Data,
+    *,
+    loss: Callable[[Any, Any], Any],
+    optimizer: Optimizer | None = None,
+    epochs: int = 100,
+    batch_size: int | None = 32,
+    shuffle: bool = True,
+    validation: tuple[Data, Data] | float | None = None,
+    metric: Callable[[Any, Any], float] | None = None,
+    schedule: LRScheduler | None = None,
+    early_stopping: EarlyStopping | None = None,
+    callbacks: Iterable[Callable[[TrainingState], object]] = (),
+    progress: bool = True,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    rng: int | np.random.Generator | None = None,
+    compiled: bool = True,
+) -> History:
+    """Train ``model`` on the examples ``X`` with the targets ``y``, and return the history of that.
+
+    ``X`` and ``y`` are arrays, or tuples or dicts of arrays, whose first axis is the examples. ``loss(model(x), y)`` is
+    that of a single example: ``nn.mse_loss``, ``nn.cross_entropy``, or yours. A step moves the optimizer's parameters
+    (default: ``nn.Adam`` of all) against the gradient of the mean loss of ``batch_size`` examples (None: of all), an epoch
+    takes each example once, in an order drawn from ``rng``.
+
+    ``validation`` is a pair (X, y) of examples that are not trained on, or the fraction of the examples to set aside.
+    ``metric(predictions, targets)``, of whole arrays, is taken after each epoch, as ``nn.accuracy``. ``schedule`` moves on
+    after each epoch, or each step where its ``interval`` is "step". ``callbacks`` are called with a TrainingState after each
+    epoch.
+
+    Ctrl-C ends the training after the step that is under way; the model keeps what it has learned. A loss that is infinite
+    or NaN raises DivergedError; the model then keeps the parameters from before that epoch. ``checkpoint`` is a file in
+    which all of this is saved every now and then, at the cost of a twentieth of the time at most; ``resume`` goes on from
+    there, to the same bits as if there had been no interruption, and begins anew if there is no such file.
+
+    With ``compiled`` false each step is a graph of Values, for models that ``autograd.compile`` cannot record.
+
+    >>> import nn
+    >>> from autograd import Value
+    >>> model = nn.Module()
+    >>> model.slope = Value(0.0)
+    >>> model.forward = lambda x: model.slope * x
+    >>> history = nn.fit(
+    ...     model, [1.0, 2.0], [3.0, 6.0], loss=lambda p, t: (p - t) ** 2, epochs=2, batch_size=None,
+    ...     optimizer=nn.SGD(model.parameters(), lr=0.1), progress=False,
+    ... )
+    >>> history.loss                     # (3² + 6²) / 2, and then, with the slope 0 + 0.1 · 15, (1.5² + 3²) / 2
+    array([22.5  ,  5.625])
+    >>> model.slope.data
+    2.25
+    """
+    parameters, optimizer, schedule = _checked_optimizer(model, optimizer, schedule)
+    for name, number in (("epochs", epochs), ("batch_size", 1 if batch_size is None else batch_size)):
+        at_least_1(name, number)
+    if early_stopping is not None and not isinstance(early_stopping, EarlyStopping):
+        msg = f"early_stopping must be nn.EarlyStopping(patience=...), not {early_stopping!r:.60}"
+        raise TypeError(msg)
+    callbacks = _checked_calls(loss, metric, callbacks)
+    examples = _checked_examples(X, y, "X", "y")
+    if rng is not None and not isinstance(rng, numbers.Integral | np.random.Generator):
+        msg = f"rng must be an int or a numpy Generator, not {type(rng).__name__} {rng!r:.60}"
+        raise TypeError(msg)
+    kept = _kept(checkpoint, model, resume=resume)
+    generator = np.random.default_rng(rng) if kept is None else _generator(kept.extra["training"]["settings"]["began"])
+    began = generator.bit_generator.state
+    examples, held_out = _split(examples, validation, generator)
+
+    training = _Training(model, parameters, optimizer, schedule, generator)
+    training.engine = (CompiledEngine if compiled else EagerEngine)(model, loss, parameters)
+    training.early_stopping, training.metric, training.callbacks = early_stopping, metric, callbacks
+    training.settings = {
+        "examples": examples.size,
+        "batch_size": min(batch_size or examples.size, examples.size),
+        "shuffle": bool(shuffle),
+        "optimizer": type(optimizer).__name__,
+        "schedule": type(schedule).__name__,
+        "crc32 of the data": _crc32(examples),
+        "began": began,
+    }
+    if kept is not None:
+        training.restore(kept)
+    if checkpoint is not None:
+        training.path, training.file = Path(checkpoint), Checkpoint.of(model, optimizer, {})
+    try:
+        return training.run(examples, held_out, epochs, progress=progress)
+    except RecordingError as error:
+        error.add_note("In nn.fit, compiled=False trains without recording: on graphs of Values, and far more slowly.")
+        raise
+
+
+class _Training:
+    """A training under way: where it stands, which is all that the next step depends on, and what it makes."""
+
+    engine: Engine
+    metric: Callable[[Any, Any], float] | None = None
+    early_stopping: EarlyStopping | None = None
+    callbacks: list[Callable[[TrainingState], object]]
+    settings: dict[str, Any]
+    """What must be the same for a training to be resumed, and the random numbers' state when it began."""
+    path: Path
+    file: Checkpoint | None = None
+    """What is written to ``path``, but for what changes."""
+
+    def __init__(
+        self,
+        model: Module,
+        parameters: list[Value],
+        optimizer: Optimizer,
+        schedule: LRScheduler | None,
+        generator: np.random.Generator,
+    ) -> None:
+        self.model = model
+        self.parameters = parameters
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.generator = generator
+        self.theta = self.before = np.array([parameter.data for parameter in parameters])
+        self.epoch = 0  # how many are done
+        self.step = 0  # how many of this epoch's are done
+        self.total = 0.0  # of the losses of this epoch's examples
+        self.order = generator.bit_generator.state  # from which this epoch's order is drawn
+        self.columns: dict[str, list[float]] = {}
+        self.step_loss: list[float] = []
+        self.best: dict[str, Any] = {"loss": math.inf, "epoch": 0, "theta": self.theta}
+        self.stopped: str | None = None
+
+    # The loop
+
+    def run(self, examples: Examples, held_out: Examples | None, epochs: int, *, progress: bool) -> History:
+        """Train until ``epochs`` are done or there is a reason to stop; the history of it."""
+        steps = -(-examples.size // self.settings["batch_size"])
+        shown = Progress(epochs, steps, self.epoch * steps + self.step, shown=progress)
+        self.look_at = self.save_at = perf_counter() + _TICK
+        reason = None
+        try:
+            with interruptible() as interrupt:
+                while self.epoch < epochs and not (reason := self.stopped):
+                    self._steps(examples, steps, shown, interrupt)
+                    if self.step == steps:
+                        self._end_epoch(examples, held_out)
+                        if perf_counter() > self.look_at:
+                            self._look(shown, self.epoch * steps, examples.size)
+                    if interrupt.asked:
+                        reason = "interrupted"
+                        break
+            if not np.isfinite(self.theta).all():  # there was no step after it to notice
+                self._diverge("a parameter", self.theta[~np.isfinite(self.theta)][0], examples)
+            shown.update(self.epoch * steps + self.step, self._losses(examples.size))
+        finally:
+            chosen, _ = self._chosen()
+            assign(self.parameters, chosen)
+            shown.close()
+        if self.file is not None:
+            self._save(chosen)
+        if reason:
+            shown.say(f"{reason} in epoch {self.epoch}")
+        return self._history(reason or "ran to the end")
+
+    @np.errstate(over="ignore", invalid="ignore")  # of the optimizer: what comes of it is noticed here
+    def _steps(self, examples: Examples, steps: int, shown: Progress, interrupt: Interrupt) -> None:
+        """Take the steps of this epoch that are left, or those until Ctrl-C."""
+        if steps > 1 and self.settings["shuffle"]:
+            self.order = self.generator.bit_generator.state
+            examples = examples.taken(self.generator.permutation(examples.size))
+        size, self.before = self.settings["batch_size"], self.theta
+        each_step = self.schedule if self.schedule is not None and self.schedule.interval == "step" else None
+
+        def value_and_grad(theta: Array) -> tuple[float, Array]:
+            return self.engine.value_and_grad(theta, x, y)
+
+        for step in range(self.step, steps):
+            x, y, count = examples if steps == 1 else examples.taken(slice(step * size, (step + 1) * size))
+            loss, self.theta = self.optimizer.descend(value_and_grad, self.theta)
+            if not math.isfinite(loss):
+                self._diverge("the loss", loss, examples)
+            self.total += loss * count
+            self.step_loss.append(loss)
+            self.step = step + 1
+            if each_step is not None:
+                each_step.step()
+            if interrupt.asked:
+                return
+            if self.step < steps and perf_counter() > self.look_at:
+                self._look(shown, self.epoch * steps + self.step, examples.size)
+
+    def _end_epoch(self, examples: Examples, held_out: Examples | None) -> None:
+        """Note down what the epoch was like, and ask early stopping, callbacks and schedule what they make of it."""
+        self.epoch, self.step = self.epoch + 1, 0
+        found = {"loss": self.total / examples.size, "lr": self.optimizer.lr}
+        self.total = 0.0
+        if held_out is not None:
+            found["validation_loss"] = self.engine.value(self.theta, held_out.x, held_out.y)
+        if self.metric is not None:
+            x, y, _ = held_out or examples
+            found["metric"] = float(self.metric(self.engine.predict(self.theta, x), y))
+        for name, number in found.items():
+            self.columns.setdefault(name, []).append(number)
+        if self.early_stopping is not None:
+            self._judge(found.get("validation_loss", found["loss"]), self.early_stopping)
+        if self.callbacks:
+            self._call_back(found)
+        if self.schedule is not None and self.schedule.interval == "epoch":
+            self.schedule.step()
+
+    def _judge(self, loss: float, rule: EarlyStopping) -> None:
+        """Remember the parameters if ``loss`` is the best so far, or stop if that was too long ago."""
+        if loss < self.best["loss"] - rule.min_delta or not self.best["epoch"]:
+            self.best = {"loss": loss, "epoch": self.epoch, "theta": self.theta}
+        elif self.epoch - self.best["epoch"] >= rule.patience:
+            self.stopped = "the loss stopped improving"
+
+    def _call_back(self, found: dict[str, float]) -> None:
+        """Let the callbacks see the model as it is now, and take over what they change."""
+        assign(self.parameters, self.theta)
+        state = TrainingState(
+            self.model,
+            self.optimizer,
+            self.epoch,
+            found["loss"],
+            found.get("validation_loss"),
+            found.get("metric"),
+            found["lr"],
+        )
+        for callback in self.callbacks:
+            callback(state)
+        self.theta = np.array([parameter.data for parameter in self.parameters])
+        if state.stopping:
+            self.stopped = "a callback stopped it"
+
+    def _chosen(self) -> tuple[Array, int]:
+        """The parameters that the model is to have, and the epoch that they are from."""
+        if self.early_stopping is not None and self.early_stopping.restore_best and self.best["epoch"]:
+            return self.best["theta"], self.best["epoch"]
+        return self.theta, self.epoch
+
+    def _look(self, shown: Progress, done: int, count: int) -> None:
+        """Show how far it has come, and save that if it is time to."""
+        shown.update(done, self._losses(count))
+        if self.file is not None and perf_counter() > self.save_at:
+            self._save(self.theta)
+        self.look_at = perf_counter() + _TICK
+
+    def _losses(self, count: int) -> str:
+        """The numbers so far: the loss of this epoch's steps, if there were some, and else what there is of the last one."""
+        found = {name: column[-1] for name, column in self.columns.items() if name != "lr"}
+        if self.step:
+            found = {**found, "loss": self.total / min(self.step * self.settings["batch_size"], count)}
+        return "  ".join(f"{name.replace('_', ' ')} {number:.4g}" for name, number in found.items())
+
+    def _diverge(self, what: str, number: float, examples: Examples) -> NoReturn:
+        """Raise DivergedError; the parameters are again those from before this epoch."""
+        self.theta = self.before
+        where = f"epoch {self.epoch + 1}, step {self.step + 1}, at a learning rate of {self.optimizer.lr:g}"
+        pairs = [(name, leaf) for name, data in (("X", examples.x), ("y", examples.y)) for leaf in leaves(data)]
+        if wrong := [name for name, array in pairs if not np.isfinite(array).all()]:
+            remedy = f"{wrong[0]} holds infinite numbers or NaNs: leave these examples out, or put other numbers there"
+        else:
+            remedy = (
+                f"Try a lower learning rate, such as lr={self.optimizer.lr / 10:g}, or clip_grad_norm=1.0 in the optimizer, or "
+                "inputs scaled to about 1. With compiled=False, autograd.detect_anomaly() names the operation to blame"
+            )
+        error = DivergedError(
+            f"the training diverged: {what} became {number:g} in {where}. {remedy}. "
+            f"The model has the parameters from the end of epoch {self._chosen()[1]}"
+        )
+        error.history = self._history("diverged")
+        raise error
+
+    def _history(self, stopped: str) -> History:
+        columns = {name: np.array(column) for name, column in self.columns.items()}
+        return History(**columns, step_loss=np.array(self.step_loss), stopped=stopped, best_epoch=self.best["epoch"] or None)
+
+    # The file
+
+    def state(self) -> dict[str, Any]:
+        """Where the training stands."""
+        return {
+            "settings": self.settings,
+            "theta": self.theta,
+            "epoch": self.epoch,
+            "step": self.step,
+            "total": self.total,
+            "order": self.order if self.step else self.generator.bit_generator.state,
+            "columns": {name: np.array(column) for name, column in self.columns.items()},
+            "step_loss": np.array(self.step_loss),
+            "best": self.best,
+            "stopped": self.stopped,
+            "schedule": self.schedule and self.schedule.state_dict(),
+        }
+
+    def restore(self, kept: Checkpoint) -> None:
+        """Go on from where a training was when it was saved; ValueError if it was another one."""
+        state, optimizer = kept.extra["training"], kept.optimizer_state
+        settings, mine = state["settings"], self.settings
+        for name in ("examples", "crc32 of the data", "batch_size", "shuffle", "optimizer", "schedule"):
+            if settings[name] != mine[name]:
+                msg = (
+                    f"the checkpoint is of a training with {name}={settings[name]}, and this one has {name}={mine[name]}: "
+                    "call fit() as before, or begin anew with another checkpoint"
+                )
+                raise ValueError(msg)
+        assert optimizer is not None  # as there is a training
+        self.optimizer.load_state_dict(optimizer["state"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
+        self.theta, self.epoch, self.step, self.total = state["theta"], state["epoch"], state["step"], state["total"]
+        self.before = self.theta
+        self.generator.bit_generator.state = state["order"]
+        self.columns = {name: column.tolist() for name, column in state["columns"].items()}
+        self.step_loss = state["step_loss"].tolist()
+        self.best, self.stopped = state["best"], state["stopped"]
+
+    def _save(self, theta: Array) -> None:
+        """Write the model with the parameters ``theta``, and where the training stands; not what has diverged."""
+        assert self.file is not None
+        assert self.file.optimizer_state is not None
+        if not np.isfinite(self.theta).all():
+            return
+        began = perf_counter()
+        whole = self.file.theta.copy()
+        whole[self.file.optimizer_state["places"]] = theta
+        optimizer = {**self.file.optimizer_state, "state": self.optimizer.state_dict()}
+        replace(self.file, theta=whole, optimizer_state=optimizer, extra={"training": self.state()}).write(self.path)
+        self.save_at = perf_counter() + _SHARE * (perf_counter() - began)
+
+
+def _checked_optimizer(
+    model: Module, optimizer: Optimizer | None, schedule: LRScheduler | None
+) -> tuple[list[Value], Optimizer, LRScheduler | None]:
+    """The parameters to move, and what moves them."""
+    if not isinstance(model, Module):
+        msg = f"fit() trains an nn.Module, not {type(model).__name__} {model!r:.60}"
+        raise TypeError(msg)
+    if schedule is not None and not isinstance(schedule, LRScheduler):
+        msg = f"schedule must be an nn.LRScheduler, such as nn.CosineAnnealingLR(optimizer, T_max=epochs), not {schedule!r:.60}"
+        raise TypeError(msg)
+    if optimizer is None:
+        optimizer = Adam(model.parameters()) if schedule is None else schedule.optimizer
+    if not isinstance(optimizer, Optimizer):
+        msg = f"optimizer must be one of nn's, such as nn.Adam(model.parameters(), lr=0.01), not {optimizer!r:.60}"
+        raise TypeError(msg)
+    if schedule is not None and schedule.optimizer is not optimizer:
+        msg = "the schedule is that of another optimizer: make it with the one that is passed to fit()"
+        raise ValueError(msg)
+    if not set(optimizer.parameters) & set(model.parameters()):
+        msg = "the optimizer moves none of the model's parameters: make it with model.parameters() of this very model"
+        raise ValueError(msg)
+    return optimizer.parameters, optimizer, schedule
+
+
+def _checked_calls(loss: Any, metric: Any, callbacks: Any) -> list[Callable[[TrainingState], object]]:
+    """The callbacks, in a list."""
+    if not callable(loss):
+        msg = (
+            f"loss must be a function of a prediction and a target, such as nn.mse_loss, not {type(loss).__name__} {loss!r:.60}"
+        )
+        raise TypeError(msg)
+    if metric is not None and not callable(metric):
+        msg = f"metric must be a function of predictions and targets, such as nn.accuracy, not {metric!r:.60}"
+        raise TypeError(msg)
+    functions: list[Callable[[TrainingState], object]] = [callbacks] if callable(callbacks) else list(callbacks)
+    for callback in functions:
+        if not callable(callback):
+            msg = f"callbacks must be functions of a TrainingState, not {type(callback).__name__} {callback!r:.60}"
+            raise TypeError(msg)
+    return functions
+
+
+def _checked_examples(x: Data, y: Data, x_name: str, y_name: str) -> Examples:
+    """Inputs and targets as arrays of float64 or int64, of as many examples each."""
+    checked = [mapped(lambda array: _array(array, name), data) for name, data in ((x_name, x), (y_name, y))]  # noqa: B023 - called at once
+    sizes = [len(leaf) for data in checked for leaf in leaves(data)]
+    if len(set(sizes)) != 1 or not sizes[0]:
+        msg = f"{x_name} and {y_name} must hold the same number of examples, at least one; their first axes are {sizes}"
+        raise ValueError(msg)
+    return Examples(checked[0], checked[1], sizes[0])
+
+
+def _array(x: Any, name: str) -> NDArray[Any]:
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape"
+        raise ValueError(msg) from error
+    if array.dtype.kind not in "fiub":
+        msg = f"{name} must be an array of real numbers, not of {array.dtype} ({type(x).__name__} {x!r:.60})"
+        raise TypeError(msg)
+    if array.ndim == 0:
+        msg = f"{name} is the single number {x!r}: it must hold the examples along its first axis"
+        raise ValueError(msg)
+    return np.ascontiguousarray(array, np.float64 if array.dtype.kind == "f" else np.int64)  # once, not at every step
+
+
+def _split(examples: Examples, validation: Any, generator: np.random.Generator) -> tuple[Examples, Examples | None]:
+    """The examples to train on, and those to hold out."""
+    if validation is None:
+        return examples, None
+    if isinstance(validation, tuple) and len(validation) == 2:  # noqa: PLR2004 - X and y
+        return examples, _checked_examples(*validation, "the validation X", "the validation y")
+    if not isinstance(validation, int | float | np.floating) or not 0.0 < validation < 1.0:
+        msg = f"validation must be a pair (X, y), or a fraction between 0 and 1, not {validation!r:.60}"
+        raise ValueError(msg)
+    held_out = math.ceil(validation * examples.size)
+    if held_out == examples.size:
+        msg = f"validation={validation} of {examples.size} examples leaves none to train on"
+        raise ValueError(msg)
+    order = generator.permutation(examples.size)
+    return examples.taken(np.sort(order[held_out:])), examples.taken(np.sort(order[:held_out]))
+
+
+def _crc32(examples: Examples) -> int:
+    """A number that other examples would not have, most likely."""
+    checksum = 0
+    for leaf in leaves((examples.x, examples.y)):
+        checksum = zlib.crc32(leaf, checksum)
+    return checksum
+
+
+def _generator(state: Any) -> np.random.Generator:
+    """Random numbers that go on from the state of a bit generator."""
+    generator = np.random.Generator(getattr(np.random, state["bit_generator"])())
+    generator.bit_generator.state = state
+    return generator
+
+
+def _kept(path: str | Path | None, model: Module, *, resume: bool) -> Checkpoint | None:
+    """The checkpoint to go on from, if there is one."""
+    if path is None:
+        if resume:
+            msg = "resume=True needs the file to resume from: checkpoint='training.npz'"
+            raise ValueError(msg)
+        return None
+    if not Path(path).exists():
+        return None
+    if not resume:
+        msg = f"{path} exists already: resume=True goes on with it; to begin anew, remove it or name another checkpoint"
+        raise FileExistsError(msg)
+    kept = load(path)
+    if "training" not in kept.extra:
+        msg = f"{path} is a model that nn.save wrote, and there is no training in it to resume: name another checkpoint"
+        raise ValueError(msg)
+    if list(kept.state_dict) != list(model.state_dict()):
+        msg = f"{path} is of another model, with other parameters: make the model as it was, or name another checkpoint"
+        raise ValueError(msg)
+    return kept

@@ -1,0 +1,681 @@
+"""``nn.fit``: what it computes, when it stops, what it says, and that nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import nn
+from autograd import Value, math
+from nn.training import fit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(50, 3))
+Y = np.sin(X).sum(1)
+LABELS = (Y > 0).astype(int)
+CLOSE = 1e-12
+"""Compiled and eager code add up in different orders: a few ulp a step, over some dozen steps on well-scaled numbers."""
+
+
+def mlp(*, outputs: int = 1) -> nn.MLP:
+    return nn.MLP(3, [5, outputs], "tanh", rng=1)
+
+
+def theta_of(model: nn.Module) -> list[float]:
+    return [p.data for p in model.parameters()]
+
+
+def quiet(model: nn.Module, **changed: Any) -> nn.History:
+    """A short training without output."""
+    settings: dict[str, Any] = {"loss": nn.mse_loss, "epochs": 5, "batch_size": 16, "rng": 0, "progress": False}
+    return fit(model, changed.pop("X", X), changed.pop("y", Y), **(settings | changed))
+
+
+# What it computes
+
+
+def test_it_is_forward_loss_backward_step() -> None:
+    """The same as the textbook's loop on Values, in the order that the seed gives: parameters and losses."""
+    model, textbook = mlp(), mlp()
+    history = quiet(model, optimizer=nn.SGD(model.parameters(), lr=0.1, momentum=0.9))
+    optimizer = nn.SGD(textbook.parameters(), lr=0.1, momentum=0.9)
+    rng = np.random.default_rng(0)
+    for epoch in range(5):
+        order = rng.permutation(50)
+        total = 0.0
+        for start in range(0, 50, 16):
+            batch = order[start : start + 16]
+            losses = [nn.mse_loss(textbook(X[i].tolist()), float(Y[i])) for i in batch]
+            loss = math.fsum(losses) / len(losses)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.data * len(batch)
+        assert history.loss[epoch] == pytest.approx(total / 50, rel=CLOSE)
+    assert theta_of(model) == pytest.approx(theta_of(textbook), rel=CLOSE)
+    assert history.lr.tolist() == [0.1] * 5
+    assert (len(history), history.stopped, history.best_epoch) == (5, "ran to the end", None)
+
+
+def test_eager_is_the_same() -> None:
+    """``compiled=False`` gives the same numbers, validation and metric included."""
+    results = []
+    for compiled in (True, False):
+        model = mlp(outputs=2)
+        history = quiet(
+            model,
+            y=LABELS,
+            loss=nn.cross_entropy,
+            validation=0.2,
+            metric=nn.accuracy,
+            compiled=compiled,
+            optimizer=None,
+            epochs=3,
+        )
+        results.append([*theta_of(model), *history.loss, *history.validation_loss, *history.metric])
+    assert results[0] == pytest.approx(results[1], rel=CLOSE)
+
+
+def test_trees_of_arrays() -> None:
+    """X may be a tuple or a dict of arrays, and y, too; batches are taken of all of them alike."""
+
+    class Sum(nn.Module):
+        def __init__(self) -> None:
+            self.w = Value(0.0)
+
+        def forward(self, x: Any) -> Any:
+            return self.w * (x["a"] + x["b"][0])
+
+    def weighted(prediction: Any, target: Any) -> Any:
+        return target[1] * (prediction - target[0]) ** 2
+
+    for compiled in (True, False):
+        model = Sum()
+        x = {"a": np.arange(4.0), "b": np.ones((4, 1))}
+        y = (2 * (np.arange(4.0) + 1), np.array([1.0, 1.0, 0.0, 1.0]))
+        y[0][2] = 1e6  # has no weight
+        quiet(
+            model,
+            X=x,
+            y=y,
+            loss=weighted,
+            epochs=200,
+            batch_size=2,
+            optimizer=nn.SGD(model.parameters(), lr=0.05),
+            compiled=compiled,
+        )
+        assert model.w.data == pytest.approx(2.0, abs=1e-9)
+
+
+def test_only_what_the_optimizer_holds_moves() -> None:
+    """Parameters that the optimizer was not given stay as they are."""
+    model = mlp()
+    before = theta_of(model)
+    quiet(model, optimizer=nn.SGD(model.layers[1].parameters(), lr=0.1))
+    after = theta_of(model)
+    assert after[:20] == before[:20]
+    assert all(a != b for a, b in zip(after[20:], before[20:], strict=True))
+
+
+def test_validation_is_not_trained_on() -> None:
+    """A fraction is set aside, drawn by rng: what is held out has no influence on the parameters."""
+    held_out = np.sort(np.random.default_rng(0).permutation(50)[:10])
+    results = []
+    for change in (0.0, 100.0):
+        y = Y.copy()
+        y[held_out] += change
+        model = mlp()
+        history = quiet(model, y=y, validation=0.2)
+        results.append(theta_of(model))
+        scores = np.array([model(x).data for x in X[held_out].tolist()])
+        assert history.validation_loss[-1] == pytest.approx(((scores - y[held_out]) ** 2).mean(), rel=CLOSE)
+    assert results[0] == results[1]
+
+
+def test_given_validation() -> None:
+    model = mlp()
+    history = quiet(model, validation=(X[:7], Y[:7]), metric=lambda p, t: float(np.abs(p - t).max()))
+    errors = np.array([model(x).data for x in X[:7].tolist()]) - Y[:7]
+    assert history.validation_loss[-1] == pytest.approx((errors**2).mean(), rel=CLOSE)
+    assert history.metric[-1] == pytest.approx(np.abs(errors).max(), rel=CLOSE)
+
+
+def test_without_shuffling_the_order_is_that_of_the_data() -> None:
+    """``shuffle=False`` draws no random numbers, so rng makes no difference; with it, it does."""
+    results = {}
+    for shuffle in (True, False):
+        for rng in (0, 1):
+            model = mlp()
+            quiet(model, shuffle=shuffle, rng=rng)
+            results[shuffle, rng] = theta_of(model)
+    assert results[False, 0] == results[False, 1]
+    assert results[True, 0] != results[True, 1]
+    assert results[True, 0] != results[False, 0]
+
+
+def test_the_default_is_adam_with_its_defaults() -> None:
+    models = mlp(), mlp()
+    quiet(models[0])
+    quiet(models[1], optimizer=nn.Adam(models[1].parameters()))
+    assert theta_of(models[0]) == theta_of(models[1])
+
+
+def test_schedules_move_on_by_epoch_or_by_step() -> None:
+    """The rate is noted as it is at the end of each epoch; 4 steps an epoch."""
+    model = mlp()
+    optimizer = nn.SGD(model.parameters(), lr=0.1)
+    history = quiet(model, optimizer=optimizer, schedule=nn.StepLR(optimizer, step_size=2, gamma=0.1))
+    assert history.lr == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
+    optimizer = nn.SGD(model.parameters(), lr=0.1)
+    schedule = nn.LinearLR(optimizer, start_factor=1.0, end_factor=0.0, total_iters=20, interval="step")
+    history = quiet(model, schedule=schedule)  # whose optimizer it takes
+    assert history.lr == pytest.approx([0.08, 0.06, 0.04, 0.02, 0.0])
+
+
+def test_lbfgs_trains_as_well() -> None:
+    """An optimizer that evaluates the loss many times a step: least squares, to the solution."""
+    model = nn.Neuron(3, "linear", rng=0)
+    quiet(
+        model, batch_size=None, epochs=3, optimizer=nn.LBFGS(model.parameters(), tolerance_grad=1e-12, tolerance_change=1e-15)
+    )
+    expected, *_ = np.linalg.lstsq(np.c_[X, np.ones(50)], Y, rcond=None)
+    assert theta_of(model) == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+# When it stops
+
+
+def test_early_stopping_gives_back_the_best() -> None:
+    """Validation gets worse from some epoch on; the model is that of the best one, whose loss it has."""
+    rng = np.random.default_rng(3)
+    noise = rng.normal(size=50)  # nothing to learn, so what is learned hurts
+    model = mlp()
+    history = quiet(
+        model,
+        y=noise,
+        validation=(X[25:], noise[25:]),
+        X=X,
+        epochs=500,
+        optimizer=nn.SGD(model.parameters(), lr=0.3),
+        early_stopping=nn.EarlyStopping(patience=7),
+    )
+    losses = history.validation_loss.tolist()
+    assert history.stopped == "the loss stopped improving"
+    assert history.best_epoch == losses.index(min(losses)) + 1 == len(history) - 7
+    scores = np.array([model(x).data for x in X[25:].tolist()])
+    assert ((scores - noise[25:]) ** 2).mean() == pytest.approx(min(losses), rel=CLOSE)
+
+
+def test_early_stopping_by_the_training_loss_with_a_threshold() -> None:
+    """Without validation the loss itself counts; improvements up to min_delta do not; the last parameters stay if so asked."""
+    w = nn.Module()
+    w.w = Value(1.0)
+    w.forward = lambda x: w.w * x
+    rule = nn.EarlyStopping(patience=2, min_delta=0.5, restore_best=False)
+    history = quiet(
+        w, X=[1.0], y=[0.0], epochs=50, batch_size=None, optimizer=nn.SGD(w.parameters(), lr=0.25), early_stopping=rule
+    )
+    # w halves at each step: losses 1, 1/4, 1/16, 1/64; only the second is better than the best by more than 0.5
+    assert history.loss.tolist() == [1.0, 1 / 4, 1 / 16, 1 / 64]
+    assert (history.best_epoch, w.w.data) == (2, 1 / 16)
+
+
+def test_callbacks_look_change_and_stop() -> None:
+    """A callback sees the parameters of the moment, may change them, and may end the training."""
+    model = mlp()
+    seen = []
+
+    def look(state: nn.TrainingState) -> None:
+        seen.append((state.epoch, state.loss, state.lr, theta_of(state.model)))
+        if state.epoch == 2:
+            for parameter in model.parameters():
+                parameter.data = 0.0
+        if state.epoch == 3:
+            state.stop()
+
+    history = quiet(model, callbacks=[look], optimizer=nn.SGD(model.parameters(), lr=0.1))
+    assert (len(history), history.stopped) == (3, "a callback stopped it")
+    assert [loss for _, loss, _, _ in seen] == history.loss.tolist()
+    assert seen[2][3] == theta_of(model) != seen[1][3]
+    assert seen[2][3][:15] == [0.0] * 15  # a network of zeros learns in its last bias only
+
+
+def test_a_single_callback_needs_no_list() -> None:
+    epochs = []
+    quiet(mlp(), callbacks=lambda state: epochs.append(state.epoch))
+    assert epochs == [1, 2, 3, 4, 5]
+
+
+def test_an_error_in_a_callback_leaves_what_was_learned() -> None:
+    model = mlp()
+    seen = []
+
+    def fail(state: nn.TrainingState) -> None:
+        seen.append(theta_of(state.model))
+        msg = "a mistake in the callback"
+        raise RuntimeError(msg)
+
+    with pytest.raises(RuntimeError, match="a mistake in the callback"):
+        quiet(model, callbacks=fail)
+    assert theta_of(model) == seen[0] != theta_of(mlp())
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_diverging_loss_says_what_to_try(compiled: bool) -> None:  # noqa: FBT001 - a parameter of a test
+    """The error names epoch, learning rate and remedies; the model has the parameters from before that epoch."""
+    model = nn.Neuron(3, "linear", rng=0)
+    seen: list[list[float]] = []
+    with pytest.raises(
+        nn.DivergedError, match=r"the loss became (inf|nan) in epoch \d+, step \d+, at a learning rate of 1e\+60\. Try"
+    ) as error:
+        quiet(
+            model,
+            optimizer=nn.SGD(model.parameters(), lr=1e60),
+            callbacks=lambda state: seen.append(theta_of(state.model)),
+            compiled=compiled,
+        )
+    assert "lr=1e+59" in str(error.value)
+    assert theta_of(model) == (seen[-1] if seen else theta_of(nn.Neuron(3, "linear", rng=0)))
+    assert len(error.value.history) == len(seen)
+
+
+def test_a_last_step_into_infinity_is_noticed() -> None:
+    """There is no loss after it to see."""
+    w = nn.Module()
+    w.w = Value(1.0)
+    w.forward = lambda x: w.w * x
+    with pytest.raises(nn.DivergedError, match="a parameter became"):
+        quiet(w, X=[1e10], y=[0.0], epochs=1, optimizer=nn.SGD(w.parameters(), lr=1e300))
+    assert w.w.data == 1.0
+
+
+def test_nans_in_the_data_are_named() -> None:
+    x = X.copy()
+    x[7, 1] = np.nan
+    with pytest.raises(nn.DivergedError, match="X holds infinite numbers or NaNs"):
+        quiet(mlp(), X=x)
+    with pytest.raises(nn.DivergedError, match="y holds infinite numbers or NaNs"):
+        quiet(mlp(), y=np.full(50, np.inf))
+
+
+def test_ctrl_c_ends_training_in_good_order() -> None:
+    """The step under way is finished; the model keeps what it has learned, and Ctrl-C is again what it was."""
+    model = mlp()
+    calls = 0
+
+    class Interrupted(nn.SGD):
+        def update(self, theta: Any, gradient: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == 6:  # the second of the second epoch's four steps
+                signal.raise_signal(signal.SIGINT)
+            return super().update(theta, gradient)
+
+    history = quiet(model, optimizer=Interrupted(model.parameters(), lr=0.1))
+    assert (calls, len(history), history.stopped) == (6, 1, "interrupted")
+    expected = mlp()
+    rng = np.random.default_rng(0)
+    first, second = rng.permutation(50), rng.permutation(50)
+    batches = [*np.split(first, [16, 32, 48]), *np.split(second, [16, 32])[:2]]
+    for batch in batches:
+        quiet(expected, X=X[batch], y=Y[batch], epochs=1, batch_size=None, optimizer=nn.SGD(expected.parameters(), lr=0.1))
+    assert theta_of(model) == pytest.approx(theta_of(expected), rel=CLOSE)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_ctrl_c_is_pythons_own() -> None:
+    model = mlp()
+
+    class Twice(nn.SGD):
+        def update(self, theta: Any, gradient: Any) -> Any:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            return super().update(theta, gradient)
+
+    with pytest.raises(KeyboardInterrupt):
+        quiet(model, optimizer=Twice(model.parameters(), lr=0.1))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_other_threads_train_too() -> None:
+    """Signals are the main thread's, and are left alone elsewhere; the result is the same."""
+    models = mlp(), mlp()
+    quiet(models[0])
+    thread = threading.Thread(target=quiet, args=(models[1],))
+    thread.start()
+    thread.join()
+    assert theta_of(models[0]) == theta_of(models[1])
+
+
+# What is kept
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Any, ...]]:
+    """A training with momentum, schedule, validation, metric and early stopping, which can be interrupted at a step."""
+    update = nn.Adam.update
+    steps_left = math.inf
+
+    def interrupting(self: nn.Adam, theta: Any, gradient: Any) -> Any:
+        nonlocal steps_left
+        steps_left -= 1
+        if steps_left == 0:
+            signal.raise_signal(signal.SIGINT)
+        return update(self, theta, gradient)
+
+    monkeypatch.setattr(nn.Adam, "update", interrupting)
+
+    def run(path: Path | None, *, resume: bool = False, epochs: int = 6, interrupt_at: float = math.inf) -> tuple[Any, ...]:
+        nonlocal steps_left
+        steps_left = interrupt_at
+        model = mlp(outputs=2)
+        optimizer = nn.Adam(model.parameters(), lr=0.02)
+        warm_up = nn.LinearLR(optimizer, 0.1, total_iters=7, interval="step")
+        cosine = nn.CosineAnnealingLR(optimizer, 20, interval="step")
+        history = quiet(
+            model,
+            y=LABELS,
+            loss=nn.cross_entropy,
+            optimizer=optimizer,
+            schedule=nn.SequentialLR(optimizer, [warm_up, cosine], milestones=[7], interval="step"),
+            validation=0.2,
+            metric=nn.accuracy,
+            early_stopping=nn.EarlyStopping(patience=50),
+            checkpoint=path,
+            resume=resume,
+            epochs=epochs,
+            rng=None if resume else 7,
+            batch_size=7,
+        )
+        columns = {name: column.tolist() for name, column in history.columns.items()}
+        return theta_of(model), columns, history.best_epoch, history.step_loss.tolist()
+
+    return run
+
+
+@pytest.mark.parametrize("interrupt_at", [1, 5, 6, 7, 20, 35])
+def test_interrupted_and_resumed_it_is_the_same_to_the_bit(
+    tmp_path: Path, train: Callable[..., Any], interrupt_at: int
+) -> None:
+    """At the first step, in the middle of an epoch, at its last step, and at the very last: parameters and history."""
+    path = tmp_path / "training.npz"
+    train(path, interrupt_at=interrupt_at)
+    assert train(path, resume=True) == train(None)
+
+
+def test_interrupted_at_every_step(tmp_path: Path, train: Callable[..., Any]) -> None:
+    """Even then."""
+    path = tmp_path / "training.npz"
+    train(path, interrupt_at=1)
+    for _ in range(36):
+        result = train(path, resume=True, interrupt_at=1)
+    assert result == train(None)
+
+
+def test_a_finished_training_resumed_does_nothing_and_a_longer_one_goes_on(tmp_path: Path, train: Callable[..., Any]) -> None:
+    path = tmp_path / "training.npz"
+    short = train(path, epochs=3)
+    assert train(path, epochs=3, resume=True) == short
+    assert train(path, epochs=6, resume=True) == train(None)
+
+
+def test_resuming_what_never_began_begins(tmp_path: Path) -> None:
+    """So that one command can be used for the first start and for all others."""
+    model = mlp()
+    quiet(model, checkpoint=tmp_path / "new.npz", resume=True)
+    expected = mlp()
+    quiet(expected)
+    assert theta_of(model) == theta_of(expected)
+
+
+def test_the_file_is_the_model(tmp_path: Path) -> None:
+    """``nn.load`` finds the trained model in the checkpoint, and its optimizer."""
+    model = mlp()
+    quiet(model, checkpoint=tmp_path / "training.npz")
+    loaded = nn.load(tmp_path / "training.npz")
+    assert theta_of(loaded.model) == theta_of(model)
+    assert loaded.optimizer.state_dict()["steps"] == 20
+
+
+def test_what_stopped_early_stays_stopped(tmp_path: Path) -> None:
+    settings = {"early_stopping": nn.EarlyStopping(patience=1), "checkpoint": tmp_path / "training.npz", "epochs": 200}
+    model = mlp()
+    history = quiet(model, optimizer=nn.SGD(model.parameters(), lr=1.0), **settings)
+    assert history.stopped == "the loss stopped improving"
+    again = mlp()
+    resumed = quiet(again, optimizer=nn.SGD(again.parameters(), lr=1.0), resume=True, **settings)
+    assert theta_of(again) == theta_of(model)
+    assert (len(resumed), resumed.stopped) == (len(history), history.stopped)
+
+
+KILLED = """
+    import sys
+    import numpy as np
+    import nn
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    y = (X.sum(1) > 0).astype(int)
+    model = nn.MLP(3, [8, 2], rng=0)
+    optimizer = nn.Adam(model.parameters(), lr=0.01)
+    schedule = nn.CosineAnnealingLR(optimizer, T_max=int(sys.argv[2]))
+    print("begins", flush=True)
+    history = nn.fit(
+        model, X, y, loss=nn.cross_entropy, optimizer=optimizer, schedule=schedule, epochs=int(sys.argv[2]), batch_size=8,
+        validation=0.25, early_stopping=nn.EarlyStopping(patience=10**6), checkpoint=sys.argv[1], resume=True, rng=3, progress=False,
+    )
+    print(np.array([p.data for p in model.parameters()]).tobytes().hex(), history.loss.tobytes().hex(), flush=True)
+"""
+
+
+def test_killed_twenty_times_and_resumed(tmp_path: Path) -> None:
+    """SIGKILL at random moments; each time the training goes on from the file, and it ends with the same bits."""
+    script = tmp_path / "train.py"
+    script.write_text(textwrap.dedent(KILLED))
+    root = Path(__file__).parents[2]
+
+    def start(path: str, epochs: int) -> subprocess.Popen[str]:
+        environment = {**os.environ, "PYTHONPATH": str(root)}
+        return subprocess.Popen(
+            [sys.executable, str(script), str(tmp_path / path), str(epochs)], stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    epochs = 400
+    uninterrupted, _ = start("whole.npz", epochs).communicate()
+    rng = np.random.default_rng(1)
+    kills = 0
+    while kills < 20:
+        process = start("killed.npz", epochs)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begins\n"
+        try:
+            process.communicate(timeout=rng.uniform(0.05, 0.4))
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            kills += 1
+    assert kills >= 3  # it did not end before it could be killed
+    resumed, _ = start("killed.npz", epochs).communicate()
+    assert resumed == uninterrupted
+    assert len(resumed.split()) == 3
+
+
+def test_mistakes_with_checkpoints(tmp_path: Path) -> None:
+    path = tmp_path / "training.npz"
+    with pytest.raises(ValueError, match="resume=True needs the file to resume from: checkpoint="):
+        quiet(mlp(), resume=True)
+    quiet(mlp(), checkpoint=path)
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match="resume=True goes on with it"):
+        quiet(mlp(), checkpoint=path)
+    with pytest.raises(ValueError, match="of a training with batch_size=16, and this one has batch_size=8"):
+        quiet(mlp(), checkpoint=path, resume=True, batch_size=8)
+    with pytest.raises(ValueError, match=r"of a training with crc32 of the data=\d+, and"):
+        quiet(mlp(), checkpoint=path, resume=True, y=Y + 1)
+    with pytest.raises(ValueError, match="of a training with optimizer=Adam, and this one has optimizer=SGD"):
+        model = mlp()
+        quiet(model, checkpoint=path, resume=True, optimizer=nn.SGD(model.parameters()))
+    with pytest.raises(ValueError, match="of another model"):
+        quiet(mlp(outputs=2), checkpoint=path, resume=True, y=LABELS, loss=nn.cross_entropy)
+    nn.save(path, mlp())
+    with pytest.raises(ValueError, match="no training in it"):
+        quiet(mlp(), checkpoint=path, resume=True)
+    path.write_bytes(before[:-1])
+    with pytest.raises(nn.CheckpointError):
+        quiet(mlp(), checkpoint=path, resume=True)
+
+
+# What it says
+
+
+def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines on stderr, the last of them when all is done, with loss, metric and speed."""
+    monkeypatch.setattr("nn.training._TICK", -1.0)
+    fit(mlp(), X, Y, loss=nn.mse_loss, epochs=20, batch_size=16, validation=0.2, metric=lambda p, t: 0.5)
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert 9 <= len(lines) <= 11
+    assert re.fullmatch(r"epoch 20/20  loss [\d.e-]+  validation loss [\d.e-]+  metric 0.5  [\d,]+ steps/s", lines[-1])
+
+
+def test_a_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """tqdm's, which ends at all steps."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("nn.training._TICK", -1.0)
+    fit(mlp(), X, Y, loss=nn.mse_loss, epochs=3, batch_size=16)
+    err = capsys.readouterr().err
+    assert "epoch 3/3: 100%" in err
+    assert "12/12" in err
+    assert "loss" in err
+
+
+def test_lines_without_tqdm(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    fit(mlp(), X, Y, loss=nn.mse_loss, epochs=3, batch_size=16)
+    assert capsys.readouterr().err.startswith("epoch 3/3  loss")
+
+
+def test_why_it_stopped_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    fit(mlp(), X, Y, loss=nn.mse_loss, epochs=9, callbacks=lambda state: state.stop())
+    assert capsys.readouterr().err.splitlines()[-1] == "a callback stopped it in epoch 1"
+
+
+# Mistakes
+
+MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
+    (TypeError, "fit() trains an nn.Module, not function", lambda: quiet(lambda x: x)),  # type: ignore[arg-type]
+    (
+        TypeError,
+        "loss must be a function of a prediction and a target, such as nn.mse_loss, not str",
+        lambda: quiet(mlp(), loss="mse"),
+    ),
+    (TypeError, "optimizer must be one of nn's", lambda: quiet(mlp(), optimizer=nn.Adam)),
+    (
+        ValueError,
+        "the optimizer moves none of the model's parameters",
+        lambda: quiet(mlp(), optimizer=nn.Adam(mlp().parameters())),
+    ),
+    (ValueError, "epochs must be a whole number from 1 on, not 0", lambda: quiet(mlp(), epochs=0)),
+    (ValueError, "batch_size must be a whole number from 1 on, not 2.5", lambda: quiet(mlp(), batch_size=2.5)),
+    (
+        ValueError,
+        "X and y must hold the same number of examples, at least one; their first axes are [50, 49]",
+        lambda: quiet(mlp(), y=Y[1:]),
+    ),
+    (ValueError, "their first axes are [0, 0]", lambda: quiet(mlp(), X=X[:0], y=Y[:0])),
+    (TypeError, "y must be an array of real numbers, not of <U1", lambda: quiet(mlp(), y=list("ab" * 25))),
+    (ValueError, "X is ragged", lambda: quiet(mlp(), X=[[1.0], [1.0, 2.0]], y=[0, 0])),
+    (ValueError, "y is the single number 3", lambda: quiet(mlp(), y=3)),
+    (
+        ValueError,
+        "validation must be a pair (X, y), or a fraction between 0 and 1, not 20",
+        lambda: quiet(mlp(), validation=20),
+    ),
+    (ValueError, "validation=0.99 of 50 examples leaves none to train on", lambda: quiet(mlp(), validation=0.99)),
+    (ValueError, "the validation X and the validation y must hold", lambda: quiet(mlp(), validation=(X, Y[1:]))),
+    (TypeError, "metric must be a function", lambda: quiet(mlp(), metric="accuracy")),
+    (TypeError, "callbacks must be functions", lambda: quiet(mlp(), callbacks=[3])),
+    (TypeError, "early_stopping must be nn.EarlyStopping(patience=...), not True", lambda: quiet(mlp(), early_stopping=True)),
+    (ValueError, "patience must be a whole number from 1 on, not 0", lambda: nn.EarlyStopping(patience=0)),
+    (ValueError, "min_delta must be 0 or more, not -1", lambda: nn.EarlyStopping(min_delta=-1)),
+    (TypeError, "schedule must be an nn.LRScheduler", lambda: quiet(mlp(), schedule=lambda epoch: 0.1)),
+    (TypeError, "rng must be an int or a numpy Generator, not str", lambda: quiet(mlp(), rng="seed")),
+    (ValueError, "layers.0, Layer(3, 5, 'tanh'), expects 3 inputs, not 2", lambda: quiet(mlp(), X=X[:, :2])),
+]
+
+
+@pytest.mark.parametrize(("kind", "message", "mistake"), MISTAKES, ids=[message for _, message, _ in MISTAKES])
+def test_mistakes_are_named(kind: type[Exception], message: str, mistake: Callable[[], Any]) -> None:
+    with pytest.raises(kind, match=re.escape(message)):
+        mistake()
+
+
+def test_the_schedule_of_another_optimizer_is_refused() -> None:
+    model = mlp()
+    schedule = nn.StepLR(nn.SGD(model.parameters()), 1)
+    with pytest.raises(ValueError, match="the schedule is that of another optimizer"):
+        quiet(model, optimizer=nn.SGD(model.parameters()), schedule=schedule)
+
+
+def test_a_model_that_cannot_be_recorded_is_told_of_eager_training() -> None:
+    """And can be trained so."""
+
+    class Leaky(nn.Module):
+        def __init__(self) -> None:
+            self.w = Value(1.0)
+
+        def forward(self, x: Any) -> Any:
+            z = self.w * x[0]
+            return z if z > 0 else 0.1 * z
+
+    with pytest.raises(nn.training.RecordingError) as error:
+        quiet(Leaky())
+    assert "compiled=False" in error.value.__notes__[0]
+    assert len(quiet(Leaky(), compiled=False)) == 5
+
+
+# History
+
+
+def test_a_long_history_is_shown_in_part() -> None:
+    shown = repr(nn.History(loss=np.arange(30.0), lr=np.full(30, 0.1))).splitlines()
+    assert shown[0] == "History of 30 epochs; ran to the end"
+    assert [line.split()[0] for line in shown[2:]] == ["1", "2", "3", "4", "5", "…", "26", "27", "28", "29", "30"]
+    assert repr(nn.History()) == "History of 0 epochs; ran to the end"
+
+
+def test_a_history_is_drawn() -> None:
+    """Each array is a line; the metric has an axis of its own."""
+    pytest.importorskip("matplotlib")
+    history = nn.History(np.array([2.0, 1.0]), np.array([0.1, 0.1]), np.array([3.0, 2.0]), np.array([0.5, 0.6]), best_epoch=2)
+    ax = history.plot()
+    assert [line.get_ydata().tolist() for line in ax.get_lines()[:2]] == [[2.0, 1.0], [3.0, 2.0]]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["loss", "validation loss", "metric", "best epoch"]
+    assert history.plot(ax=ax) is ax
+    assert nn.History(np.array([2.0]), np.array([0.1])).plot().get_lines()[0].get_marker() == "o"
+
+
+def test_drawing_a_history_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ModuleNotFoundError, match=re.escape('python -m pip install "scalar-autograd[plot]"')):
+        nn.History().plot()
+
+
+def test_accuracy_of_other_shapes_is_refused() -> None:
+    with pytest.raises(ValueError, match=re.escape("not (3,) and (2,)")):
+        nn.accuracy([1.0, 2.0, 3.0], [1, 0])
