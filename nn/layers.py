@@ -58,6 +58,12 @@ class Neuron(Module):
         z: Value = activate(math.sumprod(self.w, x) + self.b)
         return z
 
+    def architecture(self) -> dict[str, Any] | None:
+        """The arguments that make such a neuron, and its type; None if it has become another."""
+        if not _is_own(self, Neuron, {"activation", "w", "b"}):
+            return None
+        return {"type": "Neuron", "nin": len(self.w), "activation": self.activation}
+
     def describe(self) -> str:
         """What the module is, as it would be written."""
         return f"Neuron({len(self.w)}, {self.activation!r})"
@@ -81,6 +87,13 @@ class Layer(Module):
         _check_inputs(self, x, len(self.neurons[0].w))
         inputs = [xi if isinstance(xi, Value) else Value(xi).detach() for xi in x]  # once, not once a neuron
         return [neuron.output(inputs) for neuron in self.neurons]
+
+    def architecture(self) -> dict[str, Any] | None:
+        """The arguments that make such a layer, and its type; None if it has become another, as by unlike neurons."""
+        first, *others = (neuron.architecture() for neuron in self.neurons)
+        if not _is_own(self, Layer, {"neurons"}) or first is None or any(other != first for other in others):
+            return None
+        return {"type": "Layer", "nin": first["nin"], "nout": len(self.neurons), "activation": first["activation"]}
 
     def describe(self) -> str:
         """What the module is, as it would be written."""
@@ -127,6 +140,19 @@ class MLP(Module):
             x = layer(x)
         return x[0] if len(x) == 1 else x  # type: ignore[return-value]  # a layer's outputs are Values
 
+    def architecture(self) -> dict[str, Any] | None:
+        """The arguments that make such a network, and its type; None if it has become another, as by a changed layer."""
+        layers: list[Any] = [layer.architecture() for layer in self.layers]
+        if not _is_own(self, MLP, {"activation", "layers"}) or None in layers:
+            return None
+        nin, nouts = layers[0]["nin"], [layer["nout"] for layer in layers]
+        activations = [self.activation] * (len(layers) - 1) + ["linear"]
+        expected = [
+            {"type": "Layer", "nin": a, "nout": b, "activation": f}
+            for a, b, f in zip([nin, *nouts], nouts, activations, strict=False)
+        ]
+        return {"type": "MLP", "nin": nin, "nouts": nouts, "activation": self.activation} if layers == expected else None
+
     def describe(self) -> str:
         """What the module is, as it would be written."""
         sizes = [len(layer.neurons) for layer in self.layers]
@@ -154,6 +180,58 @@ class Sequential(Module):
         for step in self.steps:
             x = step(x)
         return x
+
+    def architecture(self) -> dict[str, Any] | None:
+        """The steps: what a module says of itself, or the place of the same module before; functions by their names.
+
+        None if a step is neither a module of nn nor a function of ``autograd.math`` or of Value.
+        """
+        steps: list[Any] = []
+        for step in self.steps:
+            first = self.steps.index(step)
+            if isinstance(step, Module) and first < len(steps):
+                steps.append(first)
+            else:
+                steps.append(step.architecture() if isinstance(step, Module) else _name_of(step))
+        return {"type": "Sequential", "steps": steps} if _is_own(self, Sequential, {"steps"}) and None not in steps else None
+
+
+def build(architecture: dict[str, Any]) -> Module:
+    """The module, with parameters of no meaning, that described itself so.
+
+    >>> build(Layer(3, 2, "tanh").architecture())
+    Layer(3, 2, 'tanh'): 8 parameters
+    """
+    kind, arguments = architecture["type"], {key: x for key, x in architecture.items() if key != "type"}
+    if kind != "Sequential":
+        made: Module = _BUILT[kind](**arguments, rng=0)
+        return made
+    steps: list[Any] = []
+    for step in arguments["steps"]:
+        if isinstance(step, int):
+            steps.append(steps[step])
+        else:
+            steps.append(_functions()[step] if isinstance(step, str) else build(step))
+    return Sequential(*steps)
+
+
+_BUILT: dict[str, Any] = {"Neuron": Neuron, "Layer": Layer, "MLP": MLP}
+
+
+def _functions() -> dict[str, Any]:
+    """The functions of ``autograd.math`` and the methods of Value, by name."""
+    found = {f"math.{name}": getattr(math, name) for name in math.__all__}
+    found |= {f"Value.{name}": method for name, method in vars(Value).items()}
+    return {name: function for name, function in found.items() if callable(function)}
+
+
+def _name_of(function: object) -> str | None:
+    return next((name for name, known in _functions().items() if known is function), None)
+
+
+def _is_own(module: Module, kind: type[Module], attributes: set[str]) -> bool:
+    """Whether the module is what ``kind`` makes: of no subclass, and with no attribute beside these."""
+    return type(module) is kind and vars(module).keys() <= attributes | {"name", "training"}
 
 
 def _check_size(name: str, size: object) -> None:

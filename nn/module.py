@@ -96,6 +96,10 @@ class Module:
         """Say that this module and those inside are being used, not trained; returns the module."""
         return self.train(mode=False)
 
+    def architecture(self) -> Any:
+        """What ``nn.load`` makes the module of again, beside its parameters; None, as here, if only your program can."""
+        return None
+
     def describe(self) -> str:
         """What the module is, as it would be written."""
         return f"{type(self).__name__}()"
