@@ -15,6 +15,7 @@ from pathlib import Path
 
 from autograd import math
 from autograd.compiler import Compiled, compile  # noqa: A004 - autograd.compile, as torch.compile
+from autograd.compiler.export import export
 from autograd.draw import Drawing, draw
 from autograd.errors import AnomalyError, AutogradError, DrawError, GradcheckError, GraphError, RecordingError
 from autograd.functional import directional, gradient
@@ -38,6 +39,7 @@ __all__ = [
     "directional",
     "draw",
     "enable_grad",
+    "export",
     "gradcheck",
     "gradient",
     "is_compiling",

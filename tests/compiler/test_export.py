@@ -1,0 +1,454 @@
+"""What ``autograd.export`` writes, in both languages, against eager code: rows, random programs, structures, mistakes."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import math as python_math
+import random
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from noisy import Noisy
+from random_programs import example, random_program
+
+import autograd
+from autograd import RecordingError, Value, gradient, math, ops
+from autograd.compiler.compiled import _taken_apart
+from autograd.compiler.differentiate import differentiate
+from autograd.compiler.export import _c, _Export, _python, export
+from autograd.compiler.languages import C, Python
+from autograd.compiler.record import INPUT, VARIABLE, as_graph, record
+from autograd.compiler.validate import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+CC = shutil.which("cc") or shutil.which("gcc")
+FLAGS = ["-std=c99", "-O2", "-Wall", "-Wextra", "-pedantic", "-Werror"]
+CLOSE = 1e-12
+"""Of sums of some tens of products in another order, a rounding of 1.1e-16 each, and kernels that differ by 4 ulp."""
+SUFFIXES: list[Any] = ["py", pytest.param("c", marks=pytest.mark.skipif(CC is None, reason="there is no C compiler"))]
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 3.0, -2.5, 1e-320, 1e308, -1e308, 710.0, -746.0, np.inf, -np.inf, np.nan]
+
+
+@pytest.fixture(autouse=True)
+def _every_program_is_validated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is differentiated by inputs, in place of theta, is legal, too."""
+
+    def validated(forward: Any, spaces: Any, *rest: Any) -> Any:
+        sweep = differentiate(forward, spaces, *rest)
+        validate([*forward, *sweep.instructions], [space for space in spaces if space.name not in {"s", "v"}])
+        return sweep
+
+    monkeypatch.setattr("autograd.compiler.export.differentiate", validated)
+
+
+class Exported:
+    """An exported file, whose functions take lists of numbers, one an argument, and give arrays."""
+
+    def __init__(self, path: Path, *sizes: int, outputs: int, trained: list[int] | None = None) -> None:
+        self.path, self.outputs = path, outputs
+        self.trained = [*sizes] if trained is None else trained
+        self.is_c = path.suffix == ".c"
+        if self.is_c:
+            assert CC is not None
+            library = path.with_suffix(".so")
+            subprocess.run([CC, *FLAGS, "-fPIC", "-shared", "-o", library, path, "-lm"], check=True)
+            self.names: Any = ctypes.CDLL(str(library))
+        else:
+            self.names = {}
+            exec(compile(path.read_text(), path, "exec"), self.names)  # noqa: S102 - it is to be run
+
+    def predict(self, *x: Any) -> NDArray[np.float64]:
+        if not self.is_c:
+            return np.array([*_flat(self.names["predict"](*x))])
+        out = (ctypes.c_double * self.outputs)()
+        self.names.predict(*map(_c_array, x), out)
+        return np.array(out)
+
+    def gradient(self, *x: Any, by: Any = 1.0) -> NDArray[np.float64]:
+        if not self.is_c:
+            return np.array([*_flat(self.names["gradient"](*x, by))])
+        slopes = [(ctypes.c_double * size)() for size in self.trained]
+        cotangent = ctypes.c_double(by) if self.outputs == 1 else _c_array(by)
+        self.names.gradient(*map(_c_array, x), cotangent, *slopes)
+        return np.concatenate([np.array(some) for some in slopes])
+
+
+def _flat(x: Any) -> Any:
+    if isinstance(x, dict):
+        x = x.values()
+    if isinstance(x, float):
+        yield x
+    else:
+        for item in x:
+            yield from _flat(item)
+
+
+def _c_array(x: Any) -> Any:
+    flat = np.ravel(np.array(x, float)).tolist()
+    return (ctypes.c_double * len(flat))(*flat)
+
+
+def exported(fn: Callable[..., Any], folder: Path, suffix: str, *arguments: Any, **more: Any) -> Exported:
+    """``fn``, exported with these ``arguments`` as the example."""
+    path = export(fn, folder / f"exported.{suffix}", *arguments)
+    return Exported(path, *[np.size(x) for x in arguments], **more)
+
+
+def same(got: Any, wanted: Any, relative: float = CLOSE, off: Any = 0.0) -> None:
+    """Assert that infinities and NaNs are in their places, and other numbers near enough."""
+    got, wanted = np.asarray(got, float), np.asarray(wanted, float)
+    finite = np.isfinite(wanted)
+    with np.errstate(invalid="ignore"):
+        near = np.abs(got - wanted) <= relative * np.abs(wanted) + off + 1e-320  # where products underflow
+    good = np.where(finite, near, (got == wanted) | (np.isnan(got) & np.isnan(wanted)))
+    assert good.all(), f"{got[~good]}, expected {wanted[~good]}"
+
+
+# Every row of the table
+
+LIBM = 1e-13
+"""Gamma functions of two libraries differ by some hundred roundings where they are large."""
+NOT_IN_C = [ops.polygamma, ops.gamma, ops.lgamma]
+"""gamma and lgamma are, but not their derivatives."""
+ELSEWHERE = [ops.constant, ops.dot, ops.fsum, ops.logsumexp, ops.select, ops.polygamma]
+
+
+def _rows(suffix: str) -> list[ops.Op]:
+    return [row for row in ops.TABLE.values() if row not in ELSEWHERE and not (suffix == "c" and row in NOT_IN_C)]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_rows(suffix: str, tmp_path: Path) -> None:
+    """Each row of the table, and its derivatives, at points in and outside of its domain: as eager code has them."""
+    rows = _rows(suffix)
+    arity = [len(row.domain) if row not in (ops.prod, ops.hypot) else 2 for row in rows]
+
+    def each(x: list[list[Value]]) -> list[Any]:
+        return [row(*args[:count]) for row, args, count in zip(rows, x, arity, strict=True)]
+
+    file = exported(each, tmp_path, suffix, [[0.5, 2.0, 0.25]] * len(rows), outputs=len(rows))
+    rng = random.Random(0)
+    points = [*itertools.product(SPECIAL, SPECIAL), *[(rng.uniform(-3, 3), rng.uniform(-3, 3)) for _ in range(250)]]
+    for a, b in points:
+        x = [[Value(a), Value(b), Value(0.75)] for _ in rows]
+        y = each(x)
+        y = [v if isinstance(v, Value) else Value(v) for v in y]
+        numbers = [[a, b, 0.75]] * len(rows)
+        same(file.predict(numbers), [v.data for v in y], LIBM)
+        slopes = [gradient(v, some) for v, some in zip(y, x, strict=True)]
+        got = file.gradient(numbers, by=[1.0] * len(rows)).reshape(len(rows), 3)
+        for row, mine, wanted in zip(rows, got, slopes, strict=True):
+            try:
+                same(mine, wanted, LIBM)
+            except AssertionError as error:
+                msg = f"{row} at {a!r}, {b!r}: {error}"
+                raise AssertionError(msg) from None
+
+
+@pytest.mark.parametrize("n", [0, 1, 4])
+def test_polygamma(n: int, tmp_path: Path) -> None:
+    """In Python with all that it needs; in C there is none, and the message says which."""
+
+    def f(x: Any) -> Any:
+        return math.polygamma(n, x) if hasattr(math, "polygamma") else ops.polygamma(float(n), x)
+
+    file = exported(f, tmp_path, "py", 1.5, outputs=1)
+    for number in [0.5, 3.0, 40.0, -0.5, -7.25, 0.0, -2.0, np.inf, np.nan]:
+        x = Value(number)
+        y = f(x)
+        same(file.predict(number), y.data)
+        same(file.gradient(number), gradient(y, [x]))
+    with pytest.raises(ValueError, match=r"polygamma \(ψ\) is no function of C's math.h, so there can be no .c file"):
+        export(f, tmp_path / "no.c", 1.5)
+    assert [*tmp_path.iterdir()] == [tmp_path / "exported.py"]
+
+
+# Random programs
+
+
+def _first(result: Any) -> Value:
+    """The first number of a result: what is differentiated."""
+    roots, _ = _taken_apart(result, None, "")
+    return roots[0]
+
+
+def _leaves(x: Any) -> list[Any]:
+    """The arrays, or the Values of an example, in an argument."""
+    items = x.values() if isinstance(x, dict) else x
+    return [leaf for item in items for leaf in _leaves(item)] if isinstance(x, dict | tuple | list) else [x]
+
+
+def _which(x: Any, k: int) -> Any:
+    """Example ``k`` of the batch ``x``, or its numbers alone in a batch if ``k`` is a slice."""
+    if isinstance(x, dict):
+        return {key: _which(item, k) for key, item in x.items()}
+    return tuple([_which(item, k) for item in x]) if isinstance(x, tuple) else x[k]
+
+
+def _with_variables(function: Callable[..., Any], arguments: Any) -> tuple[Any, Any]:
+    """The graph of ``function`` at one example whose numbers are variables, the last ones; and what all variables hold."""
+    compiled = autograd.compile(function, reduction=None)
+    result, began, inputs = compiled._run(arguments, {}, 0, record)
+    graph = as_graph([_first(result)], inputs, began)
+    known = len(graph.variables)
+    is_input = graph.code == INPUT
+    graph.leaf[is_input] += known
+    graph.code[is_input] = VARIABLE
+    graph.variables += inputs
+    return graph, np.array([v.data for v in graph.variables])
+
+
+def _compare(seed: int, folder: Path, suffix: str) -> int:
+    """How many numbers that a random program gives, exported, were compared with eager code."""
+    rng = random.Random(seed)
+    program = random_program(rng, wild=seed % 3 == 0)
+    function = program.function([Value(x) for x in program.theta(rng)])
+    arguments = [*program.arguments(rng, 4).values()]
+    if not arguments:
+        return 0
+    try:
+        made = _Export(
+            lambda *x: _first(function(*x)), tuple([_which(x, 0) for x in arguments]), Python() if suffix == "py" else C()
+        )
+    except ValueError as error:
+        assert suffix == "c" and "polygamma" in str(error)  # noqa: PT017, PT018 - or else there is no telling which
+        return 0
+    path = folder / f"p{seed}.{suffix}"
+    path.write_text(_python(made, "p") if suffix == "py" else _c(made, "p.c"), encoding="utf-8")
+    file = Exported(path, outputs=1, trained=[a.size for a in made.trained])
+    trained = np.concatenate([np.full(a.size, not a.index) for a in made.arguments])
+    compared = 0
+    for k in range(4):
+        values = [example({"x": x}, k)["x"] for x in arguments]
+        graph, theta = _with_variables(function, [_which(x, slice(k, k + 1)) for x in arguments])
+        expected = Noisy(graph, "float64", seed).run(theta, np.zeros((1, 0)), "sum")
+        if not expected.decided:
+            continue
+        y = _first(function(*values))
+        numbers = [leaf[k] for leaf in _leaves(tuple(arguments))]
+        same(file.predict(*numbers), [y.data], off=expected.total_off)
+        compared += 1
+        if made.gradient is not None:
+            inputs = _leaves(values)
+            off = expected.gradient_off[len(expected.gradient_off) - len(inputs) :]
+            slopes = np.array(gradient(y, inputs) if y.op is not ops.constant else [0.0] * len(inputs))
+            same(file.gradient(*numbers), slopes[trained], off=off[trained])
+            compared += int(trained.sum())
+    return compared
+
+
+@pytest.mark.parametrize(("suffix", "count"), [("py", 100), pytest.param("c", 30, marks=SUFFIXES[1].marks)])
+def test_random_programs(suffix: str, count: int, tmp_path: Path) -> None:
+    """Predictions and gradients by the inputs are those of eager code, as near as noise in each operation lets them be."""
+    assert sum(_compare(seed, tmp_path, suffix) for seed in range(count)) > 4 * count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("suffix", "count"), [("py", 5000), pytest.param("c", 1000, marks=SUFFIXES[1].marks)])
+def test_many_random_programs(suffix: str, count: int, tmp_path: Path) -> None:
+    assert sum(_compare(seed, tmp_path, suffix) for seed in range(1000, 1000 + count)) > 4 * count
+
+
+# Forms of arguments and results
+
+w = [Value(2.0), Value(3.0)]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_arguments_in_tuples_and_dicts_are_arguments_by_themselves(suffix: str, tmp_path: Path) -> None:
+    """In their order, and so are their derivatives; a name that the file has use for, or none of C's, gets another."""
+
+    def f(x: Any, double: Any, größe: Any, exp: Any) -> Any:  # noqa: PLC2401 - a name that C has not
+        return w[0] * x["a"][0] * x["b"] + double[0][1][0] * double[1] + math.exp(größe) * exp[1][2]
+
+    first = {"a": [2.0], "b": 5.0}, ([[1.0], [7.0]], 11.0), 0.0, [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    path = export(f, tmp_path / f"f.{suffix}", *first)
+    file = Exported(path, outputs=1, trained=[1, 1, 2, 1, 1, 6])
+    arguments = [[2.0], 5.0, [[1.0], [7.0]], 11.0, 0.0, [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]
+    assert file.predict(*arguments).tolist() == [2 * 2 * 5 + 77 + 6]
+    assert file.gradient(*arguments).tolist() == [10.0, 4.0, 0.0, 11.0, 7.0, 6.0, *[0.0] * 5, 1.0]
+    assert file.gradient(*arguments, by=10.0).tolist() == [100.0, 40.0, 0.0, 110.0, 70.0, 60.0, *[0.0] * 5, 10.0]
+    names = {"py": "x_a, x_b, double_0, double_1, input_4, exp_", "c": "x_a, x_b, double_0, double_1, input_4, exp_"}[suffix]
+    assert f"predict({names}" in path.read_text()
+
+
+def test_results_keep_their_form_in_python(tmp_path: Path) -> None:
+    def forms(a: Any) -> list[Any]:
+        return [
+            a[0],
+            [a[0]],
+            [a[0] + 1, a[1], 0.5],
+            [[a[0], a[1]], [a[1], a[0]]],
+            {"first": a[1], 2: (a[0], [a[1], [a[0]]]), "none": []},
+            (a[0],),
+        ]
+
+    for k, wanted in enumerate(forms([1.0, 2.0])):
+        file = exported(lambda x, k=k: forms(x)[k], tmp_path, "py", [5.0, 6.0], outputs=1)
+        assert repr(file.names["predict"]([1.0, 2.0])) == repr(wanted)
+
+
+def test_derivatives_have_the_form_of_the_arguments_in_python(tmp_path: Path) -> None:
+    cube = np.arange(24.0).reshape(2, 3, 4)
+    file = exported(lambda x, y: y * math.fsum([a * a for b in x for c in b for a in c]), tmp_path, "py", cube, 1.0, outputs=1)
+    assert file.names["gradient"](cube.tolist(), 3.0) == ((6 * cube).tolist(), float((cube**2).sum()))
+    assert file.names["gradient"](cube, np.float64(3.0), cotangent=0.5) == ((3 * cube).tolist(), float((cube**2).sum() / 2))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_depends_on_no_argument(suffix: str, tmp_path: Path) -> None:
+    """Results that are constants, variables, or computed from these alone; and arguments that nothing depends on."""
+
+    def f(x: Any, unused: Any) -> Any:  # noqa: ARG001 - what this is about
+        return [w[0], 0.25, math.exp(w[0]) * w[1], math.select(w, w[0] - 1.0), math.logsumexp(w), x * math.hypot(*w)]
+
+    file = exported(f, tmp_path, suffix, 1.0, [1.0, 2.0], outputs=6)
+    wanted = [v.data if isinstance(v, Value) else v for v in f(Value(0.5), None)]
+    same(file.predict(0.5, [0.0, 0.0]), wanted)
+    assert file.gradient(0.5, [0.0, 0.0], by=[1.0] * 6).tolist() == [python_math.hypot(2.0, 3.0), 0.0, 0.0]
+    assert "hypot(" not in file.path.read_text()  # it is a number by now
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_lookups(suffix: str, tmp_path: Path) -> None:
+    """In a table of parameters and in one of the arguments. There is no derivative by an index; one that there is not is an
+    error in Python, and gives NaN in C.
+    """
+
+    def f(i: Any, x: Any) -> Any:
+        return math.select(w, i) * math.select(x, i)
+
+    for example_index in (0, 0.0):
+        file = exported(f, tmp_path, suffix, example_index, [1.0, 2.0], outputs=1, trained=[2])
+        assert file.predict(1, [5.0, 7.0]).tolist() == [21.0]
+        assert file.gradient(1, [5.0, 7.0]).tolist() == [0.0, 3.0]
+        if suffix == "c":
+            break  # a library of the same name is not loaded again
+    for wrong in (2, -1, 0.5, np.nan, np.inf):
+        if suffix == "c":
+            assert np.isnan(file.predict(wrong, [5.0, 7.0]))
+            file.gradient(wrong, [5.0, 7.0])  # reads and writes nothing outside of the arrays
+        else:
+            with pytest.raises(IndexError, match="an index that is a whole number from 0 to 1, not"):
+                file.predict(wrong, [5.0, 7.0])
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_lookups_alone_have_no_gradient(suffix: str, tmp_path: Path) -> None:
+    file = exported(lambda i: math.select(w, i), tmp_path, suffix, 0, outputs=1)
+    assert file.predict(1).tolist() == [3.0]
+    assert "gradient" not in file.path.read_text()
+
+
+# Files
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_large_models_are_loops(suffix: str, tmp_path: Path) -> None:
+    """Besides the tables, a network of 100 inputs and 50 neurons takes few lines; and no number is written twice."""
+    rng = random.Random(0)
+    first, second = [[[Value(rng.random()) for _ in range(n)] for _ in range(m)] for m, n in ((50, 100), (3, 50))]
+
+    def f(x: Any) -> Any:
+        hidden = [math.tanh(math.sumprod(row, x)) for row in first]
+        return [math.sumprod(row, hidden) for row in second]
+
+    text = export(f, tmp_path / f"f.{suffix}", [0.0] * 100).read_text()
+    numbers = [line for line in text.splitlines() if line.startswith("    0.") or line[4:8].strip().isdigit()]
+    assert len(text.splitlines()) - len(numbers) < 120
+    assert all(text.count(repr(v.data)) == 1 for row in first for v in row)
+
+
+def test_the_same_function_gives_the_same_bytes(tmp_path: Path) -> None:
+    """A compiled one, too."""
+    for suffix in ("py", "c"):
+        a = export(_parabola, tmp_path / f"a.{suffix}", 0.0).read_bytes()
+        compiled = autograd.compile(_parabola, dtype="float32")
+        assert export(compiled, str(tmp_path / f"a.{suffix}"), 0.0).read_bytes() == a
+
+
+def _parabola(x: Any) -> Any:
+    return w[0] * x * x
+
+
+def test_python_files_say_how_to_use_them(tmp_path: Path) -> None:
+    text = export(_parabola, tmp_path / "parabola.py", 0.0).read_text()
+    assert text.startswith(
+        '"""_parabola.\n\nPrediction and gradient, in plain Python, of one example at a time. Written by scalar-autograd.\n\n'
+        "    from parabola import gradient, predict\n\n    predict(x)\n    gradient(x, cotangent=1.0)\n\n    x: a number\n"
+    )
+    assert "import parabola" not in export(_parabola, tmp_path / "not-a-name.py", 0.0).read_text()
+
+
+def test_a_comment_is_not_left_by_a_name(tmp_path: Path) -> None:
+    """Mistake: what ends a comment, in the name of a function or of a file, would end it."""
+
+    class Named:
+        def __repr__(self) -> str:
+            return '*/ """ \\ é\nsecond line'
+
+        def __call__(self, x: Any) -> Any:
+            return w[0] * x
+
+    for suffix in ("py", "c"):
+        text = export(Named(), tmp_path / f"a'é b.{suffix}", 0.0).read_text()
+        assert text.isascii()
+        assert "second line" not in text
+        if suffix == "c":
+            assert text.count("*/") == 1
+        else:
+            compile(text, "f", "exec")
+
+
+def test_a_file_is_replaced_only_by_a_whole_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "f.py"
+    path.write_text("old")
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    with pytest.raises(OSError, match="full"):
+        export(_parabola, path, 0.0)
+    assert [*tmp_path.iterdir()] == [path]
+    assert path.read_text() == "old"
+
+
+# Mistakes
+
+
+def test_mistakes(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"export\(\) writes .py and .c files, not '.*f.js': end the name in one of these"):
+        export(_parabola, tmp_path / "f.js", 0.0)
+    with pytest.raises(FileNotFoundError, match=r"there is no folder '.*none' to export f.c to: make it first"):
+        export(_parabola, tmp_path / "none" / "f.c", 0.0)
+    with pytest.raises(
+        TypeError, match=r"records what the function does with an example, and there is none: export\(fn, path, "
+    ):
+        export(_parabola, tmp_path / "f.c")
+    with pytest.raises(RecordingError, match="the truth of a Value was asked for"):
+        export(lambda x: x if x > 0 else -x, tmp_path / "f.c", 1.0)
+    with pytest.raises(TypeError, match=r"compile\(\) expects a function of one example, not int 3"):
+        export(3, tmp_path / "f.c", 1.0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"in which there is no Value|expected Values"):
+        export(lambda x: "text", tmp_path / "f.c", 1.0)  # noqa: ARG005
+    with pytest.raises(TypeError, match="holds Values"):
+        export(_parabola, tmp_path / "f.c", Value(1.0))
+    assert not [*tmp_path.iterdir()]
+
+
+def test_mistakes_in_calls_of_the_file(tmp_path: Path) -> None:
+    file = exported(lambda x: [x[0], w[0] * x[1]], tmp_path, "py", [1.0, 2.0], outputs=2)
+    with pytest.raises(ValueError, match="x has 2 numbers, and here are 3"):
+        file.names["predict"]([1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="cotangents has 2 numbers, and here are 1"):
+        file.names["gradient"]([1.0, 2.0], 1.0)
+    with pytest.raises(TypeError, match="cotangents"):
+        file.names["gradient"]([1.0, 2.0])
+    with pytest.raises(ValueError, match="could not convert string"):
+        file.names["predict"](["one", "two"])
