@@ -13,6 +13,10 @@ if getattr(autograd, "__engine__", None) != "scalar-autograd":
     raise ImportError(msg)
 
 from nn import init
+from nn.checkpoint import Checkpoint, load, save
+from nn.errors import CheckpointError, DivergedError
+from nn.export import export
+from nn.history import History
 from nn.layers import MLP, Layer, Neuron, Sequential
 from nn.losses import (
     binary_cross_entropy,
@@ -23,24 +27,51 @@ from nn.losses import (
     mse_loss,
     nll_loss,
 )
+from nn.metrics import accuracy
 from nn.module import Module
-from nn.optim import SGD, Adam, Optimizer
+from nn.optim import LBFGS, SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm
+from nn.schedules import CosineAnnealingLR, LinearLR, LRScheduler, OneCycleLR, SequentialLR, StepLR
+from nn.training import EarlyStopping, TrainingState, fit
+from nn.vectors import parameters_to_vector, vector_to_parameters
 
 __all__ = [
+    "LBFGS",
     "MLP",
     "SGD",
     "Adam",
+    "AdamW",
+    "Checkpoint",
+    "CheckpointError",
+    "CosineAnnealingLR",
+    "DivergedError",
+    "EarlyStopping",
+    "History",
+    "LRScheduler",
     "Layer",
+    "LinearLR",
     "Module",
     "Neuron",
+    "OneCycleLR",
     "Optimizer",
+    "RMSprop",
     "Sequential",
+    "SequentialLR",
+    "StepLR",
+    "TrainingState",
+    "accuracy",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "clip_grad_norm",
     "cross_entropy",
+    "export",
+    "fit",
     "hinge_loss",
     "init",
     "likelihood",
+    "load",
     "mse_loss",
     "nll_loss",
+    "parameters_to_vector",
+    "save",
+    "vector_to_parameters",
 ]
