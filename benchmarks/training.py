@@ -1,8 +1,8 @@
 """What ``nn.fit`` takes beside a loop of NumPy by hand: whole steps of training, the update included.
 
-``python -m benchmarks.training``: the moons, 100 points at once, MLP 2-16-16-1, MSE, plain gradient descent. Both begin with the
-same numbers and must end with the same losses. The time of a step is that of many steps less that of one, so that recording
-and compiling, which come once, do not count; what they take is shown beside it.
+``python -m benchmarks.training``: the moons, 100 points at once, MLP 2-16-16-1, MSE, plain gradient descent. Both begin with
+the same numbers and must end with the same losses. The time of a step is that of many steps less that of one, so that
+recording and compiling, which come once, do not count; what they take is shown beside it.
 """
 
 from __future__ import annotations
