@@ -62,28 +62,31 @@ def train(  # noqa: PLR0913 - what training takes
 ) -> None:
     """Show every example ``epochs`` times, in batches drawn at random, and take ever smaller steps."""
     images, digits = (np.array(column) for column in zip(*training, strict=True))
-    parameters = model.parameters()
-    optimizer = nn.Adam(parameters)
-    loss_of = autograd.compile(lambda image, digit: nn.cross_entropy(model(image), digit), parameters=parameters)
-    value_and_grad = stage.eager(loss_of) if eager else loss_of.value_and_grad
-    probabilities = reader(model)
-    theta = np.array([parameter.data for parameter in parameters])
-    rng = np.random.default_rng(seed)
-    for epoch in range(epochs):
-        optimizer.lr = 0.01 * (1 - epoch / epochs)
-        shuffled = rng.permutation(len(training))
-        batches = [shuffled[start : start + BATCH] for start in range(0, len(shuffled), BATCH)]
-        losses = []
-        try:
-            for batch in stage.progress(batches, f"epoch {epoch + 1} of {epochs}"):
-                loss, gradient = value_and_grad(theta, images[batch], digits[batch])
-                theta = optimizer.update(theta, gradient)
-                losses.append(loss)
-        finally:
-            stage.assign(parameters, theta)
-        seen, unseen = accuracy(read(probabilities, training)), accuracy(read(probabilities, held_out))
-        print(f"epoch {epoch + 1:2}   loss {np.mean(losses):.3f}   accuracy {seen:6.1%}, on held-out digits {unseen:6.1%}")
-    times = stage.race(loss_of, theta, images[:BATCH], digits[:BATCH])
+    optimizer = nn.Adam(model.parameters(), lr=0.01)
+
+    def report(state: nn.TrainingState) -> None:
+        unseen = f"{state.validation_loss:.3f}, {state.metric:.1%} right"
+        stage.say(f"epoch {state.epoch:2}   loss {state.loss:.3f}   on held-out digits {unseen}")
+
+    history = nn.fit(
+        model,
+        images,
+        digits,
+        loss=nn.cross_entropy,
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=BATCH,
+        validation=([example.image for example in held_out], [example.digit for example in held_out]),
+        metric=nn.accuracy,
+        schedule=nn.LinearLR(optimizer, 1.0, 0.0, total_iters=epochs),
+        callbacks=[report],
+        rng=seed,
+        compiled=not eager,
+    )
+    if history.stopped == "interrupted":
+        print("Stopped: what follows is what was learned so far.")
+    loss_of = autograd.compile(lambda image, digit: nn.cross_entropy(model(image), digit), parameters=optimizer.parameters)
+    times = stage.race(loss_of, nn.parameters_to_vector(optimizer.parameters), images[:BATCH], digits[:BATCH])
     print(f"\nThe loss of {BATCH} digits and its gradient take {times}.")
 
 
@@ -132,10 +135,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         training, held_out = training[:400], held_out[:100]
     model = nn.MLP(64, [32, 10], rng=options.seed)
     print(f"{model}\n\n{len(training)} digits to learn from, {len(held_out)} held out. Guessing would read 10% of them.")
-    try:
-        train(model, training, held_out, epochs=2 if options.quick else 10, seed=options.seed, eager=options.eager)
-    except KeyboardInterrupt:
-        print("Stopped: what follows is what was learned so far.")
+    train(model, training, held_out, epochs=2 if options.quick else 10, seed=options.seed, eager=options.eager)
     readings = read(reader(model), held_out)
     right = sum([reading.is_right for reading in readings])
     print(f"Of {len(readings)} digits that it never saw, it reads {right}: {accuracy(readings):.1%}.")

@@ -28,26 +28,28 @@ if TYPE_CHECKING:
 
 def train(model: nn.MLP, points: Array, sides: Array, epochs: int, *, eager: bool = False) -> None:
     """Move the parameters ``epochs`` times, so that the scores of all points come to be at least 1 on their own side of 0."""
-    parameters = model.parameters()
-    optimizer = nn.SGD(parameters, momentum=0.9, weight_decay=1e-4)
-    loss_of = autograd.compile(lambda point, side: nn.hinge_loss(model(point), side), parameters=parameters)
-    value_and_grad = stage.eager(loss_of) if eager else loss_of.value_and_grad
-    predict = autograd.compile(model, reduction=None)
-    theta = np.array([parameter.data for parameter in parameters])
-    for epoch in stage.progress(range(1, epochs + 1), "training"):
-        optimizer.lr = 0.2 * (1 - epoch / (epochs + 1))
-        loss, gradient = value_and_grad(theta, points, sides)
-        if epoch % 10 == 0 or epoch == 1:
-            stage.assign(parameters, theta)
-            stage.say(f"epoch {epoch:3}   loss {loss:.4f}   accuracy {accuracy(predict(points), sides):4.0%}")
-        theta = optimizer.update(theta, gradient)
-    stage.assign(parameters, theta)
-    print(f"\nThe loss of {len(points)} points and its gradient take {stage.race(loss_of, theta, points, sides)}.")
+    optimizer = nn.SGD(model.parameters(), lr=0.2, momentum=0.9, weight_decay=1e-4)
 
+    def report(state: nn.TrainingState) -> None:
+        if state.epoch % 10 == 0 or state.epoch == 1:
+            stage.say(f"epoch {state.epoch:3}   loss {state.loss:.4f}   accuracy {state.metric:4.0%}")
 
-def accuracy(scores: Array, sides: Array) -> float:
-    """The part of the ``scores`` that have the sign of their ``sides``."""
-    return float(np.mean(scores * sides > 0))
+    nn.fit(
+        model,
+        points,
+        sides,
+        loss=nn.hinge_loss,
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=None,
+        metric=nn.accuracy,
+        schedule=nn.LinearLR(optimizer, 1.0, 0.0, total_iters=epochs),
+        callbacks=[report],
+        compiled=not eager,
+    )
+    loss_of = autograd.compile(lambda point, side: nn.hinge_loss(model(point), side), parameters=optimizer.parameters)
+    times = stage.race(loss_of, nn.parameters_to_vector(optimizer.parameters), points, sides)
+    print(f"\nThe loss of {len(points)} points and its gradient take {times}.")
 
 
 def draw_boundary(predict: Compiled, points: Array, sides: Array, cells: int) -> Figure:
@@ -95,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     train(model, points, sides, epochs=30 if options.quick else 100, eager=options.eager)
     predict = autograd.compile(model, reduction=None)
-    right = accuracy(predict(points), sides)
+    right = nn.accuracy(predict(points), sides)
     print(f"The trained network puts {right:.0%} of the {len(points)} points on their own side of its boundary.")
 
     boundary = draw_boundary(predict, points, sides, cells=30 if options.quick else 80)

@@ -28,13 +28,13 @@ BLUE, AMBER, INK = "#2f6fb7", "#dd8a1e", "#1f2933"
 
 
 @contextlib.contextmanager
-def extras() -> Iterator[None]:
-    """Imports of what only the demos need: if one is missing, the demo ends with the command that installs it."""
+def extras(*, name: str = "demos") -> Iterator[None]:
+    """Imports of what only the demos need: if one is missing, the demo ends with the command that installs that extra."""
     try:
         yield
     except ModuleNotFoundError as error:
         package = (error.name or "?").partition(".")[0]
-        msg = f'the demos need {package}, which is not installed: python -m pip install -e ".[demos]"'
+        msg = f'the demos need {package}, which is not installed: python -m pip install -e ".[{name}]"'
         raise SystemExit(msg) from error
 
 
@@ -51,12 +51,22 @@ class Options(argparse.Namespace):
     eager: bool = False
 
 
-def options(demo: str, description: str | None, argv: Sequence[str] | None, *, trains: bool = False) -> Options:
-    """What ``argv``, or failing that the command line, says; the folder ``out`` exists from then on."""
-    parser = argparse.ArgumentParser(f"python -m demos.{demo}", description=description)
+def options(
+    demo: str,
+    description: str | None,
+    argv: Sequence[str] | None,
+    *,
+    trains: bool = False,
+    parents: Sequence[argparse.ArgumentParser] = (),
+) -> Options:
+    """What ``argv``, or failing that the command line, says; the folder ``out`` exists from then on.
+
+    ``parents`` have the options that this demo alone has.
+    """
+    parser = argparse.ArgumentParser(f"python -m demos.{demo}", description=description, parents=parents)
     parser.add_argument("--quick", action="store_true", help="take less time, where there is any to save")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="start of the random numbers, if any (default: 0)")
-    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the pictures (default: out)")
+    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for what it writes (default: out)")
     if trains:
         parser.add_argument("--eager", action="store_true", help="train without autograd.compile: the same, more slowly")
     chosen = parser.parse_args(argv, Options())

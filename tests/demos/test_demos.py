@@ -5,6 +5,7 @@ import importlib
 import io
 import itertools
 import re
+import signal
 import struct
 import sys
 import xml.etree.ElementTree as ET
@@ -62,7 +63,7 @@ def test_a_demo_writes_its_pictures_and_nothing_else_and_says_where(demo: Module
     for name in PICTURES[demo]:
         assert str(out / name) in printed.partition("Wrote")[2]
         assert_is_picture(out / name)
-    assert "%|" in bars
+    assert "%|" in bars or "steps/s" in bars
 
 
 def svg(path: Path) -> ET.Element:
@@ -316,14 +317,15 @@ def test_ctrl_c_ends_digits_with_what_was_learned(
     def interrupted(optimizer: nn.Adam, theta: NDArray[np.float64], gradient: NDArray[np.float64]) -> NDArray[np.float64]:
         thetas.append(theta.tolist())
         if len(thetas) == 5:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return update(optimizer, theta, gradient)
 
     monkeypatch.setattr(nn.Adam, "update", interrupted)
     reader, models = digits.reader, []
     monkeypatch.setattr(digits, "reader", lambda model: (models.append(model), reader(model))[1])
     digits.main(["--quick", "--out", str(tmp_path), *options])
-    assert [p.data for p in models[-1].parameters()] == thetas[-1] != thetas[0]
+    assert len(thetas) == 5
+    assert [p.data for p in models[-1].parameters()] not in thetas  # it finished the step
     printed = capsys.readouterr().out
     assert "epoch" not in printed
     assert "Stopped" in printed

@@ -24,6 +24,7 @@ from autograd import Value, math
 from nn import MLP, SGD, Adam, Layer, Module, Neuron, Sequential, checkpoint
 from nn.checkpoint import Checkpoint, load, save
 from nn.errors import CheckpointError
+from nn.optim import LBFGS, AdamW, RMSprop
 
 ROOT = Path(__file__).parents[2]
 QUIET_NAN = struct.unpack("<d", struct.pack("<Q", 0x7FF8_0000_DEAD_BEEF))[0]
@@ -269,6 +270,7 @@ class Renamed(MLP):
         changed("model.layers[1].neurons.pop()"),
         changed("model.activation = 'tanh'"),
         changed("model.scale = Value(1.0)"),
+        changed("model.layers[0].neurons[0].scale = 2.0"),
         changed("model.forward = len"),
         changed("model.layers[0].neurons[0].w[0] = model.layers[0].neurons[1].w[0]"),
         changed("model.layers[0].neurons[0].w[0] = Value(1.0).detach()"),
@@ -321,11 +323,18 @@ def trained(optimizer: nn.Optimizer, steps: int = 3) -> nn.Optimizer:
 
 
 @pytest.mark.parametrize("chosen", [slice(None), slice(1, 4), slice(None, None, -2)])
-@pytest.mark.parametrize("kind", [Adam, SGD])
-def test_optimizers_go_on_to_the_bit_with_the_parameters_they_had(path: Path, kind: Any, chosen: slice) -> None:
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (Adam, {"betas": (0.5, 0.75)}),
+        (AdamW, {"weight_decay": 0.5}),
+        (RMSprop, {"momentum": 0.5, "centered": True}),
+        (SGD, {"momentum": 0.5, "nesterov": True, "clip_grad_norm": 0.25}),
+    ],
+)
+def test_optimizers_go_on_to_the_bit_with_the_parameters_they_had(path: Path, kind: Any, settings: Any, chosen: slice) -> None:
     """Also over some of the parameters, in an order of their own: the others stay frozen."""
     model = MLP(2, [2, 1], rng=0)
-    settings = {"betas": (0.5, 0.75)} if kind is Adam else {"momentum": 0.5, "nesterov": True}
     optimizer = trained(kind(model.parameters()[chosen], lr=0.125, **settings))
     loaded = load(save(path, model, optimizer))
     rebuilt = loaded.optimizer
@@ -337,6 +346,14 @@ def test_optimizers_go_on_to_the_bit_with_the_parameters_they_had(path: Path, ki
     trained(optimizer)
     trained(rebuilt)
     assert data_of(loaded.model) == data_of(model)
+
+
+def test_the_settings_of_lbfgs_come_back(path: Path) -> None:
+    """It keeps nothing from step to step."""
+    model = Neuron(2, rng=0)
+    rebuilt = load(save(path, model, LBFGS(model.parameters(), max_iter=7))).optimizer
+    assert isinstance(rebuilt, LBFGS)
+    assert (rebuilt.max_iter, rebuilt.max_eval) == (7, LBFGS(model.parameters(), max_iter=7).max_eval)
 
 
 def test_without_an_optimizer_there_is_none(path: Path) -> None:
@@ -656,9 +673,12 @@ SAVER = """
     import nn
     paths = sys.argv[1].split(",")
     contents = [nn.Checkpoint.of(nn.Neuron(2, rng=0), None, {"which": k, "bulk": np.full(30_000, float(k))}) for k in range(2)]
-    for request in sys.stdin:  # each forks a child that saves until it is killed
+    for request in sys.stdin:  # each forks a child that saves until it is killed, at first the other content
         child = os.fork()
+        contents.reverse()
         if not child:
+            for path in paths:
+                contents[0].write(path)
             print(os.getpid(), flush=True)
             while True:
                 for content in contents:

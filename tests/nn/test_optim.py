@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import copy
+import inspect
 import math
 import re
 from typing import TYPE_CHECKING, Any
@@ -258,8 +259,6 @@ def test_a_first_step_by_hand(make: Any, expected: float) -> None:
 def test_defaults_are_those_of_torch() -> None:
     """Names, order and defaults of what both have."""
     torch = pytest.importorskip("torch")
-    import inspect  # noqa: PLC0415 - here only
-
     left_out = {"params", "parameters", "self", "amsgrad", "clip_grad_norm", "line_search_fn"}
     for kind in (SGD, Adam, AdamW, RMSprop, LBFGS):
         theirs = inspect.signature(getattr(torch.optim, kind.__name__).__init__).parameters.values()
