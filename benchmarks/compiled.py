@@ -1,6 +1,6 @@
 """How long compiled functions take: against NumPy by hand, the eager engine, PyTorch, JAX and CasADi.
 
-    python -m pip install torch jax casadi && python -m benchmarks.compiled [--rounds N] [--only NAME ...]
+    python -m pip install -e ".[demos]" torch jax casadi && python -m benchmarks.compiled [--rounds N] [--only NAME ...]
 
 All contestants take turns in one process, on one core, in float64; first they must agree on losses and gradients. Functions are
 compiled from what is written for one example: with ``nn``, or in plain loops over scalars. A limit is what was aimed at. Peers
@@ -18,7 +18,6 @@ os.environ.update(  # before NumPy is imported
 import argparse
 import multiprocessing
 import platform
-import random
 import resource
 import statistics
 import sys
@@ -30,9 +29,10 @@ import numpy as np
 import autograd
 import nn
 from autograd import Value, math, topological_sort
-from benchmarks import hand_gpt, hand_numpy, irregular, peers, scalar_gpt
+from benchmarks import hand_gpt, hand_numpy, irregular, peers
 from benchmarks.eager import pin_to_one_core
 from benchmarks.race import Contestant, race, stopwatch
+from demos import gpt as scalar_gpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -116,10 +116,10 @@ def cross_entropy(logits: list[Any], target: Any) -> Any:
 
 def gpt(documents: int) -> Job:
     """The training step of the GPT, on documents of 16 tokens."""
-    weights = scalar_gpt.initial(random.Random(0))
+    model, share = scalar_gpt.GPT(hand_gpt.VOCABULARY, np.random.default_rng(0)), [1 / hand_gpt.CONTEXT] * hand_gpt.CONTEXT
     tokens = np.random.default_rng(0).integers(0, hand_gpt.VOCABULARY, (documents, hand_gpt.CONTEXT + 1))
     return Job(
-        lambda x, y: scalar_gpt.loss(weights, x, y), scalar_gpt.parameters(weights), tokens[:, :-1].copy(), tokens[:, 1:].copy()
+        lambda x, y: scalar_gpt.loss(model(x), (y, share)), model.parameters(), tokens[:, :-1].copy(), tokens[:, 1:].copy()
     )
 
 

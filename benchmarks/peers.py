@@ -92,10 +92,8 @@ def jax_cross_entropy(logits: Any, classes: Any) -> Any:
 
 
 def gpt(theta: Array, tokens: Array, targets: Array, torch_limit: float) -> list[Contestant]:
-    """The loss of the GPT of ``scalar_gpt``, and its gradient, on matrices."""
-    weights = hand_gpt.unflattened(theta)
-    tables = np.split(weights.pop("embedding"), [hand_gpt.VOCABULARY])
-    arrays = [*tables, *weights.values()]
+    """The loss of the GPT of ``demos.gpt``, and its gradient, on matrices."""
+    arrays = gpt_arrays(theta)
     jobs = len(tokens)
     contestants = []
     if torch := optional("torch"):
@@ -105,6 +103,13 @@ def gpt(theta: Array, tokens: Array, targets: Array, torch_limit: float) -> list
     if optional("jax"):
         contestants.append(jitted(jax_gpt_loss, arrays, (tokens, targets), concatenated, jobs=jobs))
     return contestants
+
+
+def gpt_arrays(theta: Array) -> list[Array]:
+    """The matrices in the vector of all weights: token, position, head, attention, projection, hidden, output."""
+    weights = hand_gpt.unflattened(theta)
+    tables = np.split(weights.pop("embedding"), [hand_gpt.VOCABULARY])
+    return [*tables, *weights.values()]
 
 
 def torch_gpt_loss(arrays: Any, tokens: Any, targets: Any) -> Any:
@@ -126,6 +131,11 @@ def torch_gpt_loss(arrays: Any, tokens: Any, targets: Any) -> Any:
 
 def jax_gpt_loss(arrays: Sequence[Any], tokens: Any, targets: Any) -> Any:
     """The mean loss, in JAX."""
+    return jax_cross_entropy(jax_gpt_logits(arrays, tokens), targets)
+
+
+def jax_gpt_logits(arrays: Sequence[Any], tokens: Any) -> Any:
+    """The scores of what may follow each token, in JAX."""
     jax = optional("jax")
     token, position, head, attention, projection, hidden, output = arrays
     batch, n = tokens.shape
@@ -140,7 +150,7 @@ def jax_gpt_loss(arrays: Sequence[Any], tokens: Any, targets: Any) -> Any:
     mixed = jax.nn.softmax(logits) @ v
     x = x + mixed.swapaxes(1, 2).reshape(x.shape) @ projection.T
     x = x + jax.nn.relu(norm(x) @ hidden.T) @ output.T
-    return jax_cross_entropy(x @ head.T, targets)
+    return x @ head.T
 
 
 def pytorch(model: Any, loss: Callable[[], Any], flat: Flat, limit: float, *, jobs: float = 1.0) -> Contestant:
