@@ -229,11 +229,11 @@ class _Training:
         finally:
             chosen, _ = self._chosen()
             assign(self.parameters, chosen)
+            if reason:
+                shown.say(f"{reason} in epoch {self.epoch}")
             shown.close()
         if self.file is not None:
             self._save(chosen)
-        if reason:
-            shown.say(f"{reason} in epoch {self.epoch}")
         return self._history(reason or "ran to the end")
 
     @np.errstate(over="ignore", invalid="ignore")  # of the optimizer: what comes of it is noticed here

@@ -425,6 +425,40 @@ def test_interrupted_at_every_step(tmp_path: Path, train: Callable[..., Any]) ->
     assert result == train(None)
 
 
+def test_every_file_on_the_way_leads_to_the_same_end(
+    tmp_path: Path, train: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saved after each of the 36 steps; from each file the training goes on to the same bits."""
+    write, kept = nn.Checkpoint.write, []
+
+    def keeping(checkpoint: nn.Checkpoint, path: Path) -> Path:
+        write(checkpoint, path)
+        kept.append(path.read_bytes())
+        return path
+
+    monkeypatch.setattr(nn.Checkpoint, "write", keeping)
+    monkeypatch.setattr("nn.training._TICK", -1.0)
+    monkeypatch.setattr("nn.training._SHARE", -1.0)
+    expected = train(tmp_path / "whole.npz")
+    assert len(kept) == 37  # the last one when all was done
+    for k, content in enumerate(kept.copy()):
+        (tmp_path / f"{k}.npz").write_bytes(content)
+        assert train(tmp_path / f"{k}.npz", resume=True) == expected
+
+
+def test_what_has_diverged_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first step goes to infinity, which only the loss of the second shows; there was a look between them."""
+    monkeypatch.setattr("nn.training._TICK", -1.0)
+    w = nn.Module()
+    w.w = Value(1.0)
+    w.forward = lambda x: w.w * x
+    optimizer = nn.SGD(w.parameters(), lr=1e300)
+    path = tmp_path / "training.npz"
+    with pytest.raises(nn.DivergedError, match="epoch 1, step 2"):
+        quiet(w, X=[1e10, 1e10], y=[0.0, 0.0], batch_size=1, optimizer=optimizer, checkpoint=path)
+    assert not path.exists()
+
+
 def test_a_finished_training_resumed_does_nothing_and_a_longer_one_goes_on(tmp_path: Path, train: Callable[..., Any]) -> None:
     path = tmp_path / "training.npz"
     short = train(path, epochs=3)
@@ -474,7 +508,8 @@ KILLED = """
     print("begins", flush=True)
     history = nn.fit(
         model, X, y, loss=nn.cross_entropy, optimizer=optimizer, schedule=schedule, epochs=int(sys.argv[2]), batch_size=8,
-        validation=0.25, early_stopping=nn.EarlyStopping(patience=10**6), checkpoint=sys.argv[1], resume=True, rng=3, progress=False,
+        validation=0.25, early_stopping=nn.EarlyStopping(patience=10**6), checkpoint=sys.argv[1], resume=True, rng=3,
+        progress=False,
     )
     print(np.array([p.data for p in model.parameters()]).tobytes().hex(), history.loss.tobytes().hex(), flush=True)
 """
@@ -525,8 +560,8 @@ def test_mistakes_with_checkpoints(tmp_path: Path) -> None:
         quiet(mlp(), checkpoint=path, resume=True, batch_size=8)
     with pytest.raises(ValueError, match=r"of a training with crc32 of the data=\d+, and"):
         quiet(mlp(), checkpoint=path, resume=True, y=Y + 1)
+    model = mlp()
     with pytest.raises(ValueError, match="of a training with optimizer=Adam, and this one has optimizer=SGD"):
-        model = mlp()
         quiet(model, checkpoint=path, resume=True, optimizer=nn.SGD(model.parameters()))
     with pytest.raises(ValueError, match="of another model"):
         quiet(mlp(outputs=2), checkpoint=path, resume=True, y=LABELS, loss=nn.cross_entropy)
@@ -544,7 +579,7 @@ def test_mistakes_with_checkpoints(tmp_path: Path) -> None:
 def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines on stderr, the last of them when all is done, with loss, metric and speed."""
     monkeypatch.setattr("nn.training._TICK", -1.0)
-    fit(mlp(), X, Y, loss=nn.mse_loss, epochs=20, batch_size=16, validation=0.2, metric=lambda p, t: 0.5)
+    fit(mlp(), X, Y, loss=nn.mse_loss, epochs=20, batch_size=16, validation=0.2, metric=lambda *_: 0.5)
     out, err = capsys.readouterr()
     lines = err.splitlines()
     assert out == ""
@@ -561,6 +596,12 @@ def test_a_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: py
     assert "epoch 3/3: 100%" in err
     assert "12/12" in err
     assert "loss" in err
+
+
+def test_above_the_bar_is_said_why_it_stopped(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    fit(mlp(), X, Y, loss=nn.mse_loss, epochs=3, callbacks=lambda state: state.stop())
+    assert "a callback stopped it in epoch 1" in capsys.readouterr().err
 
 
 def test_lines_without_tqdm(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -613,7 +654,7 @@ MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (TypeError, "early_stopping must be nn.EarlyStopping(patience=...), not True", lambda: quiet(mlp(), early_stopping=True)),
     (ValueError, "patience must be a whole number from 1 on, not 0", lambda: nn.EarlyStopping(patience=0)),
     (ValueError, "min_delta must be 0 or more, not -1", lambda: nn.EarlyStopping(min_delta=-1)),
-    (TypeError, "schedule must be an nn.LRScheduler", lambda: quiet(mlp(), schedule=lambda epoch: 0.1)),
+    (TypeError, "schedule must be an nn.LRScheduler", lambda: quiet(mlp(), schedule=nn.StepLR)),
     (TypeError, "rng must be an int or a numpy Generator, not str", lambda: quiet(mlp(), rng="seed")),
     (ValueError, "layers.0, Layer(3, 5, 'tanh'), expects 3 inputs, not 2", lambda: quiet(mlp(), X=X[:, :2])),
 ]
