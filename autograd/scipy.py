@@ -73,9 +73,7 @@ def minimize(
     try:
         return optimize.minimize(value_and_grad, start, method=method, jac=True, **kwargs)
     except RecordingError as error:
-        error.add_note(
-            "In autograd.scipy.minimize, compiled=False evaluates graphs of Values instead, more slowly."
-        )
+        error.add_note("In autograd.scipy.minimize, compiled=False evaluates graphs of Values instead, more slowly.")
         raise
 
 

@@ -94,11 +94,12 @@ def chi2(x: Any) -> Any:
     return total
 
 
-def covariance(x: Sequence[float]) -> NDArray[np.float64]:
+def covariance(x: Sequence[float]) -> NDArray[Any]:
     """That of the parameters, where ``x`` is the best fit: the inverse of half the second derivatives of ``chi2``."""
     values = [Value(number) for number in x]
     slopes = gradient(chi2(values), values, create_graph=True)
-    return np.linalg.inv([[second / 2 for second in gradient(slope, values)] for slope in slopes])
+    inverse: NDArray[Any] = np.linalg.inv([[second / 2 for second in gradient(slope, values)] for slope in slopes])
+    return inverse
 
 
 def draw_fit(x: NDArray[np.float64]) -> Figure:

@@ -6,7 +6,7 @@ measured on patients that none has seen, and not once, but for several ways of s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Array = NDArray[np.float64]
+    Array = NDArray[Any]
 
 
 class Patients(NamedTuple):
@@ -48,7 +48,7 @@ def load(seed: int) -> tuple[Patients, Patients]:
 def least_squares(patients: Patients) -> Array:
     """Ten weights and an offset, by the formula."""
     rows = np.column_stack([patients.measured, np.ones(len(patients.measured))])
-    coefficients: Array = np.linalg.lstsq(rows, patients.progress, rcond=None)[0]
+    coefficients: NDArray[Any] = np.linalg.lstsq(rows, patients.progress, rcond=None)[0]
     return coefficients
 
 
@@ -91,8 +91,10 @@ def r2(predictions: Array, patients: Patients) -> float:
 
 def draw_predictions(models: dict[str, Array], patients: Patients) -> Figure:
     """What was predicted for each patient held out, over what came."""
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    figure.suptitle("Half of what happens to a patient is in none of the ten measurements", color=stage.INK, fontsize=14)
+    figure = Figure(figsize=(9, 5.2), layout="constrained")
+    figure.suptitle(
+        "What ten measurements say of a patient's next year: a network says what a line says", color=stage.INK, fontsize=14
+    )
     panels = figure.subplots(1, len(models), sharex=True, sharey=True)
     edges = [min(patients.progress.min(), -2.0), max(patients.progress.max(), 2.5)]
     for panel, colour, (name, predictions) in zip(panels, (stage.BLUE, stage.AMBER), models.items(), strict=True):
@@ -102,9 +104,7 @@ def draw_predictions(models: dict[str, Array], patients: Patients) -> Figure:
         panel.set(xlabel="measured a year later, in standard deviations", aspect="equal")
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("predicted")
-    panels[0].annotate(
-        "right ", (edges[1], edges[1]), color=stage.INK, ha="right", va="bottom", rotation=45, rotation_mode="anchor"
-    )
+    panels[0].annotate("dashed: predicted = measured", (edges[0], edges[1]), color=stage.INK, va="top")
     return figure
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _FEW = 1000
 """How many items of lists, dicts and arrays of numbers are compared at each call, the smallest of these first."""
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, CodeType, BuiltinFunctionType})
-_LIBRARY = sys.stdlib_module_names | {"autograd", "numpy"}
+_LIBRARY = sys.stdlib_module_names | {"autograd", "numpy", "pytest", "_pytest"}  # pytest puts itself into assertions
 _MUTABLE: Any = (list, dict, set, deque)
 _PARTS: list[tuple[Any, Callable[[Any], Iterable[Any]]]] = [
     ((list, tuple, set, frozenset, deque), list),
@@ -66,7 +66,10 @@ class Captured:
             (np.ndarray.tolist, [x for x in arrays if x.dtype == object]),
             (np.ndarray.tobytes, _few([x for x in arrays if x.dtype != object])),
         ]
-        self._looks = [(get, some, [*map(get, some)]) for get, some in looks]
+        self._looks: list[tuple[Callable[[Any], Any], list[Any], list[Any]]] = []
+        for get, some in looks:
+            held = [(owner, get(owner)) for owner in some if _works(get, owner)]
+            self._looks.append((get, [owner for owner, _ in held], [x for _, x in held]))
         containers = {key: x for key, x in walk.seen.items() if isinstance(x, _MUTABLE)}
         self._containers = [x for key, x in containers.items() if key in leading]
         self._containers += _few([x for key, x in containers.items() if key in walk.named and key not in leading])
@@ -216,7 +219,7 @@ _OF_NO_CALL = {
 
 
 def _is_library(x: Any) -> bool:
-    """Whether a class or a module is Python's, NumPy's or this package's, of which nobody replaces parts."""
+    """Whether a class or a module is Python's, NumPy's, pytest's or this package's, of which nobody replaces parts."""
     name = str(x.__name__ if inspect.ismodule(x) else x.__module__)
     return name.partition(".")[0] in _LIBRARY
 
@@ -224,6 +227,15 @@ def _is_library(x: Any) -> bool:
 def _slots(kind: type) -> Iterable[str]:
     slots = vars(kind).get("__slots__", ())
     return (slots,) if isinstance(slots, str) else slots
+
+
+def _works(get: Callable[[Any], Any], owner: Any) -> bool:
+    """Whether ``owner`` can be asked: a generic alias has the attributes of its class, and does not give all of them."""
+    try:
+        get(owner)
+    except Exception:  # noqa: BLE001 - a property may raise anything
+        return False
+    return True
 
 
 def _size(owner: Any) -> int:

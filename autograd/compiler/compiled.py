@@ -46,10 +46,12 @@ _SHOWN = 4
 
 
 class Recording:
-    """A function as it was recorded for arguments of certain shapes."""
+    """A function as it was recorded for arguments of certain shapes. It pickles, whatever the function: that stays behind."""
 
     captured: Captured
-    """Where the function found what it used."""
+    """Where the function found what it used; a copy from a pickle has none."""
+    key: tuple[Any, ...]
+    """The forms, shapes and kinds of the arguments."""
 
     def __init__(self, shapes: dict[str, tuple[int, ...]], program: Program, variables: list[Value], form: Any) -> None:
         self.shapes = shapes
@@ -66,6 +68,39 @@ class Recording:
     def dtype(self) -> np.dtype[Any]:
         """The kind of numbers that it computes with."""
         return self.program.dtype
+
+    def value_and_grad(self, theta: Any, *args: Any, **kwargs: Any) -> tuple[float, NDArray[Any]]:
+        """As :meth:`Compiled.value_and_grad`, for arguments of the shapes and kinds that were recorded; ValueError for others.
+
+        ``theta`` has the order of the recording's own ``parameters``. The function is not needed: another process that gets a
+        pickle of the recording runs the program itself and records nothing. What is frozen has there the numbers that it
+        had when it was pickled.
+
+        >>> import pickle
+        >>> w = Value(2.0)
+        >>> loss = compile(lambda x: (w * x) ** 2)        # a lambda cannot be pickled
+        >>> _ = loss([1.0])
+        >>> (recording,) = loss.recordings
+        >>> value, slopes = pickle.loads(pickle.dumps(recording)).value_and_grad([3.0], [1.0, 2.0])
+        >>> value, slopes.tolist()                        # (3² + 6²) / 2, and the mean of 2x · wx
+        (22.5, [15.0])
+        """
+        _insist_on_one_number(self.program.reduction)
+        key, leaves = _read(args, kwargs)
+        if key != self.key:
+            given = ", ".join(f"{array.dtype} {array.shape}" for array in leaves) or "nothing"
+            msg = f"{self!r} was given {given}: arguments must have the forms, shapes and kinds with which it was recorded"
+            raise ValueError(msg)
+        sizes = [len(array) for array in leaves]
+        batch = sizes[0] if sizes else 1
+        if any([size != batch for size in sizes]):
+            msg = f"the arguments have different numbers of examples, {sizes}: the first axis is the batch"
+            raise ValueError(msg)
+        theta = _as_theta(theta, self.dtype, len(self.parameters))
+        return self.run(theta, list(map(_rows, leaves, self.program.dtypes)), batch)  # type: ignore[no-any-return]  # the program gives it
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "captured"}
 
     def run(self, theta: NDArray[Any], arrays: Sequence[NDArray[Any]], batch: int, *, gradient: bool = True) -> Any:
         """What the program makes of ``theta``, one number for each parameter, and of ``arrays``."""
@@ -179,9 +214,7 @@ class Compiled:
         ``theta`` has the order of ``parameters``; the Values themselves are neither read nor changed. What the function
         captured is not looked at: a call of the function itself notices when something else has been put in its place.
         """
-        if self.reduction is None:
-            msg = 'value_and_grad() differentiates one number: compile with reduction="mean" or "sum"'
-            raise TypeError(msg)
+        _insist_on_one_number(self.reduction)
         recording, arrays, batch = self._prepare(args, kwargs)
         theta = self._theta(theta)
         known = len(recording.parameters)
@@ -192,12 +225,7 @@ class Compiled:
 
     def _theta(self, theta: Any) -> NDArray[Any]:
         """``theta`` as an array of one number for each parameter."""
-        if type(theta) is not np.ndarray or theta.dtype != self.dtype or not theta.flags.c_contiguous:
-            theta = np.ascontiguousarray(_real_array(np.asarray(theta), "theta", theta), self.dtype)
-        if theta.shape != (len(self._parameters),):
-            msg = f"theta has the shape {theta.shape}, and there are {len(self._parameters)} parameters: see .parameters"
-            raise ValueError(msg)
-        return theta  # type: ignore[no-any-return]  # it is an array by now
+        return _as_theta(theta, self.dtype, len(self._parameters))
 
     def _forget(self) -> None:
         """Be as if there had been no call."""
@@ -239,15 +267,11 @@ class Compiled:
         if modes.is_compiling():
             what = f"{self!r} was called"
             modes.refuse_while_compiling(what, "call the plain function, .__wrapped__, with the Values of one example")
-        leaves: list[NDArray[Any]] = []
         try:
-            form = [_leaves(arg, leaves) for arg in args]
-            if kwargs:
-                form.append(("**", *[(name, _leaves(arg, leaves)) for name, arg in kwargs.items()]))
+            key, leaves = _read(args, kwargs)
         except (TypeError, ValueError):
             self._name_the_wrong_one(args, kwargs)
             raise
-        key = (*form, *[(array.shape[1:], array.dtype.kind) for array in leaves])
         recording = self._recordings.get(key)
         batch = len(leaves[0]) if leaves else 1
         for array in leaves:
@@ -265,7 +289,9 @@ class Compiled:
                 if recording is None:
                     if any([known.captured.changed() for known in self._recordings.values()]):
                         self._forget()
-                    recording = self._recordings[key] = self._record(args, kwargs, leaves)
+                    recording = self._record(args, kwargs, leaves)
+                    recording.key = key
+                    self._recordings[key] = recording
         return recording, list(map(_rows, leaves, recording.program.dtypes)), batch
 
     def _name_the_wrong_one(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -397,7 +423,32 @@ def _positional(fn: Callable[..., Any]) -> list[str]:
     return [p.name for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
 
 
+def _insist_on_one_number(reduction: str | None) -> None:
+    if reduction is None:
+        msg = 'value_and_grad() differentiates one number: compile with reduction="mean" or "sum"'
+        raise TypeError(msg)
+
+
+def _as_theta(theta: Any, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
+    """``theta`` as an array of one number for each of ``count`` parameters."""
+    if type(theta) is not np.ndarray or theta.dtype != dtype or not theta.flags.c_contiguous:
+        theta = np.ascontiguousarray(_real_array(np.asarray(theta), "theta", theta), dtype)
+    if theta.shape != (count,):
+        msg = f"theta has the shape {theta.shape}, and there are {count} parameters: see .parameters"
+        raise ValueError(msg)
+    return theta  # type: ignore[no-any-return]  # it is an array by now
+
+
 # Arguments: tuples and dicts hold arrays, whose first axis is the batch; a list is an array.
+
+
+def _read(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], list[NDArray[Any]]]:
+    """The forms of the arguments with the shapes and kinds of their arrays, and these arrays."""
+    leaves: list[NDArray[Any]] = []
+    form = [_leaves(arg, leaves) for arg in args]
+    if kwargs:
+        form.append(("**", *[(name, _leaves(arg, leaves)) for name, arg in kwargs.items()]))
+    return (*form, *[(array.shape[1:], array.dtype.kind) for array in leaves]), leaves
 
 
 def _leaves(x: Any, leaves: list[NDArray[Any]]) -> Any:

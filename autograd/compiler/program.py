@@ -60,7 +60,7 @@ class Program:
             spaces += [*sweep.cotangents.values(), *sweep.temporaries]
         self.dtypes = [np.dtype(np.intp) if space in _only_indices(self.forward) else dtype for space in layout.inputs]
         """What kind of numbers each input array is to hold: indices of tables and nothing else stay whole numbers."""
-        self._reduction = reduction
+        self.reduction = reduction
         self._roots = layout.roots.size
         self._graph = graph if any(i.finite for i in [*self.forward, *self.backward]) else None
         self.source, self._constants, self._kernels = emit(
@@ -111,11 +111,11 @@ class Program:
             step = self._step(batch)
         try:
             with np.errstate(all="ignore"):
-                return step(theta, *arrays, gradient) if self._reduction else step(theta, *arrays)
+                return step(theta, *arrays, gradient) if self.reduction else step(theta, *arrays)
         except NotFiniteError:
             assert self._graph is not None
             return oracle.run(
-                self._graph, self.parameters, theta, arrays, self._reduction, trained=self.trained, gradient=gradient
+                self._graph, self.parameters, theta, arrays, self.reduction, trained=self.trained, gradient=gradient
             )
         finally:
             idle.append(step)
@@ -129,9 +129,9 @@ class Program:
 
     def _nothing(self, theta: NDArray[Any], *, gradient: bool) -> Any:
         """The result for no examples: a mean of nothing is NaN, a sum 0, and neither depends on theta."""
-        if self._reduction is None:
+        if self.reduction is None:
             return np.zeros((0, self._roots), self.dtype)
-        value = math.nan if self._reduction == "mean" else 0.0
+        value = math.nan if self.reduction == "mean" else 0.0
         return (value, np.zeros(self.trained, theta.dtype)) if gradient else value
 
 

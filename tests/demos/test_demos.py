@@ -14,11 +14,13 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from scipy import optimize
+from sklearn.metrics import r2_score
 
-import autograd
+import autograd.scipy
 import nn
 from autograd import DrawError, Drawing, Value, draw
-from demos import digits, losses, moons, one_neuron, stage
+from demos import digits, fit_curve, losses, moons, one_neuron, regression, stage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,9 +31,11 @@ if TYPE_CHECKING:
 
 PICTURES = {
     digits: ["digits_mistakes.png"],
+    fit_curve: ["fit_curve.png"],
     losses: ["losses.png"],
     moons: ["moons.png", "moons_neuron.svg"],
     one_neuron: ["one_neuron_after.svg", "one_neuron_before.svg"],
+    regression: ["regression.png"],
 }
 DEMOS = pytest.mark.parametrize("demo", PICTURES, ids=lambda demo: demo.__name__)
 
@@ -124,6 +128,8 @@ def test_help_names_the_command_and_what_one_learns(
         ("moons", "matplotlib"),
         ("digits", "sklearn"),
         ("digits", "matplotlib"),
+        ("fit_curve", "scipy"),
+        ("regression", "sklearn"),
         ("losses", "matplotlib"),
     ],
 )
@@ -352,3 +358,91 @@ def test_every_mistake_is_shown_the_most_confident_first_up_to_40(mistakes: int,
     odds = [axes.texts[0].get_text() for axes in panels]
     assert odds == [f"1: {0.5 + k / 100:.0%}   0: 10%" for k in reversed(range(mistakes))][:shown]
     assert all(axes.get_title() == "0 read as 1" for axes in panels)
+
+
+# Fitting a curve
+
+
+def test_the_fit_is_near_what_was_published(runs: dict[ModuleType, Run]) -> None:
+    """The published table is 2.725 K and what is left over; the limits of the potential and the dust are 95 % confidence."""
+    found = re.findall(r"^(temp|chem|dust).* (\S+) ± (\S+)   ", runs[fit_curve].printed, re.MULTILINE)
+    (temperature, its_error), (potential, _), (dust, its) = [(float(x), float(error)) for _, x, error in found]
+    assert abs(temperature - 2.725) < 2 * its_error < 1e-4
+    assert abs(potential) < 90
+    assert abs(dust) < 2 * its
+
+
+def test_the_fit_is_where_central_differences_find_it() -> None:
+    """SciPy without this engine: the same χ², from the same start, and no slope in any direction."""
+    exact = autograd.scipy.minimize(fit_curve.chi2, fit_curve.START)
+    other = optimize.minimize(fit_curve.chi2, fit_curve.START, jac="3-point")
+    errors = np.sqrt(np.diag(fit_curve.covariance(exact.x)))
+    assert exact.success
+    assert np.abs(exact.x - other.x) == pytest.approx(0.0, abs=1e-3 * errors.min())  # far below what the data can tell
+    assert exact.nfev < other.nfev / 3
+
+
+def test_the_errors_are_those_of_the_linearised_model() -> None:
+    """Near the best fit χ² is a sum of squares of almost linear functions: (JᵀJ)⁻¹, with J by central differences."""
+    best = optimize.minimize(fit_curve.chi2, fit_curve.START, jac="3-point").x
+
+    def deviations(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.array([(point.intensity - fit_curve.light(x, point)) / point.error for point in fit_curve.POINTS])
+
+    steps = np.diag([1e-2, 1e-1, 1e-2])
+    slopes = np.array([(deviations(best + step) - deviations(best - step)) / (2 * step.max()) for step in steps])
+    # what is neglected: the curvature of a deviation, which residuals of either sign weigh against one another
+    assert fit_curve.covariance(best) == pytest.approx(np.linalg.inv(slopes @ slopes.T), rel=0.02)
+
+
+# Regression
+
+
+def test_the_trained_line_is_that_of_least_squares() -> None:
+    """Its coefficients, to 1e-6, though it was found by descending the gradient."""
+    training, held_out = regression.load(seed=5)
+    coefficients = regression.least_squares(training)
+    trained = regression.line(training, seed=3)
+    assert nn.parameters_to_vector(trained.parameters()) == pytest.approx(coefficients, abs=1e-6)
+    by_formula = held_out.measured @ coefficients[:-1] + coefficients[-1]
+    assert regression.predicted(trained, held_out) == pytest.approx(by_formula, abs=1e-5)  # eleven terms of such a kind
+
+
+def test_regression_prints_the_scores_of_least_squares_for_the_trained_line(runs: dict[ModuleType, Run]) -> None:
+    printed = runs[regression].printed
+    rows = {
+        name: numbers
+        for name, *numbers in re.findall(r"^(\S.*?)  +(-?\d\.\d+) +(-?\d\.\d+) +(-?\d\.\d+)$", printed, re.MULTILINE)
+    }
+    assert rows["least squares, by the formula"] == rows["the same, trained by L-BFGS"]
+    mean, line, network = [
+        float(rows[name][0])
+        for name in ("the mean of those learned from", "least squares, by the formula", "a network, trained by AdamW")
+    ]
+    assert -0.1 < mean <= 0.0
+    assert line > 0.3
+    assert network > 0.3
+    assert float(re.findall(r"the furthest is (\S+) off", printed)[0]) < 1e-6
+
+
+def test_r2_is_scikit_learns() -> None:
+    _, held_out = regression.load(seed=0)
+    guesses = held_out.measured[:, 2] / 2
+    assert regression.r2(guesses, held_out) == pytest.approx(r2_score(held_out.progress, guesses), rel=1e-12)
+
+
+def test_patients_are_scaled_by_those_learned_from_alone() -> None:
+    training, held_out = regression.load(seed=0)
+    assert (len(training.measured), len(held_out.measured)) == (331, 111)
+    for column in (training.measured, training.progress):
+        assert column.mean(axis=0) == pytest.approx(0.0, abs=1e-12)
+        assert column.std(axis=0) == pytest.approx(1.0, abs=1e-12)
+    assert abs(held_out.measured.mean(axis=0)).max() > 1e-3
+
+
+@pytest.mark.parametrize(("better", "says"), [([0.1, 0.12, 0.11], "in 3 of 3 ways"), ([-0.1, 0.1, 0.01], "in 2 of 3 ways")])
+def test_the_verdict_is_that_of_the_numbers(better: list[float], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    regression.print_verdict(np.array(better))
+    printed = capsys.readouterr().out
+    assert says in printed
+    assert ("sees something" in printed) == (min(better) > 0)

@@ -59,7 +59,7 @@ def test_what_holds_no_numbers_is_refused(vector: Any) -> None:
 def test_a_model_is_trained_by_scipy_in_two_lines() -> None:
     """The line 2x - 1, from three points, by SciPy's BFGS."""
     optimize = pytest.importorskip("scipy.optimize")
-    line = nn.Neuron(1)
+    line = nn.Neuron(1, "linear", rng=0)
     loss = autograd.compile(lambda x, y: (line(x) - y) ** 2, parameters=line.parameters())
     theta = nn.parameters_to_vector(line.parameters())
     result = optimize.minimize(loss.value_and_grad, theta, args=([[0.0], [1.0], [2.0]], [-1.0, 1.0, 3.0]), jac=True)
