@@ -166,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     model = nn.MLP(64, [8 if options.quick else 32, 10], rng=options.seed)
     parameters = model.parameters()
-    start = np.array([parameter.data for parameter in parameters])
+    start = nn.parameters_to_vector(parameters)
     loss = autograd.compile(lambda image, digit: nn.cross_entropy(model(image), digit), parameters=parameters)
     loss(images[:1], digits[:1])  # recorded once, here
     (program,) = loss.recordings
@@ -186,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             lambda step, theta: mean.value_and_grad(theta, mean.kill_a_worker if step == killed_in else None),
         )
 
-    stage.assign(parameters, sharded.theta)
+    nn.vector_to_parameters(sharded.theta, parameters)
     predict = autograd.compile(lambda image: math.softmax(model(image)), reduction=None)
     right = np.mean(predict(images).argmax(axis=1) == digits)
     if killed_in is not None:

@@ -1,4 +1,4 @@
-"""The temperature of the universe: Planck's law, fitted to the oldest light there is by SciPy, with exact gradients.
+"""Planck's law, fitted to the oldest light there is, by SciPy with exact gradients.
 
 Satellite COBE measured the spectrum of the cosmic microwave background at 43 frequencies, its instrument FIRAS to a few parts
 in 100,000. Three parameters are looked for: the temperature, by how much the light is out of equilibrium, and how much of the
@@ -45,7 +45,10 @@ PARAMETERS = (
 
 
 class Point(NamedTuple):
-    """A measurement, of Fixsen et al. (1996), table 4; a public data product of NASA (LAMBDA, firas_monopole_spec_v1)."""
+    """A measurement, of Fixsen et al. (1996), table 4; a public data product of NASA (LAMBDA, firas_monopole_spec_v1).
+
+    The intensity is that of a black body of 2.725 K, plus what was measured to be left over.
+    """
 
     wavenumber: float
     """In 1/cm."""
@@ -98,8 +101,7 @@ def covariance(x: Sequence[float]) -> NDArray[Any]:
     """That of the parameters, where ``x`` is the best fit: the inverse of half the second derivatives of ``chi2``."""
     values = [Value(number) for number in x]
     slopes = gradient(chi2(values), values, create_graph=True)
-    inverse: NDArray[Any] = np.linalg.inv([[second / 2 for second in gradient(slope, values)] for slope in slopes])
-    return inverse
+    return np.linalg.inv([[second / 2 for second in gradient(slope, values)] for slope in slopes])
 
 
 def draw_fit(x: NDArray[np.float64]) -> Figure:
@@ -153,8 +155,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     expected = f"{free} ± {math.sqrt(2 * free):.0f}"
     print(f"""
 If the model is right and the errors are independent, χ² is {expected}. The errors come from its second derivatives, found by
-differentiating twice. They are those of the spectrum's shape: the error published for the temperature is 20 times as large,
-as it includes that of the thermometers by which the instrument was calibrated.
+differentiating twice. They say how sharply the spectrum's shape tells one temperature from another, and nothing of the scale:
+the table is what was left over in 1996, added to a black body of 2.725 K, the temperature that the instrument's thermometers
+were calibrated to later, with an error 20 times as large. What the fit can find out is whether the shape is Planck's. It is.
 """)
     print(f"{'gradient of χ²':22} {'calls of χ²':>11}   {'above the least χ²':>18}   SciPy says")
     least = min(result.fun for result in found.values())

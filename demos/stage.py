@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+import nn
 from autograd import DrawError, Drawing, gradient, math
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from autograd import Compiled, Value
+    from autograd import Compiled
 
 T = TypeVar("T")
 
@@ -90,17 +91,11 @@ def say(line: str) -> None:
     tqdm.write(line)
 
 
-def assign(parameters: Sequence[Value], theta: NDArray[np.float64]) -> None:
-    """Write the numbers in ``theta`` to the parameters."""
-    for parameter, number in zip(parameters, theta.tolist(), strict=True):
-        parameter.data = number
-
-
 def eager(compiled: Compiled) -> Callable[..., tuple[float, NDArray[np.float64]]]:
     """What does the same as ``compiled.value_and_grad``, by a graph of Values and a backward sweep each time."""
 
     def value_and_grad(theta: NDArray[np.float64], *batch: NDArray[Any]) -> tuple[float, NDArray[np.float64]]:
-        assign(compiled.parameters, theta)
+        nn.vector_to_parameters(theta, compiled.parameters)
         results = [compiled.fn(*example) for example in zip(*[array.tolist() for array in batch], strict=True)]
         mean = math.fsum(results) / len(results)
         return mean.data, np.array(gradient(mean, compiled.parameters))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 import autograd
 from autograd import Value, gradient, math, no_grad
+from nn.vectors import vector_to_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,21 +94,15 @@ class EagerEngine:
 
     def predict(self, theta: Array, x: Data) -> Any:
         """See Engine."""
-        assign(self.parameters, theta)
+        vector_to_parameters(theta, self.parameters)
         with no_grad():
             return np.array([_numbers(self.model(example)) for example in _examples(x)])
 
     def _mean(self, theta: Array, x: Data, y: Data) -> Value:
-        assign(self.parameters, theta)
+        vector_to_parameters(theta, self.parameters)
         losses = [self.loss(self.model(xi), yi) for xi, yi in zip(_examples(x), _examples(y), strict=True)]
         mean: Value = math.fsum(losses) / len(losses)
         return mean
-
-
-def assign(parameters: Sequence[Value], theta: Array) -> None:
-    """Write the numbers in ``theta`` to the parameters."""
-    for parameter, number in zip(parameters, theta.tolist(), strict=True):
-        parameter.data = number
 
 
 def _examples(data: Data) -> list[Any]:

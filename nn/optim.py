@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd import Value
+from nn.vectors import parameters_to_vector, vector_to_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,8 +48,8 @@ class Optimizer:
         The closure, if there is one, is called first: it sets the grads to 0, computes the loss, and calls ``backward()``.
         """
         loss = None if closure is None else closure()
-        theta = np.array([parameter.data for parameter in self.parameters])
-        self._assign(self.update(theta, self._gradient()))
+        theta = parameters_to_vector(self.parameters)
+        vector_to_parameters(self.update(theta, self._gradient()), self.parameters)
         return loss
 
     def zero_grad(self) -> None:
@@ -110,10 +111,6 @@ class Optimizer:
 
     def _gradient(self) -> Array:
         return np.array([parameter.grad for parameter in self.parameters])
-
-    def _assign(self, theta: Array) -> None:
-        for parameter, number in zip(self.parameters, theta.tolist(), strict=True):
-            parameter.data = number
 
 
 class SGD(Optimizer):
@@ -359,7 +356,7 @@ class LBFGS(Optimizer):
         losses = []
 
         def value_and_grad(theta: Array) -> tuple[float, Array]:
-            self._assign(theta)
+            vector_to_parameters(theta, self.parameters)
             loss = closure()
             if not isinstance(loss, Value | numbers.Real):
                 msg = f"the closure of LBFGS must return the loss, not {type(loss).__name__} {loss!r:.60}"
@@ -367,8 +364,8 @@ class LBFGS(Optimizer):
             losses.append(loss)
             return loss.data if isinstance(loss, Value) else float(loss), self._gradient()
 
-        _, theta = self.descend(value_and_grad, np.array([parameter.data for parameter in self.parameters]))
-        self._assign(theta)
+        _, theta = self.descend(value_and_grad, parameters_to_vector(self.parameters))
+        vector_to_parameters(theta, self.parameters)
         return losses[0]
 
     def descend(self, value_and_grad: Callable[[Array], tuple[float, Array]], theta: Array) -> tuple[float, Array]:

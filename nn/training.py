@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from autograd import RecordingError
 from nn.checkpoint import Checkpoint, load
-from nn.engines import CompiledEngine, EagerEngine, Examples, assign, leaves, mapped
+from nn.engines import CompiledEngine, EagerEngine, Examples, leaves, mapped
 from nn.errors import DivergedError
 from nn.history import History
 from nn.module import Module
 from nn.optim import Adam, Optimizer, at_least_1
 from nn.progress import Interrupt, Progress, interruptible
 from nn.schedules import LRScheduler
+from nn.vectors import parameters_to_vector, vector_to_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -194,7 +195,7 @@ class _Training:
         self.optimizer = optimizer
         self.schedule = schedule
         self.generator = generator
-        self.theta = self.before = np.array([parameter.data for parameter in parameters])
+        self.theta = self.before = parameters_to_vector(parameters)
         self.epoch = 0  # how many are done
         self.step = 0  # how many of this epoch's are done
         self.total = 0.0  # of the losses of this epoch's examples
@@ -228,7 +229,7 @@ class _Training:
             shown.update(self.epoch * steps + self.step, self._losses(examples.size))
         finally:
             chosen, _ = self._chosen()
-            assign(self.parameters, chosen)
+            vector_to_parameters(chosen, self.parameters)
             if reason:
                 shown.say(f"{reason} in epoch {self.epoch}")
             shown.close()
@@ -291,7 +292,7 @@ class _Training:
 
     def _call_back(self, found: dict[str, float]) -> None:
         """Let the callbacks see the model as it is now, and take over what they change."""
-        assign(self.parameters, self.theta)
+        vector_to_parameters(self.theta, self.parameters)
         state = TrainingState(
             self.model,
             self.optimizer,
@@ -303,7 +304,7 @@ class _Training:
         )
         for callback in self.callbacks:
             callback(state)
-        self.theta = np.array([parameter.data for parameter in self.parameters])
+        self.theta = parameters_to_vector(self.parameters)
         if state.stopping:
             self.stopped = "a callback stopped it"
 
