@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,14 @@ def validated_emit(forward: Any, backward: Any, spaces: Any, theta: Any, inputs:
     given = [theta, *inputs, next(space for space in spaces if space.name == "constants")]
     validate([*forward, *backward], given)
     return emit.emit(forward, backward, spaces, theta, inputs, *rest)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_is_pythons_own() -> Iterator[None]:
+    """A process that was started in the background ignores it, and what tests of Ctrl-C start from is Python's handler."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True, scope="session")

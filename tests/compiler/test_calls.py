@@ -6,6 +6,7 @@ import pickle
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -191,7 +192,8 @@ def test_what_is_a_library() -> None:
     assert _is_library(np)
     assert _is_library(dict)
     assert _is_library(Value)
-    assert not _is_library(pytest)
+    assert _is_library(pytest)
+    assert not _is_library(hypothesis)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
