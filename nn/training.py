@@ -215,15 +215,13 @@ class _Training:
         reason = None
         try:
             with interruptible() as interrupt:
-                while self.epoch < epochs and not (reason := self.stopped):
+                while self.epoch < epochs and self.stopped is None and not interrupt.asked:
                     self._steps(examples, steps, shown, interrupt)
                     if self.step == steps:
                         self._end_epoch(examples, held_out)
                         if perf_counter() > self.look_at:
                             self._look(shown, self.epoch * steps, examples.size)
-                    if interrupt.asked:
-                        reason = "interrupted"
-                        break
+            reason = self.stopped or ("interrupted" if self.epoch < epochs else None)
             if not np.isfinite(self.theta).all():  # there was no step after it to notice
                 self._diverge("a parameter", self.theta[~np.isfinite(self.theta)][0], examples)
             shown.update(self.epoch * steps + self.step, self._losses(examples.size))
@@ -231,7 +229,7 @@ class _Training:
             chosen, _ = self._chosen()
             vector_to_parameters(chosen, self.parameters)
             if reason:
-                shown.say(f"{reason} in epoch {self.epoch}")
+                shown.say(f"{reason} in epoch {self.epoch + (self.step > 0)}")
             shown.close()
         if self.file is not None:
             self._save(chosen)

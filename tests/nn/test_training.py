@@ -233,6 +233,15 @@ def test_early_stopping_by_the_training_loss_with_a_threshold() -> None:
     assert (history.best_epoch, w.w.data) == (2, 1 / 16)
 
 
+def test_early_stopping_in_the_last_epoch_is_early_stopping() -> None:
+    """Mistake: the history said that it ran to the end."""
+    w = nn.Module()
+    w.w = Value(0.0)
+    w.forward = lambda x: w.w * x
+    history = quiet(w, X=[1.0], y=[0.0], epochs=3, early_stopping=nn.EarlyStopping(patience=2))
+    assert (len(history), history.best_epoch, history.stopped) == (3, 1, "the loss stopped improving")
+
+
 def test_callbacks_look_change_and_stop() -> None:
     """A callback sees the parameters of the moment, may change them, and may end the training."""
     model = mlp()
