@@ -96,13 +96,13 @@ class EagerEngine:
         """See Engine."""
         vector_to_parameters(theta, self.parameters)
         with no_grad():
-            return np.array([_numbers(self.model(example)) for example in _examples(x)])
+            return _stacked([self.model(example) for example in _examples(x)])
 
     def _mean(self, theta: Array, x: Data, y: Data) -> Value:
         vector_to_parameters(theta, self.parameters)
         losses = [self.loss(self.model(xi), yi) for xi, yi in zip(_examples(x), _examples(y), strict=True)]
-        mean: Value = math.fsum(losses) / len(losses)
-        return mean
+        mean = math.fsum(losses) / len(losses)
+        return mean if isinstance(mean, Value) else Value(mean)  # of losses that are plain numbers, as max(0, 1 - x) may be
 
 
 def _examples(data: Data) -> list[Any]:
@@ -111,6 +111,19 @@ def _examples(data: Data) -> list[Any]:
     return [mapped(lambda array: array[i].tolist(), data) for i in range(count)]  # noqa: B023 - called at once
 
 
+def _stacked(predictions: list[Any]) -> Any:
+    """The predictions as arrays, in the dicts and tuples in which the model returned them."""
+    first = predictions[0]
+    if isinstance(first, dict):
+        return {key: _stacked([prediction[key] for prediction in predictions]) for key in first}
+    if isinstance(first, tuple):
+        items = [_stacked(list(column)) for column in zip(*predictions, strict=True)]
+        return type(first)(*items) if hasattr(first, "_fields") else tuple(items)
+    return np.array([_numbers(prediction) for prediction in predictions])
+
+
 def _numbers(prediction: Any) -> Any:
     """The numbers of Values in nested lists."""
-    return prediction.data if isinstance(prediction, Value) else [_numbers(item) for item in prediction]
+    if isinstance(prediction, list | tuple):
+        return [_numbers(item) for item in prediction]
+    return prediction.data if isinstance(prediction, Value) else prediction

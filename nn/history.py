@@ -42,7 +42,7 @@ class History:
     stopped: str = "ran to the end"
     """Why the training ended."""
     best_epoch: int | None = None
-    """The epoch of the lowest loss, counted from 1, where early stopping looked for it."""
+    """The epoch, counted from 1, that early stopping found the best."""
 
     def __len__(self) -> int:
         return len(self.loss)

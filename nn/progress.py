@@ -23,7 +23,7 @@ class Progress:
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
         self.total = epochs * steps_per_epoch
-        self.shown = shown
+        self.shown = shown = shown and sys.stderr is not None  # as under pythonw
         self._began = perf_counter(), done
         self._next_line = (done * _LINES // self.total + 1) * self.total / _LINES
         self._bar = self._new_bar(done) if shown and sys.stderr.isatty() else None
@@ -91,5 +91,5 @@ def interruptible() -> Iterator[Interrupt]:
     try:
         yield interrupt
     finally:
-        if ours:
+        if ours and signal.getsignal(signal.SIGINT) is ask:
             signal.signal(signal.SIGINT, signal.default_int_handler)

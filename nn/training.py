@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import numbers
 import zlib
@@ -19,7 +20,7 @@ from nn.engines import CompiledEngine, EagerEngine, Examples, leaves, mapped
 from nn.errors import DivergedError
 from nn.history import History
 from nn.module import Module
-from nn.optim import Adam, Optimizer, at_least_1
+from nn.optim import LBFGS, Adam, Optimizer, at_least_1
 from nn.progress import Interrupt, Progress, interruptible
 from nn.schedules import LRScheduler
 from nn.vectors import parameters_to_vector, vector_to_parameters
@@ -43,7 +44,8 @@ class EarlyStopping:
     """When to stop: after ``patience`` epochs in a row that were not better by more than ``min_delta`` than the best before.
 
     What counts is the loss of the validation examples, or if there are none, of those trained on. With ``restore_best`` the
-    model then gets back its parameters as they were at the end of the best epoch.
+    model then gets back its parameters as they were at the end of the best epoch: the last one that was better by more than
+    ``min_delta``.
     """
 
     patience: int = 10
@@ -59,7 +61,10 @@ class EarlyStopping:
 
 @dataclass
 class TrainingState:
-    """What a callback gets to see after each epoch. The model's parameters are those of the moment, and may be changed."""
+    """What a callback gets to see after each epoch. The model's parameters are those of the moment, and may be changed.
+
+    What else the loss depends on and a callback changes must be a Value: plain numbers are part of the compiled program.
+    """
 
     model: Module
     optimizer: Optimizer
@@ -107,14 +112,16 @@ def fit(  # noqa: PLR0913 - training takes that much, and each has a name
     ``validation`` is a pair (X, y) of examples that are not trained on, or the fraction of the examples to set aside.
     ``metric(predictions, targets)``, of whole arrays, is taken after each epoch, as ``nn.accuracy``. ``schedule`` moves on
     after each epoch, or each step where its ``interval`` is "step". ``callbacks`` are called with a TrainingState after each
-    epoch.
+    epoch. An ``nn.LBFGS`` wants all examples at once: ``batch_size=None``.
 
     Ctrl-C ends the training after the step that is under way; the model keeps what it has learned. A loss that is infinite
     or NaN raises DivergedError; the model then keeps the parameters from before that epoch. ``checkpoint`` is a file in
     which all of this is saved every now and then, at the cost of a twentieth of the time at most; ``resume`` goes on from
-    there, to the same bits as if there had been no interruption, and begins anew if there is no such file.
+    there, to the same bits as if there had been no interruption, and begins anew if there is no such file. The optimizer's
+    settings are then those in the file; ValueError if data, model or schedule are others than they were.
 
-    With ``compiled`` false each step is a graph of Values, for models that ``autograd.compile`` cannot record.
+    With ``compiled`` false each step is a graph of Values, for models that ``autograd.compile`` cannot record. The model then
+    gets plain numbers in ``x``, not Values: ``math.tanh(x[0])`` of ``autograd.math`` takes both, ``x[0].tanh()`` does not.
 
     >>> import nn
     >>> from autograd import Value
@@ -154,14 +161,17 @@ def fit(  # noqa: PLR0913 - training takes that much, and each has a name
         "batch_size": min(batch_size or examples.size, examples.size),
         "shuffle": bool(shuffle),
         "optimizer": type(optimizer).__name__,
-        "schedule": type(schedule).__name__,
+        "schedule": None if schedule is None else {"class": type(schedule).__name__, **schedule.state_dict(), "last_epoch": 0},
         "crc32 of the data": _crc32(examples),
+        "crc32 of the validation data": None if held_out is None else _crc32(held_out),
+        "a metric": metric is not None,
         "began": began,
     }
+    if checkpoint is not None:
+        training.path, training.everything = Path(checkpoint).absolute(), model.parameters()
+        training.file = Checkpoint.of(model, optimizer, {})
     if kept is not None:
         training.restore(kept)
-    if checkpoint is not None:
-        training.path, training.file = Path(checkpoint), Checkpoint.of(model, optimizer, {})
     try:
         return training.run(examples, held_out, epochs, progress=progress)
     except RecordingError as error:
@@ -179,6 +189,8 @@ class _Training:
     settings: dict[str, Any]
     """What must be the same for a training to be resumed, and the random numbers' state when it began."""
     path: Path
+    everything: list[Value]
+    """The model's parameters, and also those that the optimizer does not move."""
     file: Checkpoint | None = None
     """What is written to ``path``, but for what changes."""
 
@@ -217,13 +229,14 @@ class _Training:
             with interruptible() as interrupt:
                 while self.epoch < epochs and self.stopped is None and not interrupt.asked:
                     self._steps(examples, steps, shown, interrupt)
+                    # its square is the quicker test; of the last step: there may be none after it to notice
+                    if not math.isfinite(self.theta.dot(self.theta)) and not np.isfinite(self.theta).all():
+                        self._diverge("a parameter", self.theta[~np.isfinite(self.theta)][0], self.step, examples)
                     if self.step == steps:
                         self._end_epoch(examples, held_out)
                         if perf_counter() > self.look_at:
                             self._look(shown, self.epoch * steps, examples.size)
             reason = self.stopped or ("interrupted" if self.epoch < epochs else None)
-            if not np.isfinite(self.theta).all():  # there was no step after it to notice
-                self._diverge("a parameter", self.theta[~np.isfinite(self.theta)][0], examples)
             shown.update(self.epoch * steps + self.step, self._losses(examples.size))
         finally:
             chosen, _ = self._chosen()
@@ -241,7 +254,9 @@ class _Training:
         if steps > 1 and self.settings["shuffle"]:
             self.order = self.generator.bit_generator.state
             examples = examples.taken(self.generator.permutation(examples.size))
-        size, self.before = self.settings["batch_size"], self.theta
+        size = self.settings["batch_size"]
+        if not self.step:
+            self.before = self.theta
         each_step = self.schedule if self.schedule is not None and self.schedule.interval == "step" else None
 
         def value_and_grad(theta: Array) -> tuple[float, Array]:
@@ -251,7 +266,7 @@ class _Training:
             x, y, count = examples if steps == 1 else examples.taken(slice(step * size, (step + 1) * size))
             loss, self.theta = self.optimizer.descend(value_and_grad, self.theta)
             if not math.isfinite(loss):
-                self._diverge("the loss", loss, examples)
+                self._diverge("the loss", loss, step + 1, examples)
             self.total += loss * count
             self.step_loss.append(loss)
             self.step = step + 1
@@ -274,19 +289,20 @@ class _Training:
             found["metric"] = float(self.metric(self.engine.predict(self.theta, x), y))
         for name, number in found.items():
             self.columns.setdefault(name, []).append(number)
-        if self.early_stopping is not None:
-            self._judge(found.get("validation_loss", found["loss"]), self.early_stopping)
         if self.callbacks:
             self._call_back(found)
+        if self.early_stopping is not None:
+            self._judge(found.get("validation_loss", found["loss"]), self.early_stopping)
         if self.schedule is not None and self.schedule.interval == "epoch":
             self.schedule.step()
 
     def _judge(self, loss: float, rule: EarlyStopping) -> None:
         """Remember the parameters if ``loss`` is the best so far, or stop if that was too long ago."""
+        loss = math.inf if math.isnan(loss) else loss  # NaN would be the best for ever: nothing is below it
         if loss < self.best["loss"] - rule.min_delta or not self.best["epoch"]:
             self.best = {"loss": loss, "epoch": self.epoch, "theta": self.theta}
         elif self.epoch - self.best["epoch"] >= rule.patience:
-            self.stopped = "the loss stopped improving"
+            self.stopped = self.stopped or "the loss stopped improving"
 
     def _call_back(self, found: dict[str, float]) -> None:
         """Let the callbacks see the model as it is now, and take over what they change."""
@@ -326,18 +342,22 @@ class _Training:
             found = {**found, "loss": self.total / min(self.step * self.settings["batch_size"], count)}
         return "  ".join(f"{name.replace('_', ' ')} {number:.4g}" for name, number in found.items())
 
-    def _diverge(self, what: str, number: float, examples: Examples) -> NoReturn:
+    def _diverge(self, what: str, number: float, step: int, examples: Examples) -> NoReturn:
         """Raise DivergedError; the parameters are again those from before this epoch."""
         self.theta = self.before
-        where = f"epoch {self.epoch + 1}, step {self.step + 1}, at a learning rate of {self.optimizer.lr:g}"
+        where = f"epoch {self.epoch + 1}, step {step}, at a learning rate of {self.optimizer.lr:g}"
         pairs = [(name, leaf) for name, data in (("X", examples.x), ("y", examples.y)) for leaf in leaves(data)]
         if wrong := [name for name, array in pairs if not np.isfinite(array).all()]:
             remedy = f"{wrong[0]} holds infinite numbers or NaNs: leave these examples out, or put other numbers there"
+        elif isinstance(self.optimizer, LBFGS):  # which has neither
+            remedy = "Try inputs and targets scaled to about 1, all examples at once (batch_size=None), or nn.Adam"
         else:
             remedy = (
                 f"Try a lower learning rate, such as lr={self.optimizer.lr / 10:g}, or clip_grad_norm=1.0 in the optimizer, or "
                 "inputs scaled to about 1. With compiled=False, autograd.detect_anomaly() names the operation to blame"
             )
+        if self.file is not None:
+            remedy += ". Name another checkpoint then: in this one are the old settings"
         error = DivergedError(
             f"the training diverged: {what} became {number:g} in {where}. {remedy}. "
             f"The model has the parameters from the end of epoch {self._chosen()[1]}"
@@ -356,6 +376,7 @@ class _Training:
         return {
             "settings": self.settings,
             "theta": self.theta,
+            "before": self.before,
             "epoch": self.epoch,
             "step": self.step,
             "total": self.total,
@@ -371,19 +392,28 @@ class _Training:
         """Go on from where a training was when it was saved; ValueError if it was another one."""
         state, optimizer = kept.extra["training"], kept.optimizer_state
         settings, mine = state["settings"], self.settings
-        for name in ("examples", "crc32 of the data", "batch_size", "shuffle", "optimizer", "schedule"):
-            if settings[name] != mine[name]:
+        for name in mine:
+            if name != "began" and settings[name] != mine[name]:
                 msg = (
                     f"the checkpoint is of a training with {name}={settings[name]}, and this one has {name}={mine[name]}: "
                     "call fit() as before, or begin anew with another checkpoint"
                 )
                 raise ValueError(msg)
         assert optimizer is not None  # as there is a training
+        assert self.file is not None
+        assert self.file.optimizer_state is not None
+        if not np.array_equal(optimizer["places"], self.file.optimizer_state["places"]):
+            msg = (
+                "the checkpoint is of a training that moved other parameters of the model: make the optimizer with those, "
+                "or begin anew with another checkpoint"
+            )
+            raise ValueError(msg)
+        self.model.load_state_dict(kept.state_dict)  # those that the optimizer does not move
         self.optimizer.load_state_dict(optimizer["state"])
         if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])
         self.theta, self.epoch, self.step, self.total = state["theta"], state["epoch"], state["step"], state["total"]
-        self.before = self.theta
+        self.before = state["before"]
         self.generator.bit_generator.state = state["order"]
         self.columns = {name: column.tolist() for name, column in state["columns"].items()}
         self.step_loss = state["step_loss"].tolist()
@@ -396,8 +426,9 @@ class _Training:
         if not np.isfinite(self.theta).all():
             return
         began = perf_counter()
-        whole = self.file.theta.copy()
-        whole[self.file.optimizer_state["places"]] = theta
+        whole = np.array([parameter.data for parameter in self.everything])
+        places = self.file.optimizer_state["places"]
+        whole[places[places >= 0]] = theta[places >= 0]  # an optimizer may move what is not the model's, too
         optimizer = {**self.file.optimizer_state, "state": self.optimizer.state_dict()}
         replace(self.file, theta=whole, optimizer_state=optimizer, extra={"training": self.state()}).write(self.path)
         self.save_at = perf_counter() + _SHARE * (perf_counter() - began)
@@ -437,7 +468,7 @@ def _checked_calls(loss: Any, metric: Any, callbacks: Any) -> list[Callable[[Tra
     if metric is not None and not callable(metric):
         msg = f"metric must be a function of predictions and targets, such as nn.accuracy, not {metric!r:.60}"
         raise TypeError(msg)
-    functions: list[Callable[[TrainingState], object]] = [callbacks] if callable(callbacks) else list(callbacks)
+    functions: list[Callable[[TrainingState], object]] = [callbacks] if callable(callbacks) else list(callbacks or ())
     for callback in functions:
         if not callable(callback):
             msg = f"callbacks must be functions of a TrainingState, not {type(callback).__name__} {callback!r:.60}"
@@ -465,9 +496,10 @@ def _array(x: Any, name: str) -> NDArray[Any]:
         msg = f"{name} must be an array of real numbers, not of {array.dtype} ({type(x).__name__} {x!r:.60})"
         raise TypeError(msg)
     if array.ndim == 0:
-        msg = f"{name} is the single number {x!r}: it must hold the examples along its first axis"
+        msg = f"{name} is the single number {x!r}: examples lie along the first axis of an array; tuples and dicts hold arrays"
         raise ValueError(msg)
-    return np.ascontiguousarray(array, np.float64 if array.dtype.kind == "f" else np.int64)  # once, not at every step
+    whole = array.dtype.kind != "f" and not (array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max)
+    return np.ascontiguousarray(array, np.int64 if whole else np.float64)  # once, not at every step
 
 
 def _split(examples: Examples, validation: Any, generator: np.random.Generator) -> tuple[Examples, Examples | None]:
@@ -510,6 +542,8 @@ def _kept(path: str | Path | None, model: Module, *, resume: bool) -> Checkpoint
             raise ValueError(msg)
         return None
     if not Path(path).exists():
+        if not Path(path).absolute().parent.is_dir():  # not only when it is time to save
+            raise FileNotFoundError(errno.ENOENT, "there is no such directory to save to", str(Path(path).parent))
         return None
     if not resume:
         msg = f"{path} exists already: resume=True goes on with it; to begin anew, remove it or name another checkpoint"
@@ -518,7 +552,7 @@ def _kept(path: str | Path | None, model: Module, *, resume: bool) -> Checkpoint
     if "training" not in kept.extra:
         msg = f"{path} is a model that nn.save wrote, and there is no training in it to resume: name another checkpoint"
         raise ValueError(msg)
-    if list(kept.state_dict) != list(model.state_dict()):
-        msg = f"{path} is of another model, with other parameters: make the model as it was, or name another checkpoint"
+    if list(kept.state_dict) != list(model.state_dict()) or kept.architecture != model.architecture():
+        msg = f"{path} is of another model: make the model as it was, or name another checkpoint"
         raise ValueError(msg)
     return kept

@@ -10,13 +10,15 @@ import sys
 import textwrap
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest import mock
 
 import numpy as np
 import pytest
 
 import nn
 from autograd import Value, math
+from nn.engines import CompiledEngine
 from nn.training import fit
 
 if TYPE_CHECKING:
@@ -580,6 +582,248 @@ def test_mistakes_with_checkpoints(tmp_path: Path) -> None:
     path.write_bytes(before[:-1])
     with pytest.raises(nn.CheckpointError):
         quiet(mlp(), checkpoint=path, resume=True)
+
+
+# Mistakes that a review found
+
+
+class Line(nn.Module):
+    """``a x + b``."""
+
+    def __init__(self, a: float = 0.0, b: float = 0.0) -> None:
+        self.a, self.b = Value(a), Value(b)
+
+    def forward(self, x: Any) -> Any:
+        return self.a * x + self.b
+
+
+def squared(prediction: Any, target: Any) -> Any:
+    return (prediction - target) ** 2
+
+
+NUMBERS = np.arange(8.0)
+
+
+def on_a_line(model: nn.Module, **changed: Any) -> nn.History:
+    return quiet(model, **({"X": NUMBERS, "y": 2 * NUMBERS + 1, "loss": squared, "batch_size": 4} | changed))
+
+
+def test_a_variable_of_the_optimizer_that_is_not_the_models(tmp_path: Path) -> None:
+    """Mistake: in the file its number was in the place of the model's last parameter. It is trained, kept and resumed."""
+    ends = []
+    for epochs in ((5,), (2, 5)):
+        path = tmp_path / f"{epochs}.npz"
+        for k, until in enumerate(epochs):
+            model, temperature = Line(), Value(5.0)
+            optimizer = nn.SGD([*model.parameters(), temperature], lr=1e-4)
+
+            def loss(p: Value, t: Value, temperature: Value = temperature) -> Value:
+                return (p * temperature - t) ** 2
+
+            on_a_line(model, loss=loss, optimizer=optimizer, checkpoint=path, epochs=until, resume=k > 0)
+            assert nn.load(path).state_dict == model.state_dict()
+        ends.append((model.state_dict(), temperature.data))
+    assert ends[0] == ends[1]
+    assert ends[0][1] != 5.0
+
+
+def test_parameters_that_the_optimizer_does_not_move_are_kept_too(tmp_path: Path) -> None:
+    """Mistake: a resumed training went on with those of the new program, and what a callback wrote there was not saved."""
+    results = []
+    for resumed in (False, True):
+        path, model = tmp_path / f"{resumed}.npz", Line(b=1.0)
+
+        def run(model: Line, epochs: int, path: Path = path, *, resume: bool = False) -> None:
+            def move(state: nn.TrainingState) -> None:
+                model.b.data += state.epoch
+
+            optimizer = nn.SGD([model.a], lr=0.01)
+            on_a_line(model, optimizer=optimizer, callbacks=move, epochs=epochs, checkpoint=path, resume=resume)
+
+        run(model, 3 if resumed else 5)
+        if resumed:
+            model = Line(b=77.0)
+            run(model, 5, resume=True)
+        results.append((model.a.data, model.b.data, nn.load(path).state_dict))
+    assert results[0] == results[1]
+    assert results[0][1] == 16.0
+
+
+def test_resuming_with_other_parameters_to_move_is_refused(tmp_path: Path) -> None:
+    """Mistake: b got the number of a."""
+    path = tmp_path / "training.npz"
+    model = Line()
+    on_a_line(model, optimizer=nn.SGD([model.a]), checkpoint=path)
+    with pytest.raises(ValueError, match="moved other parameters of the model"):
+        on_a_line(model, optimizer=nn.SGD([model.b]), checkpoint=path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("what", "changed"),
+    [
+        ("crc32 of the validation data", {"validation": (X, Y)}),
+        ("a metric", {"metric": lambda *_: 0.0}),
+        ("shuffle", {"shuffle": False}),
+    ],
+)
+def test_resuming_another_training_is_refused(tmp_path: Path, what: str, changed: dict[str, Any]) -> None:
+    """Mistake: with validation or a metric added, the columns of the history had different lengths."""
+    path = tmp_path / "training.npz"
+    quiet(mlp(), checkpoint=path)
+    with pytest.raises(ValueError, match=f"of a training with {what}="):
+        quiet(mlp(), checkpoint=path, resume=True, epochs=9, **changed)
+
+
+def test_resuming_with_another_activation_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "training.npz"
+    quiet(mlp(), checkpoint=path)
+    with pytest.raises(ValueError, match="of another model"):
+        quiet(nn.MLP(3, [5, 1], "relu", rng=1), checkpoint=path, resume=True)
+
+
+def test_resuming_with_another_schedule_is_refused(tmp_path: Path) -> None:
+    """Mistake: a longer T_max was ignored, and the rate went up again."""
+    path = tmp_path / "training.npz"
+    for epochs in (5, 10):
+        model = mlp()
+        optimizer = nn.SGD(model.parameters())
+        schedule = nn.CosineAnnealingLR(optimizer, T_max=epochs)
+        if epochs == 5:
+            quiet(model, schedule=schedule, checkpoint=path, epochs=epochs)
+            quiet(model, schedule=schedule, checkpoint=path, epochs=epochs, resume=True)  # the same, as it stands
+        else:
+            with pytest.raises(ValueError, match=r"of a training with schedule=.*'T_max': 5.*'T_max': 10"):
+                quiet(model, schedule=schedule, checkpoint=path, epochs=epochs, resume=True)
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_an_infinite_gradient_of_a_finite_loss_leaves_numbers(epochs: int) -> None:
+    """Mistake: the epoch ended with parameters that were NaN, and they were those that the model was left with."""
+    model = Line()  # √(p p) is 0 where p is, and its slope is not a number
+    with pytest.raises(nn.DivergedError, match="a parameter became nan in epoch 1, step 1") as error:
+        on_a_line(
+            model, loss=lambda p, _: math.sqrt(p * p), epochs=epochs, batch_size=None, optimizer=nn.SGD(model.parameters())
+        )
+    assert (model.a.data, model.b.data, len(error.value.history)) == (0.0, 0.0, 0)
+
+
+def test_early_stopping_begins_at_the_first_number() -> None:
+    """Mistake: a NaN in the first epoch was the best for ever."""
+    model = Line()
+    losses = iter([np.nan, np.nan, 5.0, 4.0, 3.0])
+
+    def validation_loss(*_: object) -> float:
+        return next(losses)
+
+    engine = "nn.training.CompiledEngine"
+    with mock.patch(engine, lambda *args: _with_value(CompiledEngine(*args), validation_loss)):
+        history = on_a_line(model, validation=0.25, early_stopping=nn.EarlyStopping(patience=2))
+    assert (len(history), history.best_epoch, history.stopped) == (5, 5, "ran to the end")
+
+
+def _with_value(engine: CompiledEngine, value: Callable[..., float]) -> CompiledEngine:
+    engine.value = value
+    return engine
+
+
+def test_the_best_parameters_are_those_after_the_callbacks() -> None:
+    """Mistake: a callback kept a above 0, and the model got back what it was before."""
+    model = Line()
+
+    def project(_: nn.TrainingState) -> None:
+        model.a.data = max(model.a.data, 0.0)
+
+    on_a_line(
+        model, y=-NUMBERS, callbacks=project, early_stopping=nn.EarlyStopping(), optimizer=nn.SGD(model.parameters(), lr=0.01)
+    )
+    assert model.a.data == 0.0
+
+
+def test_eager_losses_may_be_plain_numbers() -> None:
+    """Mistake: where all examples of a batch were right by more than the margin, there was no Value to differentiate."""
+    model = Line(b=10.0)
+    history = on_a_line(
+        model,
+        loss=lambda p, _: max(0.0, 1.0 - p) if p.data < 1.0 else 0.0,
+        compiled=False,
+        optimizer=nn.SGD(model.parameters()),
+    )
+    assert history.loss.tolist() == [0.0] * 5
+
+
+def test_metrics_of_models_that_return_dicts_and_tuples() -> None:
+    """Mistake: eager training took them for numbers. Both ways give arrays in them."""
+
+    class Pair(NamedTuple):
+        first: Any
+        second: Any
+
+    class Many(Line):
+        def forward(self, x: Any) -> Any:
+            return {"pair": Pair(self.a * x, [self.b, 2.0]), "tuple": (self.a,)}
+
+    seen = []
+
+    def metric(predictions: Any, _: Any) -> float:
+        pair = predictions["pair"]
+        seen.append((type(pair).__name__, pair.first.shape, np.shape(pair.second), predictions["tuple"][0].shape))
+        return 0.0
+
+    for compiled in (True, False):
+        on_a_line(Many(), loss=lambda p, t: (p["pair"].first - t) ** 2, metric=metric, epochs=1, compiled=compiled)
+    assert seen == [("Pair", (8,), (8, 2), (8,))] * 2
+
+
+def test_the_largest_whole_numbers_stay_positive() -> None:
+    """Mistake: as int64 they were negative."""
+    model = Line(a=1.0)
+    on_a_line(
+        model,
+        X=np.array([2**63 + 2**62], np.uint64),
+        y=[0.0],
+        epochs=1,
+        metric=lambda p, _: float(p[0] > 0),
+        optimizer=nn.SGD([model.b]),
+    )
+    history = on_a_line(
+        Line(a=1.0), X=np.array([2**63], np.uint64), y=[0.0], epochs=1, metric=lambda p, _: float(p[0]), optimizer=None
+    )
+    assert history.metric is not None
+    assert history.metric[0] > 0
+
+
+def test_a_diverging_lbfgs_is_not_told_of_learning_rates() -> None:
+    model = Line()
+    with pytest.raises(nn.DivergedError, match="all examples at once"):
+        on_a_line(model, loss=lambda p, t: math.log(p - t), optimizer=nn.LBFGS(model.parameters()))
+
+
+def test_a_checkpoint_in_no_folder_is_refused_at_once(tmp_path: Path) -> None:
+    """Mistake: it was noticed when all had been learned."""
+    model = mlp()
+    with pytest.raises(FileNotFoundError, match="there is no such directory to save to"):
+        quiet(model, checkpoint=tmp_path / "missing" / "training.npz")
+    assert theta_of(model) == theta_of(mlp())
+
+
+def test_the_checkpoint_stays_where_it_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mistake: a callback that changes the directory took it along."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    quiet(mlp(), checkpoint="training.npz", callbacks=lambda _: os.chdir(tmp_path / "elsewhere"))
+    assert (tmp_path / "training.npz").exists()
+
+
+def test_without_stderr_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    assert len(quiet(mlp(), progress=True)) == 5
+
+
+def test_a_handler_that_a_callback_installs_stays() -> None:
+    def mine(*_: object) -> None: ...
+
+    quiet(mlp(), callbacks=lambda _: signal.signal(signal.SIGINT, mine))
+    assert signal.signal(signal.SIGINT, signal.default_int_handler) is mine
 
 
 # What it says
