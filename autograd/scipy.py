@@ -110,6 +110,8 @@ def _eager(fn: Callable[..., Any], _: Array, args: tuple[Any, ...]) -> Callable[
 def _result(fn: Callable[..., Any], values: list[Value], args: tuple[Any, ...]) -> Any:
     """What ``fn`` makes of ``values``; TypeError unless that is one number."""
     y = fn(np.array(values, object), *args)
+    if isinstance(y, np.ndarray) and y.size == 1:  # as SciPy allows
+        y = y.item()
     if not isinstance(y, Value | numbers.Real):
         msg = f"the function to minimize must return one Value, not {type(y).__name__} {y!r:.60}: a sum, or a mean, of these"
         raise TypeError(msg)

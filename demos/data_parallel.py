@@ -134,8 +134,9 @@ def draw_runs(single: Run, sharded: Run, killed_in: int | None) -> Figure:
     below.plot(np.abs(sharded.losses - single.losses), ".", color=stage.INK, markersize=4)
     below.set_yscale("symlog", linthresh=1e-17)
     below.set_ylim(0, 1e-11)
-    below.axhline(1e-12, color=stage.INK, linewidth=0.8, linestyle="--")
-    below.set_ylabel("difference")
+    below.axhline(1e-12, color=stage.INK, linewidth=0.8, linestyle="--", label="what is allowed")
+    below.legend(frameon=False, loc="upper left")
+    below.set_ylabel("difference of losses")
     below.set_xlabel("step")
     if killed_in is not None:
         for axes in (above, below):
@@ -191,7 +192,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     right = np.mean(predict(images).argmax(axis=1) == digits)
     if killed_in is not None:
         print(f"In step {killed_in} the worker that held the first shard was killed.")
-    print(f"The loss went from {sharded.losses[0]:.4f} to {sharded.losses[-1]:.4f}; {right:.1%} of the digits are read.")
+    print(f"The loss went from {sharded.losses[0]:.4f} to {sharded.losses[-1]:.4f}.")
+    print(f"Of the digits that it learned from, {right:.1%} are read.")
     for what, one, other in (("losses", single.losses, sharded.losses), ("parameters", single.theta, sharded.theta)):
         print(f"The {what} differ from those of a single process by at most {np.max(np.abs(one - other)):.1e}.")
     print("Wrote", stage.save(draw_runs(single, sharded, killed_in), options.out / "data_parallel.png"))

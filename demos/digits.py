@@ -80,6 +80,7 @@ def train(  # noqa: PLR0913 - what training takes
         metric=nn.accuracy,
         schedule=nn.LinearLR(optimizer, 1.0, 0.0, total_iters=epochs),
         callbacks=[report],
+        progress=False,
         rng=seed,
         compiled=not eager,
     )

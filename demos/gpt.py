@@ -332,8 +332,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     size = options.docs or (10 if options.eager else 1000) // (5 if options.quick else 1)
     documents = corpus.encoded([corpus.documents[i % total] for i in range(size)])
     checkpoint = options.out / "gpt.npz"
-    if not options.resume:
-        checkpoint.unlink(missing_ok=True)
+    if not options.resume and checkpoint.exists():
+        if nn.load(checkpoint).extra["training"]["epoch"] == 0:
+            msg = f"{checkpoint} holds a training that was interrupted: --resume goes on with it; to begin anew, remove it"
+            raise SystemExit(msg)
+        checkpoint.unlink()
     start = perf_counter()
     try:
         history = train(model, documents, checkpoint, resume=options.resume, eager=options.eager)

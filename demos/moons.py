@@ -45,6 +45,7 @@ def train(model: nn.MLP, points: Array, sides: Array, epochs: int, *, eager: boo
         metric=nn.accuracy,
         schedule=nn.LinearLR(optimizer, 1.0, 0.0, total_iters=epochs),
         callbacks=[report],
+        progress=False,
         compiled=not eager,
     )
     loss_of = autograd.compile(lambda point, side: nn.hinge_loss(model(point), side), parameters=optimizer.parameters)

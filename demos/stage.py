@@ -82,7 +82,7 @@ def options(
 
 def progress(items: Iterable[T], what: str) -> Iterable[T]:
     """The same ``items``, under a progress bar (on stderr) that goes away when they are done."""
-    bar: Iterable[T] = tqdm(items, desc=what, leave=False)
+    bar: Iterable[T] = tqdm(items, desc=what, leave=False, disable=None)  # none into files and pipes
     return bar
 
 

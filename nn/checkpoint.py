@@ -106,7 +106,7 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
         raise CheckpointError(msg) from error
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Checkpoint:
     """What a file holds, as plain data; and what can be made of that: ``model``, ``optimizer``, ``state_dict``."""
 
@@ -162,6 +162,10 @@ class Checkpoint:
         else:
             _write_file(path, _to_npz(text, theta, arrays))
         return path
+
+    def __repr__(self) -> str:
+        optimizer = self.optimizer_state and self.optimizer_state["class"]
+        return f"Checkpoint({len(self.theta):,} parameters, optimizer: {optimizer}, extra: {[*self.extra]})"
 
     @property
     def names(self) -> list[str]:

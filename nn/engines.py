@@ -105,10 +105,14 @@ class EagerEngine:
         return mean if isinstance(mean, Value) else Value(mean)  # of losses that are plain numbers, as max(0, 1 - x) may be
 
 
+def example(data: Data, which: int) -> Any:
+    """One of the examples, arrays as lists."""
+    return mapped(lambda array: array[which].tolist(), data)
+
+
 def _examples(data: Data) -> list[Any]:
     """The examples one by one, arrays as lists."""
-    count = len(leaves(data)[0])
-    return [mapped(lambda array: array[i].tolist(), data) for i in range(count)]  # noqa: B023 - called at once
+    return [example(data, i) for i in range(len(leaves(data)[0]))]
 
 
 def _stacked(predictions: list[Any]) -> Any:

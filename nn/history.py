@@ -59,6 +59,7 @@ class History:
         """
         try:
             from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+            from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - likewise
         except ModuleNotFoundError as error:
             msg = 'History.plot() needs matplotlib: python -m pip install "scalar-autograd[plot]"'
             raise ModuleNotFoundError(msg, name=error.name) from error
@@ -70,14 +71,15 @@ class History:
         if self.validation_loss is not None:
             ax.plot(epochs, self.validation_loss, label="validation loss", marker=marker)
         ax.set(xlabel="epoch", ylabel="loss")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         lines: list[Any] = ax.get_lines()[:]
         if self.metric is not None:
             right = ax.twinx()
-            lines += right.plot(epochs, self.metric, label="metric", color="tab:green", marker=marker)
+            lines += right.plot(epochs, self.metric, label="metric", color="tab:green", linestyle="--", marker=marker)
             right.set_ylabel("metric")
         if self.best_epoch is not None:
             lines.append(ax.axvline(self.best_epoch, label="best epoch", color="grey", linestyle=":"))
-        ax.legend(handles=lines)
+        ax.legend(handles=lines, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(lines), frameon=False)
         return ax
 
     def __repr__(self) -> str:

@@ -117,7 +117,7 @@ def likelihood(probabilities: Any, targets: Any) -> Any:
         if isinstance(t, Value):
             factors.append(math.select(p, t) if _is_list(p) else math.where(t, p, 1 - p))
         else:
-            factors.append(p[t] if _is_list(p) else p if t else 1 - p)
+            factors.append(p[int(t)] if _is_list(p) else p if t else 1 - p)
     return math.prod(factors)
 
 
@@ -225,7 +225,7 @@ def _over_classes(  # noqa: PLR0913 - what the two losses below are called with
 
 def _item(items: Any, index: Any) -> Any:
     """``items[index]``, where ``index`` may be a Value: that of a class, in a function that is being compiled."""
-    return math.select(items, index) if isinstance(index, Value) else items[index]
+    return math.select(items, index) if isinstance(index, Value) else items[int(index)]
 
 
 def _weighted(weight: Any, loss: Any) -> Any:
@@ -277,7 +277,7 @@ def _check_class(t: Any, count: int, function: str) -> None:
     """Raise IndexError unless ``t`` is the index of one of ``count`` classes."""
     if isinstance(t, Value):
         return  # select() checks it, at every call
-    if not isinstance(t, numbers.Integral):
+    if not isinstance(t, numbers.Integral) and not (isinstance(t, float) and t.is_integer()):
         msg = f"{function}: the index of a class is a whole number, not {type(t).__name__} {t!r:.40}"
         raise TypeError(msg)
     if t not in range(count):

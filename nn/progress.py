@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import sys
 import threading
@@ -33,7 +34,17 @@ class Progress:
             from tqdm import tqdm  # noqa: PLC0415 - an extra
         except ModuleNotFoundError:
             return None
-        return tqdm(total=self.total, initial=done, unit=" steps", file=sys.stderr)
+        size = shutil.get_terminal_size()  # 80 columns where the terminal does not say
+        return tqdm(
+            total=self.total,
+            initial=done,
+            unit=" steps",
+            unit_scale=True,
+            file=sys.stderr,
+            ncols=size.columns,
+            nrows=size.lines,
+            bar_format="{desc} |{bar}| {remaining} {rate_noinv_fmt}{postfix}",
+        )
 
     def update(self, done: int, losses: str) -> None:
         """Show that so many steps are done, and what the ``losses`` are."""
@@ -43,11 +54,11 @@ class Progress:
         if self._bar is not None:
             self._bar.n = done
             self._bar.set_description_str(f"epoch {epoch}/{self.epochs}", refresh=False)
-            self._bar.set_postfix_str(losses)
+            self._bar.set_postfix_str(losses.replace("validation", "val"))
         elif done >= self._next_line:
             start, before = self._began
             rate = (done - before) / (perf_counter() - start)
-            self.say(f"epoch {epoch}/{self.epochs}  {losses}  {rate:,.0f} steps/s")
+            self.say(f"epoch {epoch}/{self.epochs}  step {done:,}/{self.total:,}  {losses}  {rate:,.0f} steps/s")
             self._next_line = (done * _LINES // self.total + 1) * self.total / _LINES
 
     def say(self, line: str) -> None:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd import RecordingError
+from autograd import RecordingError, Value, no_grad
 from nn.checkpoint import Checkpoint, load
-from nn.engines import CompiledEngine, EagerEngine, Examples, leaves, mapped
+from nn.engines import CompiledEngine, EagerEngine, Examples, example, leaves, mapped
 from nn.errors import DivergedError
 from nn.history import History
 from nn.module import Module
@@ -28,13 +28,15 @@ from nn.vectors import parameters_to_vector, vector_to_parameters
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from autograd import Value
     from nn.engines import Data, Engine
 
 Array = NDArray[np.float64]
 
 _TICK = 0.1
 """Seconds between two looks at progress and checkpoint."""
+_LOSSES = "nn.losses"
+_SOME = 100
+"""How many different targets are looked at before training: as many as classes may be."""
 _SHARE = 20
 """Saving takes at most one part in so many of the time."""
 
@@ -117,8 +119,8 @@ def fit(  # noqa: PLR0913 - training takes that much, and each has a name
     Ctrl-C ends the training after the step that is under way; the model keeps what it has learned. A loss that is infinite
     or NaN raises DivergedError; the model then keeps the parameters from before that epoch. ``checkpoint`` is a file in
     which all of this is saved every now and then, at the cost of a twentieth of the time at most; ``resume`` goes on from
-    there, to the same bits as if there had been no interruption, and begins anew if there is no such file. The optimizer's
-    settings are then those in the file; ValueError if data, model or schedule are others than they were.
+    there, to the same bits as if there had been no interruption, and begins anew if there is no such file. ValueError if data,
+    model, loss, optimizer or schedule are others than they were.
 
     With ``compiled`` false each step is a graph of Values, for models that ``autograd.compile`` cannot record. The model then
     gets plain numbers in ``x``, not Values: ``math.tanh(x[0])`` of ``autograd.math`` takes both, ``x[0].tanh()`` does not.
@@ -153,6 +155,10 @@ def fit(  # noqa: PLR0913 - training takes that much, and each has a name
     began = generator.bit_generator.state
     examples, held_out = _split(examples, validation, generator)
 
+    for each in (examples, held_out):
+        if each is not None and getattr(loss, "__module__", None) == _LOSSES:
+            _check_targets(model, loss, each, compiled=compiled)
+
     training = _Training(model, parameters, optimizer, schedule, generator)
     training.engine = (CompiledEngine if compiled else EagerEngine)(model, loss, parameters)
     training.early_stopping, training.metric, training.callbacks = early_stopping, metric, callbacks
@@ -160,11 +166,13 @@ def fit(  # noqa: PLR0913 - training takes that much, and each has a name
         "examples": examples.size,
         "batch_size": min(batch_size or examples.size, examples.size),
         "shuffle": bool(shuffle),
-        "optimizer": type(optimizer).__name__,
-        "schedule": None if schedule is None else {"class": type(schedule).__name__, **schedule.state_dict(), "last_epoch": 0},
+        "loss": getattr(loss, "__qualname__", type(loss).__name__),
+        # what schedules and callbacks may change is what it was when the training began, and nobody knows that now
+        "optimizer": type(optimizer).__name__ if schedule or callbacks else repr(optimizer),
+        "schedule": schedule and f"{type(schedule).__name__}({ {**schedule.state_dict(), 'last_epoch': 0} })",
         "crc32 of the data": _crc32(examples),
         "crc32 of the validation data": None if held_out is None else _crc32(held_out),
-        "a metric": metric is not None,
+        "metric": None if metric is None else getattr(metric, "__qualname__", type(metric).__name__),
         "began": began,
     }
     if checkpoint is not None:
@@ -223,15 +231,14 @@ class _Training:
         """Train until ``epochs`` are done or there is a reason to stop; the history of it."""
         steps = -(-examples.size // self.settings["batch_size"])
         shown = Progress(epochs, steps, self.epoch * steps + self.step, shown=progress)
+        if self.epoch or self.step:
+            shown.say(f"goes on after {self.epoch} epochs and {self.step} steps, as saved in {self.path}")
         self.look_at = self.save_at = perf_counter() + _TICK
         reason = None
         try:
             with interruptible() as interrupt:
                 while self.epoch < epochs and self.stopped is None and not interrupt.asked:
                     self._steps(examples, steps, shown, interrupt)
-                    # its square is the quicker test; of the last step: there may be none after it to notice
-                    if not math.isfinite(self.theta.dot(self.theta)) and not np.isfinite(self.theta).all():
-                        self._diverge("a parameter", self.theta[~np.isfinite(self.theta)][0], self.step, examples)
                     if self.step == steps:
                         self._end_epoch(examples, held_out)
                         if perf_counter() > self.look_at:
@@ -273,9 +280,12 @@ class _Training:
             if each_step is not None:
                 each_step.step()
             if interrupt.asked:
-                return
+                break
             if self.step < steps and perf_counter() > self.look_at:
                 self._look(shown, self.epoch * steps + self.step, examples.size)
+        # its square is the quicker test; of the last step: there may be none after it to notice
+        if not math.isfinite(self.theta.dot(self.theta)) and not np.isfinite(self.theta).all():
+            self._diverge("a parameter", self.theta[~np.isfinite(self.theta)][0], self.step, examples)
 
     def _end_epoch(self, examples: Examples, held_out: Examples | None) -> None:
         """Note down what the epoch was like, and ask early stopping, callbacks and schedule what they make of it."""
@@ -347,20 +357,24 @@ class _Training:
         self.theta = self.before
         where = f"epoch {self.epoch + 1}, step {step}, at a learning rate of {self.optimizer.lr:g}"
         pairs = [(name, leaf) for name, data in (("X", examples.x), ("y", examples.y)) for leaf in leaves(data)]
-        if wrong := [name for name, array in pairs if not np.isfinite(array).all()]:
-            remedy = f"{wrong[0]} holds infinite numbers or NaNs: leave these examples out, or put other numbers there"
+        if wrong := [(name, array) for name, array in pairs if not np.isfinite(array).all()]:
+            name, array = wrong[0]
+            count = int((~np.isfinite(array.reshape(len(array), -1)).all(1)).sum())
+            remedy = f"{name} holds infinite numbers or NaNs in {count} examples: leave these out, or put other numbers there"
         elif isinstance(self.optimizer, LBFGS):  # which has neither
             remedy = "Try inputs and targets scaled to about 1, all examples at once (batch_size=None), or nn.Adam"
         else:
             remedy = (
-                f"Try a lower learning rate, such as lr={self.optimizer.lr / 10:g}, or clip_grad_norm=1.0 in the optimizer, or "
+                f"Try a lower learning rate, such as lr={min(self.optimizer.lr / 10, 0.01):g}, "
+                "clip_grad_norm=1.0 in the optimizer, or "
                 "inputs scaled to about 1. With compiled=False, autograd.detect_anomaly() names the operation to blame"
             )
         if self.file is not None:
             remedy += ". Name another checkpoint then: in this one are the old settings"
+        epoch = self._chosen()[1]
         error = DivergedError(
             f"the training diverged: {what} became {number:g} in {where}. {remedy}. "
-            f"The model has the parameters from the end of epoch {self._chosen()[1]}"
+            f"The model has the parameters from {f'the end of epoch {epoch}' if epoch else 'before the training'}"
         )
         error.history = self._history("diverged")
         raise error
@@ -394,9 +408,12 @@ class _Training:
         settings, mine = state["settings"], self.settings
         for name in mine:
             if name != "began" and settings[name] != mine[name]:
+                what = f"with {name}={settings[name]}, and this one has {name}={mine[name]}"
+                if name.startswith("crc32"):
+                    what = f"on other {name.removeprefix('crc32 of the ')}, or on the same in another order"
                 msg = (
-                    f"the checkpoint is of a training with {name}={settings[name]}, and this one has {name}={mine[name]}: "
-                    "call fit() as before, or begin anew with another checkpoint"
+                    f"the checkpoint is of a training {what}: call fit() as before, or begin anew with another checkpoint (and "
+                    "with nn.load(path).model, if what was learned is to be the start)"
                 )
                 raise ValueError(msg)
         assert optimizer is not None  # as there is a training
@@ -412,6 +429,7 @@ class _Training:
         self.optimizer.load_state_dict(optimizer["state"])
         if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])
+            self.optimizer.scheduled = self.schedule.base_lr, self.optimizer.lr
         self.theta, self.epoch, self.step, self.total = state["theta"], state["epoch"], state["step"], state["total"]
         self.before = state["before"]
         self.generator.bit_generator.state = state["order"]
@@ -493,7 +511,9 @@ def _array(x: Any, name: str) -> NDArray[Any]:
         msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape"
         raise ValueError(msg) from error
     if array.dtype.kind not in "fiub":
-        msg = f"{name} must be an array of real numbers, not of {array.dtype} ({type(x).__name__} {x!r:.60})"
+        msg = f"{name} must be an array of real numbers, not of {array.dtype}, such as {array.ravel()[:1].tolist()}"
+        if array.dtype.kind in "US":
+            msg += f": number them, as by classes, {name} = np.unique({name}, return_inverse=True)"
         raise TypeError(msg)
     if array.ndim == 0:
         msg = f"{name} is the single number {x!r}: examples lie along the first axis of an array; tuples and dicts hold arrays"
@@ -517,6 +537,33 @@ def _split(examples: Examples, validation: Any, generator: np.random.Generator) 
         raise ValueError(msg)
     order = generator.permutation(examples.size)
     return examples.taken(np.sort(order[held_out:])), examples.taken(np.sort(order[:held_out]))
+
+
+def _check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Examples, *, compiled: bool) -> None:
+    """Raise what ``loss``, one of nn's, says of a target that it does not take: a program could not ask.
+
+    A prediction is made for the first example, and held against different targets.
+    """
+    if not isinstance(examples.y, np.ndarray):
+        return
+    with no_grad():
+        first = example(examples.x, 0)
+        prediction = model(mapped(_as_values, first) if compiled else first)
+        if examples.y.shape[1:] == (1,) and isinstance(prediction, Value):
+            msg = f"y has the shape {examples.y.shape}, and the model gives one number for an example: pass y.ravel()"
+            raise ValueError(msg)
+        different, counts = np.unique(examples.y, axis=0, return_counts=True)
+        extremes = [*range(min(_SOME, len(different))), len(different) - 1]
+        for target, count in zip(different[extremes].tolist(), counts[extremes].tolist(), strict=True):
+            try:
+                loss(prediction, target)
+            except (ValueError, TypeError, IndexError) as error:
+                error.add_note(f"In nn.fit: {count} of {examples.size} examples have the target {target!r:.60}.")
+                raise
+
+
+def _as_values(x: Any) -> Any:
+    return [_as_values(item) for item in x] if isinstance(x, list) else Value(x).detach()
 
 
 def _crc32(examples: Examples) -> int:
