@@ -334,6 +334,8 @@ def test_resumed_training_ends_at_the_same_bits_and_a_finished_one_makes_no_step
     assert "the last     5 " in part.printed  # steps: the fifth was finished
     assert "--resume" not in whole.printed
     assert part.theta != whole.theta
+    with pytest.raises(SystemExit, match="holds a training that was interrupted: --resume goes on with it"):
+        run(tmp_path / "part", *options)  # which would begin anew
 
     resumed = run(tmp_path / "part", *options, "--resume")
     assert resumed == (whole.printed.replace("whole", "part"), part.out)

@@ -895,7 +895,7 @@ WRONG_TARGETS: list[tuple[Any, Any, int, type[Exception], str]] = [
 
 @pytest.mark.parametrize("rng", [0, 1, 2])
 @pytest.mark.parametrize(("loss", "y", "outputs", "kind", "message"), WRONG_TARGETS)
-def test_wrong_targets_are_found_wherever_they_are(  # noqa: PLR0913 - parameters of a test
+def test_wrong_targets_are_found_wherever_they_are(  # noqa: PLR0913, PLR0917 - parameters of a test
     loss: Any, y: Any, outputs: int, kind: type[Exception], message: str, rng: int
 ) -> None:
     """Mistake: a compiled loss cannot look at its targets, and those that the recording did not see were trained on."""
