@@ -10,8 +10,10 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autograd import math
 from autograd.compiler import Compiled, compile  # noqa: A004 - autograd.compile, as torch.compile
@@ -23,6 +25,9 @@ from autograd.gradcheck import gradcheck
 from autograd.graph import topological_sort
 from autograd.modes import detect_anomaly, enable_grad, is_compiling, no_grad
 from autograd.value import Value
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 __all__ = [
     "AnomalyError",
@@ -61,3 +66,11 @@ if _foreign:
         RuntimeWarning,
         stacklevel=2,
     )
+
+
+def __getattr__(name: str) -> ModuleType:
+    """``autograd.scipy``, which is imported when it is first asked for: few programs need it."""
+    if name == "scipy":
+        return importlib.import_module("autograd.scipy")
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
 import autograd
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 if getattr(autograd, "__engine__", None) != "scalar-autograd":
     msg = (
@@ -75,3 +81,11 @@ __all__ = [
     "save",
     "vector_to_parameters",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """``nn.sklearn``, which is imported when it is first asked for: it needs scikit-learn."""
+    if name == "sklearn":
+        return importlib.import_module("nn.sklearn")
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -7,11 +7,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import autograd
 import nn
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,3 +53,11 @@ def test_files_of_the_other_autograd_are_noticed(tmp_path: Path, foreign: list[s
     assert f"RuntimeWarning: {tmp_path / 'autograd'} holds files of another package named autograd" in done.stderr
     assert f"({', '.join(foreign)})" in done.stderr
     assert "pip install --force-reinstall --no-deps scalar-autograd" in done.stderr
+
+
+@pytest.mark.parametrize(("module", "name", "content"), [(autograd, "scipy", "minimize"), (nn, "sklearn", "ValueClassifier")])
+def test_what_others_packages_are_needed_for_is_imported_when_asked_for(module: ModuleType, name: str, content: str) -> None:
+    pytest.importorskip(name)
+    assert hasattr(getattr(module, name), content)
+    with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute 'missing'"):
+        module.missing  # noqa: B018 - to ask is enough
