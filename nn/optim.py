@@ -464,6 +464,9 @@ def _variables(parameters: Iterable[Value], whose: str) -> list[Value]:
         if not isinstance(parameter, Value) or parameter.op is not None:
             msg = f"{whose} moves variables, and {parameter!r:.60} is none: pass model.parameters()"
             raise TypeError(msg)
+    if len(set(variables)) < len(variables):
+        msg = f"{whose} got a parameter twice: each may be there once"
+        raise ValueError(msg)
     return variables
 
 

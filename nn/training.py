@@ -230,6 +230,8 @@ class _Training:
     def run(self, examples: Examples, held_out: Examples | None, epochs: int, *, progress: bool) -> History:
         """Train until ``epochs`` are done or there is a reason to stop; the history of it."""
         steps = -(-examples.size // self.settings["batch_size"])
+        if self.schedule is not None:  # one that does not go so far says so now
+            self.schedule.lr_at(epochs if self.schedule.interval == "epoch" else epochs * steps)
         shown = Progress(epochs, steps, self.epoch * steps + self.step, shown=progress)
         if self.epoch or self.step:
             shown.say(f"goes on after {self.epoch} epochs and {self.step} steps, as saved in {self.path}")
@@ -296,7 +298,11 @@ class _Training:
             found["validation_loss"] = self.engine.value(self.theta, held_out.x, held_out.y)
         if self.metric is not None:
             x, y, _ = held_out or examples
-            found["metric"] = float(self.metric(self.engine.predict(self.theta, x), y))
+            number = self.metric(self.engine.predict(self.theta, x), y)
+            if not isinstance(number, numbers.Real):
+                msg = f"metric must return a number, not {type(number).__name__} {number!r:.60}"
+                raise TypeError(msg)
+            found["metric"] = float(number)
         for name, number in found.items():
             self.columns.setdefault(name, []).append(number)
         if self.callbacks:
@@ -467,6 +473,9 @@ def _checked_optimizer(
     if not isinstance(optimizer, Optimizer):
         msg = f"optimizer must be one of nn's, such as nn.Adam(model.parameters(), lr=0.01), not {optimizer!r:.60}"
         raise TypeError(msg)
+    if schedule is not None and isinstance(optimizer, LBFGS):
+        msg = "LBFGS searches for the length of each step itself: leave the schedule out"
+        raise ValueError(msg)
     if schedule is not None and schedule.optimizer is not optimizer:
         msg = "the schedule is that of another optimizer: make it with the one that is passed to fit()"
         raise ValueError(msg)

@@ -274,7 +274,7 @@ def test_defaults_are_those_of_torch() -> None:
 
 def test_rmsprop_centered_on_a_gradient_that_stays_the_same() -> None:
     """Mean square less squared mean is 0 then, or a little below by rounding: the root of that once was NaN."""
-    optimizer = RMSprop([Value(0.0)] * 3, alpha=0.5, centered=True)
+    optimizer = RMSprop([Value(0.0) for _ in range(3)], alpha=0.5, centered=True)
     theta = np.zeros(3)
     for _ in range(STEPS):
         theta = optimizer.update(theta, np.array([0.1, 0.7, 1e-3]))
@@ -334,7 +334,7 @@ def test_another_optimizers_state_is_refused() -> None:
         optimizer.load_state_dict(adam_state)
     message = "velocity has the shape (3,), and this SGD has 2 parameters to move"
     with pytest.raises(ValueError, match=re.escape(message)):
-        optimizer.load_state_dict(SGD([Value(1.0)] * 3, lr=0.1).state_dict())
+        optimizer.load_state_dict(SGD([Value(1.0) for _ in range(3)], lr=0.1).state_dict())
     assert optimizer.lr == 0.5
 
 
@@ -678,3 +678,9 @@ def test_an_optimizer_of_your_own() -> None:
     assert optimizer.state_dict() == {"lr": 0.1, "weight_decay": 1.0, "clip_grad_norm": None, "calls": 1}
     with pytest.raises(NotImplementedError):
         Optimizer([Value(1.0)], 0.1, 0.0).step()
+
+
+def test_a_parameter_that_is_there_twice_is_refused() -> None:
+    x = Value(1.0)
+    with pytest.raises(ValueError, match="SGD got a parameter twice"):
+        nn.SGD([x, Value(2.0), x])

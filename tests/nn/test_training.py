@@ -1019,6 +1019,28 @@ def test_mistakes_are_named(kind: type[Exception], message: str, mistake: Callab
         mistake()
 
 
+def test_a_schedule_that_ends_too_soon_says_so_before_training() -> None:
+    """Mistake: it was in the last step, and all was lost. There are 20 steps."""
+    model = mlp()
+    optimizer = nn.SGD(model.parameters(), momentum=0.9)
+    with pytest.raises(ValueError, match="made for 19 steps"):
+        quiet(model, schedule=nn.OneCycleLR(optimizer, 0.1, total_steps=19))
+    assert theta_of(model) == theta_of(mlp())
+    assert len(quiet(model, schedule=nn.OneCycleLR(optimizer, 0.1, total_steps=20))) == 5
+
+
+def test_lbfgs_with_a_schedule_is_refused() -> None:
+    model = mlp()
+    optimizer = nn.LBFGS(model.parameters())
+    with pytest.raises(ValueError, match="leave the schedule out"):
+        quiet(model, schedule=nn.StepLR(optimizer, 1))
+
+
+def test_a_metric_that_returns_nothing_is_named() -> None:
+    with pytest.raises(TypeError, match="metric must return a number, not NoneType None"):
+        quiet(mlp(), metric=lambda *_: None)
+
+
 def test_the_schedule_of_another_optimizer_is_refused() -> None:
     model = mlp()
     schedule = nn.StepLR(nn.SGD(model.parameters()), 1)
