@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 import autograd
 from autograd import Value, gradient, math, no_grad
+from nn.examples import Data, example, leaves
 from nn.vectors import vector_to_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Array = NDArray[Any]
-Data = Any
-"""An array whose first axis is the examples, or a tuple or dict of such."""
-
-
-class Examples(NamedTuple):
-    """Some examples: what the model gets, and what it should make of that."""
-
-    x: Data
-    y: Data
-    size: int
-
-    def taken(self, which: slice | Array) -> Examples:
-        """Those at the places ``which``."""
-        x, y = mapped(lambda array: array[which], (self.x, self.y))
-        return Examples(x, y, len(leaves(x)[0]))
-
-
-def mapped(f: Callable[[Any], Any], data: Data) -> Data:
-    """``data`` with ``f`` of each array in its place."""
-    if isinstance(data, dict):
-        return {key: mapped(f, item) for key, item in data.items()}
-    if isinstance(data, tuple):
-        items = [mapped(f, item) for item in data]
-        return type(data)(*items) if hasattr(data, "_fields") else tuple(items)
-    return f(data)
-
-
-def leaves(data: Data) -> list[Any]:
-    """The arrays in ``data``."""
-    if isinstance(data, dict):
-        return [leaf for item in data.values() for leaf in leaves(item)]
-    if isinstance(data, tuple):
-        return [leaf for item in data for leaf in leaves(item)]
-    return [data]
 
 
 class Engine(Protocol):
@@ -103,11 +70,6 @@ class EagerEngine:
         losses = [self.loss(self.model(xi), yi) for xi, yi in zip(_examples(x), _examples(y), strict=True)]
         mean = math.fsum(losses) / len(losses)
         return mean if isinstance(mean, Value) else Value(mean)  # of losses that are plain numbers, as max(0, 1 - x) may be
-
-
-def example(data: Data, which: int) -> Any:
-    """One of the examples, arrays as lists."""
-    return mapped(lambda array: array[which].tolist(), data)
 
 
 def _examples(data: Data) -> list[Any]:

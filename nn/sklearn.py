@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import autograd
-from nn.engines import mapped
+from nn.examples import mapped
 from nn.layers import MLP
 from nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from nn.optim import LBFGS, SGD, Adam, Optimizer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import math
 import numbers
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -14,10 +13,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd import RecordingError, Value, no_grad
+from autograd import RecordingError
 from nn.checkpoint import Checkpoint, load
-from nn.engines import CompiledEngine, EagerEngine, Examples, example, leaves, mapped
+from nn.engines import CompiledEngine, EagerEngine
 from nn.errors import DivergedError
+from nn.examples import Examples, check_targets, checked_examples, crc32, leaves, split
 from nn.history import History
 from nn.module import Module
 from nn.optim import LBFGS, Adam, Optimizer, at_least_1
@@ -28,15 +28,14 @@ from nn.vectors import parameters_to_vector, vector_to_parameters
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from nn.engines import Data, Engine
+    from autograd import Value
+    from nn.engines import Engine
+    from nn.examples import Data
 
 Array = NDArray[np.float64]
 
 _TICK = 0.1
 """Seconds between two looks at progress and checkpoint."""
-_LOSSES = "nn.losses"
-_SOME = 100
-"""How many different targets are looked at before training: as many as classes may be."""
 _SHARE = 20
 """Saving takes at most one part in so many of the time."""
 
@@ -146,18 +145,18 @@ def fit(  # noqa: PLR0913 - training takes that much, and each has a name
         msg = f"early_stopping must be nn.EarlyStopping(patience=...), not {early_stopping!r:.60}"
         raise TypeError(msg)
     callbacks = _checked_calls(loss, metric, callbacks)
-    examples = _checked_examples(X, y, "X", "y")
+    examples = checked_examples(X, y, "X", "y")
     if rng is not None and not isinstance(rng, numbers.Integral | np.random.Generator):
         msg = f"rng must be an int or a numpy Generator, not {type(rng).__name__} {rng!r:.60}"
         raise TypeError(msg)
     kept = _kept(checkpoint, model, resume=resume)
     generator = np.random.default_rng(rng) if kept is None else _generator(kept.extra["training"]["settings"]["began"])
     began = generator.bit_generator.state
-    examples, held_out = _split(examples, validation, generator)
+    examples, held_out = split(examples, validation, generator)
 
     for each in (examples, held_out):
-        if each is not None and getattr(loss, "__module__", None) == _LOSSES:
-            _check_targets(model, loss, each, compiled=compiled)
+        if each is not None:
+            check_targets(model, loss, each, compiled=compiled)
 
     training = _Training(model, parameters, optimizer, schedule, generator)
     training.engine = (CompiledEngine if compiled else EagerEngine)(model, loss, parameters)
@@ -170,8 +169,8 @@ def fit(  # noqa: PLR0913 - training takes that much, and each has a name
         # what schedules and callbacks may change is what it was when the training began, and nobody knows that now
         "optimizer": type(optimizer).__name__ if schedule or callbacks else repr(optimizer),
         "schedule": schedule and f"{type(schedule).__name__}({ {**schedule.state_dict(), 'last_epoch': 0} })",
-        "crc32 of the data": _crc32(examples),
-        "crc32 of the validation data": None if held_out is None else _crc32(held_out),
+        "crc32 of the data": crc32(examples),
+        "crc32 of the validation data": None if held_out is None else crc32(held_out),
         "metric": None if metric is None else getattr(metric, "__qualname__", type(metric).__name__),
         "began": began,
     }
@@ -501,86 +500,6 @@ def _checked_calls(loss: Any, metric: Any, callbacks: Any) -> list[Callable[[Tra
             msg = f"callbacks must be functions of a TrainingState, not {type(callback).__name__} {callback!r:.60}"
             raise TypeError(msg)
     return functions
-
-
-def _checked_examples(x: Data, y: Data, x_name: str, y_name: str) -> Examples:
-    """Inputs and targets as arrays of float64 or int64, of as many examples each."""
-    checked = [mapped(lambda array: _array(array, name), data) for name, data in ((x_name, x), (y_name, y))]  # noqa: B023 - called at once
-    sizes = [len(leaf) for data in checked for leaf in leaves(data)]
-    if len(set(sizes)) != 1 or not sizes[0]:
-        msg = f"{x_name} and {y_name} must hold the same number of examples, at least one; their first axes are {sizes}"
-        raise ValueError(msg)
-    return Examples(checked[0], checked[1], sizes[0])
-
-
-def _array(x: Any, name: str) -> NDArray[Any]:
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape"
-        raise ValueError(msg) from error
-    if array.dtype.kind not in "fiub":
-        msg = f"{name} must be an array of real numbers, not of {array.dtype}, such as {array.ravel()[:1].tolist()}"
-        if array.dtype.kind in "US":
-            msg += f": number them, as by classes, {name} = np.unique({name}, return_inverse=True)"
-        raise TypeError(msg)
-    if array.ndim == 0:
-        msg = f"{name} is the single number {x!r}: examples lie along the first axis of an array; tuples and dicts hold arrays"
-        raise ValueError(msg)
-    whole = array.dtype.kind != "f" and not (array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max)
-    return np.ascontiguousarray(array, np.int64 if whole else np.float64)  # once, not at every step
-
-
-def _split(examples: Examples, validation: Any, generator: np.random.Generator) -> tuple[Examples, Examples | None]:
-    """The examples to train on, and those to hold out."""
-    if validation is None:
-        return examples, None
-    if isinstance(validation, tuple) and len(validation) == 2:  # noqa: PLR2004 - X and y
-        return examples, _checked_examples(*validation, "the validation X", "the validation y")
-    if not isinstance(validation, int | float | np.floating) or not 0.0 < validation < 1.0:
-        msg = f"validation must be a pair (X, y), or a fraction between 0 and 1, not {validation!r:.60}"
-        raise ValueError(msg)
-    held_out = math.ceil(validation * examples.size)
-    if held_out == examples.size:
-        msg = f"validation={validation} of {examples.size} examples leaves none to train on"
-        raise ValueError(msg)
-    order = generator.permutation(examples.size)
-    return examples.taken(np.sort(order[held_out:])), examples.taken(np.sort(order[:held_out]))
-
-
-def _check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Examples, *, compiled: bool) -> None:
-    """Raise what ``loss``, one of nn's, says of a target that it does not take: a program could not ask.
-
-    A prediction is made for the first example, and held against different targets.
-    """
-    if not isinstance(examples.y, np.ndarray):
-        return
-    with no_grad():
-        first = example(examples.x, 0)
-        prediction = model(mapped(_as_values, first) if compiled else first)
-        if examples.y.shape[1:] == (1,) and isinstance(prediction, Value):
-            msg = f"y has the shape {examples.y.shape}, and the model gives one number for an example: pass y.ravel()"
-            raise ValueError(msg)
-        different, counts = np.unique(examples.y, axis=0, return_counts=True)
-        extremes = [*range(min(_SOME, len(different))), len(different) - 1]
-        for target, count in zip(different[extremes].tolist(), counts[extremes].tolist(), strict=True):
-            try:
-                loss(prediction, target)
-            except (ValueError, TypeError, IndexError) as error:
-                error.add_note(f"In nn.fit: {count} of {examples.size} examples have the target {target!r:.60}.")
-                raise
-
-
-def _as_values(x: Any) -> Any:
-    return [_as_values(item) for item in x] if isinstance(x, list) else Value(x).detach()
-
-
-def _crc32(examples: Examples) -> int:
-    """A number that other examples would not have, most likely."""
-    checksum = 0
-    for leaf in leaves((examples.x, examples.y)):
-        checksum = zlib.crc32(leaf, checksum)
-    return checksum
 
 
 def _generator(state: Any) -> np.random.Generator:
