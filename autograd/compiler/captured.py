@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _FEW = 1000
 """How many items of lists, dicts and arrays of numbers are compared at each call, the smallest of these first."""
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, CodeType, BuiltinFunctionType})
-_LIBRARY = sys.stdlib_module_names | {"autograd", "numpy", "pytest", "_pytest"}  # pytest puts itself into assertions
+_LIBRARY = sys.stdlib_module_names | {"autograd", "numpy", "scipy", "pytest", "_pytest"}  # pytest puts itself into assertions
 _MUTABLE: Any = (list, dict, set, deque)
 _PARTS: list[tuple[Any, Callable[[Any], Iterable[Any]]]] = [
     ((list, tuple, set, frozenset, deque), list),
@@ -219,7 +219,7 @@ _OF_NO_CALL = {
 
 
 def _is_library(x: Any) -> bool:
-    """Whether a class or a module is Python's, NumPy's, pytest's or this package's, of which nobody replaces parts."""
+    """Whether a class or a module is Python's, NumPy's, SciPy's, pytest's or this package's, of which nobody replaces parts."""
     name = str(x.__name__ if inspect.ismodule(x) else x.__module__)
     return name.partition(".")[0] in _LIBRARY
 
