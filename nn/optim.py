@@ -52,10 +52,10 @@ class Optimizer:
         vector_to_parameters(self.update(theta, self._gradient()), self.parameters)
         return loss
 
-    def zero_grad(self) -> None:
-        """Set the grad of every parameter to 0."""
+    def zero_grad(self, set_to_none: bool = False) -> None:  # noqa: FBT001, FBT002 - PyTorch's signature
+        """Set the grad of every parameter to 0, or to None, which counts as 0."""
         for parameter in self.parameters:
-            parameter.zero_grad()
+            parameter.grad = None if set_to_none else 0.0
 
     def descend(self, value_and_grad: Callable[[Array], tuple[float, Array]], theta: Array) -> tuple[float, Array]:
         """The loss at ``theta``, and the numbers after a step from there; ``value_and_grad`` is as that of a compiled loss."""
@@ -110,7 +110,7 @@ class Optimizer:
         return gradient * factor if factor < 1.0 else gradient
 
     def _gradient(self) -> Array:
-        return np.array([parameter.grad for parameter in self.parameters])
+        return _grads(self.parameters)
 
 
 class SGD(Optimizer):
@@ -426,12 +426,18 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float, norm_type: floa
         msg = f"norm_type must be a number above 0, or math.inf, not {norm_type!r}"
         raise ValueError(msg)
     with np.errstate(over="ignore"):
-        norm = float(np.linalg.norm([parameter.grad for parameter in variables], norm_type))
+        norm = float(np.linalg.norm(_grads(variables), norm_type))
     factor = max_norm / (norm + _NORM_EPS)
     if factor < 1.0:
         for parameter in variables:
-            parameter.grad *= factor
+            if parameter.grad is not None:
+                parameter.grad *= factor
     return norm
+
+
+def _grads(parameters: Iterable[Value]) -> Array:
+    """The grads in a flat array; None counts as 0."""
+    return np.array([parameter.grad or 0.0 for parameter in parameters])
 
 
 def check_names(owner: object, names: Iterable[str], state: Mapping[str, Any]) -> None:
