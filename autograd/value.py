@@ -292,6 +292,14 @@ class Value(ops.Operand):
     def __ge__(self, other: Value | float) -> Any:
         return _compared(ops.less_equal, operator.le, other, self)
 
+    def __and__(self, other: object) -> Any:
+        modes.refuse_while_compiling(
+            "& or | of a Value", "a condition is 0 or 1 there: write a * b for and, maximum(a, b) for or"
+        )
+        return NotImplemented
+
+    __or__ = __rand__ = __ror__ = __and__
+
     def __index__(self) -> NoReturn:
         modes.refuse_while_compiling("a Value was used as an index", f"write autograd.math.select(values, index); {_FROZEN}")
         msg = "a Value is no index: use autograd.math.select(values, v), or int(v.data) for the plain number"
@@ -451,6 +459,10 @@ class Value(ops.Operand):
         """``log(exp(self) + exp(other))``, without overflow."""
         return ops.logsumexp(self, other)
 
+    def signbit(self) -> Any:
+        """Whether the number is below 0, or is -0.0."""
+        return ops.copysign(1.0, self) < 0.0
+
     def isfinite(self) -> Any:
         """Whether the number is neither infinite nor NaN."""
         return self.abs() <= sys.float_info.max
@@ -491,6 +503,8 @@ class Value(ops.Operand):
             name = ufunc.__name__
             if name in _OF_TWO:
                 return _OF_TWO[name](*inputs)
+            if name in _COMPARING and not any(getattr(x, "ndim", 0) for x in inputs):
+                return _COMPARING[name](*[x if isinstance(x, Value) else _comparable(x) for x in inputs])
             if len(inputs) == 1 and hasattr(self, name):
                 return getattr(self, name)()
         return ops.of_objects(getattr(ufunc, method), inputs, options)
@@ -502,12 +516,23 @@ _OF_TWO: dict[str, Callable[..., Any]] = {
     "divmod": divmod,
     "float_power": operator.pow,
     "fmod": ops.fmod,
+    "heaviside": lambda x, at_0: ops.where(x == 0.0, at_0, (ops.sign(x) + 1.0) * 0.5),
     "hypot": ops.hypot,
     "logaddexp": ops.logsumexp,
+    "logaddexp2": lambda x, y: ops.logsumexp(x * ops.LOG_2, y * ops.LOG_2) / ops.LOG_2,
     "maximum": ops.maximum,
     "minimum": ops.minimum,
 }
 """What NumPy's functions of two arguments are where one of these is a Value, by their names."""
+_COMPARING: dict[str, Callable[[Any, Any], Any]] = {
+    "equal": operator.eq,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "not_equal": operator.ne,
+}
+"""NumPy's comparisons, which it would turn into bools."""
 
 
 def tick() -> int:
@@ -553,19 +578,27 @@ def _name(label: Any) -> str:
 
 def _compared(op: Op, on_floats: Callable[[float, float], bool], a: Any, b: Any) -> Any:
     """Whether ``a`` and ``b``, one of them a Value, compare so: a bool, or a node while a function is being recorded."""
-    if modes.is_compiling():
-        x, y = _lift(a), _lift(b)
-        return NotImplemented if x is NotImplemented or y is NotImplemented else op(x, y)
     left, right = [v._data if isinstance(v, Value) else _comparable(v) for v in (a, b)]
-    return NotImplemented if left is None or right is None else on_floats(left, right)
+    if left is None or right is None:
+        return NotImplemented
+    answer = on_floats(left, right)  # TypeError for the order of complex numbers
+    return op(*[v if isinstance(v, Value) else _nearest(v) for v in (a, b)]) if modes.is_compiling() else answer
 
 
-def _comparable(x: Any) -> float | None:
-    """``x`` as a number that floats can be compared with; None if it is none."""
+def _comparable(x: Any) -> Any:
+    """``x`` as a number that Python compares floats with; None if it is none."""
     try:
-        return _real(x)
+        number = _real(x)
     except OverflowError:
-        return x  # type: ignore[no-any-return]  # Python compares whole numbers of any size
+        return x  # Python compares whole numbers of any size
+    return x if number is None and isinstance(x, numbers.Number) else number  # Decimals and complex numbers, too
+
+
+def _nearest(x: Any) -> float:
+    """The float that stands for the number ``x`` in comparisons; NaN, which equals nothing, for what is not real."""
+    if isinstance(x, numbers.Complex) and x.imag:
+        return math.nan
+    return float(x.real if isinstance(x, numbers.Complex) else x)
 
 
 def _another(a: Value, b: Value) -> bool:

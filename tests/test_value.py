@@ -6,6 +6,7 @@ import copy
 import math as python_math
 import operator
 import pickle
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -254,7 +255,20 @@ def test_math_exp_of_a_value_names_the_way_out() -> None:
         np.array([Value(1.0)], dtype=float)
 
 
-NUMBERS = [0, 0.0, -0.0, False, np.float64(0), np.float32(0), np.int8(0), np.bool_(False), np.array(0.0), Fraction(0)]
+NUMBERS = [
+    0,
+    0.0,
+    -0.0,
+    False,
+    np.float64(0),
+    np.float32(0),
+    np.int8(0),
+    np.bool_(False),
+    np.array(0.0),
+    Fraction(0),
+    Decimal(0),
+    0j,
+]
 
 
 @pytest.mark.parametrize("zero", NUMBERS, ids=lambda x: type(x).__name__)
@@ -278,7 +292,7 @@ def test_nan_and_whole_numbers_beyond_floats_are_equal_to_nothing() -> None:
     assert Value(1.0) > -big
 
 
-@pytest.mark.parametrize("other", ["0", None, 0j, [0.0], (0.0,), object(), b"", {}])
+@pytest.mark.parametrize("other", ["0", None, 1j, [0.0], (0.0,), object(), b"", {}])
 def test_what_is_no_real_number_is_not_equal(other: Any) -> None:
     assert Value(0.0) != other
     assert not Value(0.0) == other  # noqa: SIM201 - the other method
