@@ -6,7 +6,7 @@ of all examples: whether it is 0 or 1, or in between, is not checked (``nn.fit``
 class still is, at every call.
 
 What counts 0 times costs 0, even if it is infinite: 0 times log 0 is 0, as in an entropy. What costs inf and counts makes the
-loss inf; it is not clamped as in PyTorch's ``binary_cross_entropy``. A prediction that is NaN makes the loss and its slopes NaN.
+loss inf; it is not clamped as in PyTorch's ``binary_cross_entropy``. A prediction of NaN makes the loss and its slopes NaN.
 So does ``inf - inf``, as in PyTorch: in the cross-entropy where a logit is inf, and in the squared error where both are.
 """
 
@@ -169,30 +169,26 @@ def cross_entropy(  # noqa: PLR0913 - PyTorch's signature
         msg = f"label_smoothing must be between 0 and 1, not {shown(label_smoothing)}"
         raise ValueError(msg)
 
-    # A loss is the distance of a logit from logsumexp. Both are taken from a number nearby, a constant: where logits are large,
-    # nothing is left of their difference.
-    def spread(z: list[Any], shares: list[Any]) -> Any:
-        """The distances of all logits, of which each counts by its share."""
-        top = _constant(functools.reduce(math.maximum, z))
-        shifted = [x - top for x in z]
-        some = [k for k, share in enumerate(shares) if not _is_0(share)]
-        parts, depths = [shares[k] for k in some], [_bounded(shares[k], shifted[k]) for k in some]
-        return _weighted(math.fsum(parts), math.logsumexp(shifted)) - math.sumprod(parts, depths)
-
     def loss(z: list[Any], t: Any, weights: list[Any]) -> Any:
         if isinstance(t, list):
-            share = label_smoothing / len(z)
-            evened = [p * (1.0 - label_smoothing) + share for p in t] if label_smoothing else t
-            shares = [_weighted(w, p) for w, p in zip(weights, evened, strict=True)]
-            return None if all(map(_is_0, shares)) else spread(z, shares)
-        hit = None
-        if label_smoothing < 1.0 and not _is_0(_item(weights, t)):
-            top = _constant(math.maximum(_item(z, t), -_LARGEST))
-            hit = _counted(weights, t, math.logsumexp([x - top for x in z]) - (_item(z, t) - top))
-        if not label_smoothing or all(map(_is_0, weights)):
+            even = label_smoothing / len(z)
+            shares = [_weighted(w, p * (1.0 - label_smoothing) + even if even else p) for w, p in zip(weights, t, strict=True)]
+        else:
+            shares = [w * (label_smoothing / len(z)) for w in weights]
+        counted = [k for k, share in enumerate(shares) if not _is_0(share)]
+        hits = 0.0 if isinstance(t, list) or _is_0(_item(weights, t)) else 1.0 - label_smoothing
+        if not (counted or hits):
+            return None
+        # What is lost of the last digits where logits are large is not lost of their distances from the largest.
+        top = _constant(functools.reduce(math.maximum, z))
+        depths = [x - top for x in z]
+        total = math.logsumexp(depths)
+        hit = _weighted(hits, _counted(weights, t, total - _item(depths, t))) if hits else 0.0
+        if not counted:
             return hit
-        even = spread(z, [w * (label_smoothing / len(z)) for w in weights])
-        return even if hit is None else (1.0 - label_smoothing) * hit + even
+        parts = [shares[k] for k in counted]
+        even = _weighted(math.fsum(parts), total) - math.sumprod(parts, [_bounded(shares[k], depths[k]) for k in counted])
+        return hit + even if hits else even
 
     return _over_classes(
         logits, target, weight=weight, ignore_index=ignore_index, reduction=reduction, function="cross_entropy()", loss=loss
