@@ -300,7 +300,9 @@ def _constant(x: Any) -> Any:
 
 
 def _number(x: Any) -> Any:
-    return x.data if isinstance(x, Value) else x
+    """``x``, or the number of a Value, which is an int where it can be, as the index of a class."""
+    x = x.data if isinstance(x, Value) else x
+    return int(x) if isinstance(x, float) and x.is_integer() else x
 
 
 def _reduced(losses: list[Any], reduction: str, count: Any = None) -> Any:
