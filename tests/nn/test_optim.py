@@ -473,7 +473,7 @@ def test_lbfgs_fits_a_line_of_least_squares() -> None:
     optimizer = LBFGS(model.parameters(), max_iter=50, tolerance_change=0.0)
     _, found = optimizer.descend(lambda theta: compiled.value_and_grad(theta, points, targets), theta)
     design = np.column_stack([points, np.ones(40)])
-    expected = np.linalg.lstsq(design, targets)[0]
+    expected = np.linalg.lstsq(design, targets, rcond=None)[0]
     assert found == pytest.approx(expected, abs=1e-6)  # where slopes are 1e-7, and curvature is about 1
     assert np.array_equal(theta, start)
 
