@@ -14,7 +14,7 @@ from __future__ import annotations
 import math as _python
 from functools import reduce
 from math import comb, e, factorial, gcd, inf, isqrt, lcm, nan, nextafter, perm, pi, tau, ulp
-from numbers import Real
+from numbers import Integral, Real
 from sys import float_info
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +115,10 @@ def pow(x: Any, y: Any, /) -> Any:  # noqa: A001 - Python's math has it
 
 
 def ldexp(x: Any, i: int, /) -> Any:
-    """``x * 2**i``."""
+    """``x * 2**i``, for a whole number ``i``; TypeError for another."""
+    if not isinstance(i, Integral):
+        msg = f"ldexp() expects an int as exponent, not {type(i).__name__} {i!r:.60}: write x * 2.0**i"
+        raise TypeError(msg)
     i = max(-3000, min(i, 3000))  # from there on the product is 0 or infinite whatever x is
     third = int(i / 3)  # 2.0**i alone may overflow where the product does not
     return x * 2.0**third * 2.0**third * 2.0 ** (i - 2 * third)

@@ -212,6 +212,13 @@ def test_taking_numbers_apart() -> None:
     assert math.fma(x, 2.0, 1.0).data == -12.5
 
 
+@pytest.mark.parametrize("wrong", [0.5, 2.0, Value(1.0), "1", None, [1]])
+def test_ldexp_refuses_what_is_no_int(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=rf"ldexp\(\) expects an int as exponent, not {type(wrong).__name__}"):
+        math.ldexp(1.0, wrong)
+    assert math.ldexp(3.0, np.int64(2)) == 12.0
+
+
 def test_maximum_and_minimum_refuse_lists_and_nothing() -> None:
     assert math.maximum(3.0) == math.minimum(3.0) == 3.0
     x = Value(3.0)
