@@ -105,6 +105,9 @@ class Value(ops.Operand):
     _display: ClassVar[Callable[[Value], str | None]] = staticmethod(lambda _: None)
     """The picture of a graph in notebooks; the package that draws puts itself here."""
 
+    _sweep: ClassVar[Any] = staticmethod(reverse)
+    """How ``backward`` goes through a graph; micrograd.py calls functions of the user's own on the way."""
+
     _args: tuple[Value, ...]
     _grad: Any
     _row: Op | None
@@ -236,7 +239,7 @@ class Value(ops.Operand):
         with _one_at_a_time:
             before = [(leaf, leaf._grad) for leaf in order if not leaf._args]
             try:
-                reverse(order, gradient)
+                self._sweep(order, gradient)
                 for mode in _modes():
                     mode.swept({node: node._grad for node in order})
                 for leaf, grad in before:  # one addition a call, so that twice is exactly twice as much
