@@ -35,17 +35,17 @@ def reverse(order: Sequence[Node], gradient: Any) -> None:
             a, b = args
             if a._clock > clock or b._clock > clock:
                 raise stale(node)
-            by_a, by_b = node._op.partials(node._data, a._data, b._data)
+            by_a, by_b = node._row.partials(node._data, a._data, b._data)
             a._grad += node._grad * by_a
             b._grad += node._grad * by_b
         elif len(args) == 1:
             (a,) = args
             if a._clock > clock:
                 raise stale(node)
-            (by_a,) = node._op.partials(node._data, a._data)
+            (by_a,) = node._row.partials(node._data, a._data)
             a._grad += node._grad * by_a
         elif args:
-            partials = node._op.partials(node._data, *[arg._data for arg in args])
+            partials = node._row.partials(node._data, *[arg._data for arg in args])
             grad = node._grad
             for arg, partial in zip(args, partials, strict=True):
                 if arg._clock > clock:
@@ -61,7 +61,7 @@ def forward(order: Sequence[N], tangents: Mapping[N, float]) -> float:
             continue
         if any([arg._clock > node._clock for arg in node._args]):
             raise stale(node)
-        partials = node._op.partials(node._data, *[arg._data for arg in node._args])
+        partials = node._row.partials(node._data, *[arg._data for arg in node._args])
         tangent[node] = 0.0
         for arg, partial in zip(node._args, partials, strict=True):
             if arg in tangent:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class _Shadow:
     """A node's stand-in for one sweep, so that the sweep leaves no trace and another thread's sweep may go on beside it."""
 
-    __slots__ = ("_args", "_clock", "_data", "_grad", "_op", "label")
+    __slots__ = ("_args", "_clock", "_data", "_grad", "_row", "label")
 
     def __init__(self, node: Value, args: tuple[_Shadow, ...], data: Any) -> None:
         self._grad: Any = 0.0
@@ -26,7 +26,7 @@ class _Shadow:
         self._args = args
         self._clock = node._clock
         self._data = data
-        self._op = node.op
+        self._row = node.op
 
 
 @overload

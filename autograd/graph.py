@@ -16,7 +16,7 @@ class Node(Protocol):
     label: str
     _grad: Any
     """The derivative of a result by this node, where a sweep leaves it."""
-    _op: Any
+    _row: Any
     """The row of the table that made this node; None for a variable."""
     _args: tuple[Any, ...]
     """The nodes that the operation was applied to, in order; empty for a leaf."""
@@ -83,7 +83,7 @@ def stale(node: Node) -> GraphError:
     """The error of a node whose argument was assigned after the node had used it."""
     arg = next(arg for arg in node._args if arg._clock > node._clock)
     return GraphError(
-        f"the data of {describe(arg)} was assigned after {node._op} had used it: compute the result again, then differentiate"
+        f"the data of {describe(arg)} was assigned after {node._row} had used it: compute the result again, then differentiate"
     )
 
 

@@ -154,10 +154,10 @@ def supervise(node: N) -> N:
     """What stands for a ``node`` that was just recorded, under the modes in force."""
     for mode in active.get():
         node = mode.recorded(node)
-    if not recording() and node._op is not ops.detach:
+    if not recording() and node._row is not ops.detach:
         if compiling.get():
             return ops.detach(node)  # type: ignore[no-any-return]  # a node, as the argument is
-        node._op, node._args = ops.constant, ()
+        node._row, node._args = ops.constant, ()
     return node
 
 
@@ -212,7 +212,7 @@ class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
         numbers = [arg._data for arg in node._args]
         if not math.isfinite(node._data) and all(map(math.isfinite, numbers)):
             shown = ", ".join([*map(repr, numbers[:_SHOWN]), *["…"] * (len(numbers) > _SHOWN)])
-            msg = f"{node._op.name}({shown}) is {node._data!r} {line}"
+            msg = f"{node._row.name}({shown}) is {node._data!r} {line}"
             raise AnomalyError(msg)
         return node
 
@@ -221,12 +221,12 @@ class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
         for node, grad in reversed(grads.items()):
             if not (node._args and math.isfinite(grad)):
                 continue
-            partials = node._op.partials(node._data, *[arg._data for arg in node._args])
+            partials = node._row.partials(node._data, *[arg._data for arg in node._args])
             for arg, partial in zip(node._args, partials, strict=True):
-                if arg._op is not ops.constant and not math.isfinite(handed_on := grad * partial):
+                if arg._row is not ops.constant and not math.isfinite(handed_on := grad * partial):
                     line = self._lines.get(node, "before detect_anomaly()")
                     turned = f"{grad!r} into {float(handed_on)!r} by {describe(arg)}"
-                    msg = f"{node._op} turns a gradient of {turned}, computed {line}"
+                    msg = f"{node._row} turns a gradient of {turned}, computed {line}"
                     raise AnomalyError(msg)
 
 
@@ -249,21 +249,21 @@ class simplify(Mode):  # noqa: N801 - as its neighbours
 
     def recorded(self, node: N) -> N:
         """The simplest equal of ``node``; an infinity or NaN times 0 is left to be the NaN that it is."""
-        op, args = node._op, node._args
-        constants = [arg for arg in args if arg._op is ops.constant]
+        op, args = node._row, node._args
+        constants = [arg for arg in args if arg._row is ops.constant]
         if len(constants) == len(args):
-            node._op, node._args = ops.constant, ()
-        elif op is ops.where and args[0]._op is ops.constant:
+            node._row, node._args = ops.constant, ()
+        elif op is ops.where and args[0]._row is ops.constant:
             return args[1 if args[0]._data else 2]  # type: ignore[no-any-return]  # an argument is a node as well
         elif constants and (op is ops.add or op is ops.mul):
             number = constants[0]._data
-            other = args[1] if args[0]._op is ops.constant else args[0]
+            other = args[1] if args[0]._row is ops.constant else args[0]
             if number == (0.0 if op is ops.add else 1.0):
                 return other  # type: ignore[no-any-return]  # likewise
             if op is ops.mul and number == -1.0:
-                node._op, node._args = ops.neg, (other,)
+                node._row, node._args = ops.neg, (other,)
             elif (
                 op is ops.mul and number == 0.0 and math.isfinite(other._data) and not compiling.get()
             ):  # there it may become so
-                node._op, node._args, node._data = ops.constant, (), 0.0
+                node._row, node._args, node._data = ops.constant, (), 0.0
         return node

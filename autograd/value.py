@@ -44,7 +44,7 @@ def _unary(op: Op) -> Callable[[Value], Value]:
         out._data = on_floats(self._data)
         out._clock = _clock
         out._grad = 0.0
-        out._op = op
+        out._row = op
         out._args = (self,)
         out._label = ""
         return modes.supervise(out) if _modes() else out
@@ -64,7 +64,7 @@ def _binary(op: Op) -> Callable[[Value, Any], Value]:
         out._data = on_floats(self._data, other._data)
         out._clock = _clock
         out._grad = 0.0
-        out._op = op
+        out._row = op
         out._args = (self, other)
         out._label = ""
         return modes.supervise(out) if _modes() else out
@@ -100,20 +100,23 @@ class Value(ops.Operand):
     (15.0, 8.0)
     """
 
-    __slots__ = ("_args", "_clock", "_data", "_grad", "_label", "_op")
+    __slots__ = ("_args", "_clock", "_data", "_grad", "_label", "_row")
 
     _display: ClassVar[Callable[[Value], str | None]] = staticmethod(lambda _: None)
     """The picture of a graph in notebooks; the package that draws puts itself here."""
 
+    _sweep: ClassVar[Any] = staticmethod(reverse)
+    """How ``backward`` goes through a graph; micrograd.py calls functions of the user's own on the way."""
+
     _args: tuple[Value, ...]
     _grad: Any
-    _op: Op | None
+    _row: Op | None
 
     def __init__(self, data: float, label: str = "") -> None:
         self._data = data if type(data) is float else _number(data, "Value()")
         self._clock = _clock
         self._grad = 0.0
-        self._op = None
+        self._row = None
         self._args = ()
         self._label = label if type(label) is str else _name(label)
         if _compiling() is not _NEVER:
@@ -123,7 +126,7 @@ class Value(ops.Operand):
         """Note that this Value was made of ``data`` in a call by the compiler; if ``data`` is a Value, compute the same."""
         if isinstance(data, Value):  # where a function called by the user may have a plain number
             same = ops.fsum(data)
-            self._op, self._args = same._op, same._args
+            self._row, self._args = same._row, same._args
         elif began := _compiling():
             began.made[self] = modes.calling_line()
 
@@ -139,7 +142,7 @@ class Value(ops.Operand):
     @data.setter
     def data(self, data: float) -> None:
         if self._args:
-            msg = f"this Value was computed by {self._op}, so its data cannot be assigned: assign to the leaves it comes from"
+            msg = f"this Value was computed by {self._row}, so its data cannot be assigned: assign to the leaves it comes from"
             raise AttributeError(msg)
         if _compiling():
             modes.refuse_while_compiling("the data of a Value was assigned", "assign before or after the call")
@@ -177,7 +180,7 @@ class Value(ops.Operand):
     @property
     def op(self) -> Op | None:
         """The row of the table that made this Value; None for a variable. What was recorded cannot be edited."""
-        return self._op
+        return self._row
 
     @property
     def args(self) -> tuple[Value, ...]:
@@ -226,7 +229,7 @@ class Value(ops.Operand):
         """
         modes.refuse_while_compiling("backward()", "differentiate what the compiled function returns, or use gradient()")
         gradient = _number(gradient, "backward()")
-        if self._op is ops.constant:
+        if self._row is ops.constant:
             msg = (
                 f"backward() of a constant ({self._data!r}): it was made by detach(), under no_grad, or from a plain number, "
                 "so it does not know what it was computed from"
@@ -236,11 +239,11 @@ class Value(ops.Operand):
         with _one_at_a_time:
             before = [(leaf, leaf._grad) for leaf in order if not leaf._args]
             try:
-                reverse(order, gradient)
+                self._sweep(order, gradient)
                 for mode in _modes():
                     mode.swept({node: node._grad for node in order})
                 for leaf, grad in before:  # one addition a call, so that twice is exactly twice as much
-                    leaf._grad = leaf._grad + (0.0 if grad is None else grad) if leaf._op is None else 0.0
+                    leaf._grad = leaf._grad + (0.0 if grad is None else grad) if leaf._row is None else 0.0
             except BaseException:  # leaves as they were, whatever happened
                 for leaf, grad in before:
                     leaf._grad = grad
@@ -324,14 +327,14 @@ class Value(ops.Operand):
 
     def __copy__(self) -> Value:
         modes.refuse_while_compiling("a Value was copied", "the copy would keep its number for ever: copy it outside")
-        return _restore(self._op, self._args, self._data, self._grad, self._label, self._clock)
+        return _restore(self._row, self._args, self._data, self._grad, self._label, self._clock)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         modes.refuse_while_compiling("a Value was copied", "the copy would keep its number for ever: copy it outside")
         for node in topological_sort(self):
             if id(node) not in memo:
                 args = tuple([memo[id(arg)] for arg in node._args])
-                memo[id(node)] = _restore(node._op, args, node._data, node._grad, node._label, node._clock)
+                memo[id(node)] = _restore(node._row, args, node._data, node._grad, node._label, node._clock)
         copied: Value = memo[id(self)]
         return copied
 
@@ -341,7 +344,7 @@ class Value(ops.Operand):
         # every node when the arguments have been written.
         if self._args and not any(self in graph.nodes for graph in _pickling.graphs):
             return _last, (_Topological(self),)
-        return _restore, (self._op, self._args, self._data, self._grad, self._label)
+        return _restore, (self._row, self._args, self._data, self._grad, self._label)
 
     # Arithmetic
 
@@ -634,7 +637,7 @@ def _restore(  # noqa: PLR0913, PLR0917 - one for each slot
     out._data = data
     out._clock = clock
     out._grad = grad
-    out._op = op
+    out._row = op
     out._args = args
     out._label = label
     return out

@@ -114,7 +114,7 @@ def as_graph(roots: Sequence[Value], inputs: Sequence[Value], began: modes.Begin
     order: list[Any] = topological_sort(_Everything(tuple(roots)))[:-1]  # type: ignore[type-var]  # as much of a node as a sort needs
     place = dict(zip(order, range(len(order)), strict=True))
     args = [node._args for node in order]
-    code = np.fromiter(map(_CODE_OR_LEAF.__getitem__, [node._op for node in order]), np.int64, len(order))
+    code = np.fromiter(map(_CODE_OR_LEAF.__getitem__, [node._row for node in order]), np.int64, len(order))
     first = np.zeros(len(order) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, args), np.int64, len(args)), out=first[1:])
     arg = np.fromiter(map(place.__getitem__, chain.from_iterable(args)), np.int64, first[-1])

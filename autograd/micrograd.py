@@ -1,0 +1,149 @@
+"""micrograd's ``Value``: write ``from autograd.micrograd import Value`` for ``from micrograd.engine import Value``.
+
+It is an ``autograd.Value`` with ``_prev``, ``_op``, ``_backward`` and attributes besides. See docs/micrograd.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autograd import modes, ops, value
+from autograd.chain_rule import reverse
+from autograd.errors import GraphError
+from autograd.graph import stale, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, KeysView
+
+_SIGNS = {ops.mul: "*", ops.div: "/", ops.neg: "-"}
+
+
+class Value(value.Value):
+    """A number, its gradient, and what micrograd's ``Value`` has.
+
+    With ``_children`` it is the result of an operation of your own, called ``_op``: assign to ``_backward`` a function that
+    adds to the ``grad`` of each child. TypeError if the children are no Values.
+
+    >>> a = Value(3.0)
+    >>> b = Value(a.data**3, (a,), "cube")
+    >>> def _backward(): a.grad += 3 * a.data**2 * b.grad
+    >>> b._backward = _backward
+    >>> (b * 2).backward()
+    >>> a.grad                           # 6a²
+    54.0
+    """
+
+    def __init__(self, data: float, _children: Iterable[value.Value] = (), _op: str = "", label: str = "") -> None:
+        super().__init__(data, label)
+        if _op:
+            vars(self)["_op"] = _op
+        if children := tuple(dict.fromkeys(_children)):
+            self._come_from(children)
+
+    def _come_from(self, children: tuple[value.Value, ...]) -> None:
+        """Make this the result of an operation on ``children`` that its ``_backward`` alone knows."""
+        modes.refuse_while_compiling("an operation of your own was applied", "write it with the functions of autograd.math")
+        if strangers := [child for child in children if not isinstance(child, value.Value)]:
+            msg = f"the _children of a Value must be Values, not {type(strangers[0]).__name__} {strangers[0]!r:.60}"
+            raise TypeError(msg)
+        name, number = self._op, self._data
+        vars(self).update(_op=name, _backward=lambda: None)
+        self._args, self._row = children, ops.Op(name, name, lambda *_: number, lambda *_: number, self._partials)
+        modes.supervise(self)
+
+    def _partials(self, _: float, *numbers: Any) -> tuple[float, ...]:
+        """What ``_backward`` adds to the children where ``grad`` is 1: for sweeps that store nothing, as ``gradient``'s."""
+        if any(isinstance(number, value.Value) for number in numbers):
+            msg = f"the _backward of {self._op!r} gives numbers, no graph: write it with autograd.math to differentiate twice"
+            raise GraphError(msg)
+        before = [(node, node._grad) for node in (self, *self._args)]
+        try:
+            for node, _grad in before:
+                node._grad = float(node is self)
+            self._backward()
+            return tuple([arg._grad for arg in self._args])
+        finally:
+            for node, grad in before:
+                node._grad = grad
+
+    @property
+    def _prev(self) -> KeysView[value.Value]:
+        """The Values it was computed from, each once, in order: a set. Of a power with a number as exponent, the base alone."""
+        return dict.fromkeys(self._args[:1] if self._row is ops.powc else self._args).keys()
+
+    @property
+    def _op(self) -> str:
+        """The name of the operation, as micrograd writes it: "+", "*", "**2", "ReLU"; "" for a leaf."""
+        row, given = self._row, getattr(self, "__dict__", {}).get("_op", "")
+        if row is None or not self._args or given:
+            return str(given)
+        if row is ops.powc:
+            return f"**{self._args[1]._data!r}".removesuffix(".0")
+        return _SIGNS.get(row, row.label if row.label.isascii() else row.name)
+
+    @property
+    def _backward(self) -> Callable[[], None]:
+        """Adds to the ``grad`` of the Values it was computed from what the chain rule gives them; can be assigned."""
+
+        def hand_on() -> None:
+            if any([arg._clock > self._clock for arg in self._args]):
+                raise stale(self)
+            partials = self._row.partials(self._data, *[arg._data for arg in self._args]) if self._row and self._args else ()
+            for arg, partial in zip(self._args, partials, strict=True):
+                arg._grad = (arg._grad or 0.0) + (self._grad or 0.0) * partial
+
+        return getattr(self, "__dict__", {}).get("_backward", hand_on)  # type: ignore[no-any-return]  # what was assigned
+
+    @_backward.setter
+    def _backward(self, function: Callable[[], None]) -> None:
+        if self._args and "_backward" not in vars(self):
+            self._come_from(tuple(self._prev))
+        if self._row is not ops.constant:  # under no_grad nothing is recorded
+            vars(self)["_backward"] = function
+
+    def apply(self, op: ops.Op, args: tuple[Any, ...]) -> Any:
+        """The Value of ``op`` at ``args``, of this class."""
+        return _adopted(super().apply, op, args)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if "_backward" in vars(self):
+            msg = f"{self._op!r} has a _backward of its own, which belongs to this Value alone: it cannot be copied or pickled"
+            raise TypeError(msg)
+        make, args = super().__reduce__()
+        return _adopted, (make, *args), vars(self)
+
+    def __copy__(self) -> Any:
+        out = _adopted(super().__copy__)
+        vars(out).update({name: x for name, x in vars(self).items() if name != "_backward"})  # it has the original's _partials
+        return out
+
+    __deepcopy__: Any = None  # as pickle does it: with the attributes
+
+
+def _adopted(make: Callable[..., Any], *args: Any) -> Any:
+    """``make(*args)``, as a Value of this module's if it is one of the engine's."""
+    if type(x := make(*args)) is not value.Value:
+        return x
+    out = object.__new__(Value)
+    out._data, out._clock, out._grad, out._row, out._args, out._label = x._data, x._clock, x._grad, x._row, x._args, x._label
+    return modes.supervise(out) if modes.active.get() else out
+
+
+def _sweep(order: list[Any], gradient: float) -> None:
+    """The reverse sweep, by what was assigned to ``_backward`` where something was."""
+    if not any(["_backward" in getattr(node, "__dict__", ()) for node in order]):
+        return reverse(order, gradient)
+    validate(order)
+    for node in order:
+        node._grad = gradient if node is order[-1] else 0.0
+    for node in reversed(order):
+        node._backward()
+    return None
+
+
+for _name, _method in vars(value.Value).items():  # those that are bound to rows
+    if getattr(_method, "__name__", None) in ops.TABLE and _name not in vars(Value):
+        setattr(Value, _name, lambda *args, method=_method: _adopted(method, *args))
+for _name in ("_prev", "_op", "_backward"):  # a graph has Values of the engine's, too
+    setattr(value.Value, _name, property(vars(Value)[_name].fget))
+value.Value._sweep = staticmethod(_sweep)
