@@ -36,6 +36,9 @@ __all__ = [  # noqa: RUF022 - many to a line, in the order of the alphabet
 # fmt: on
 
 
+_LOG_LARGE = _python.log(ops.LARGE)
+
+
 def _unary(op: ops.Op, summary: str) -> Callable[[Any], Any]:
     def function(x: Any, /) -> Any:
         return op(x)
@@ -188,8 +191,11 @@ def select(values: Sequence[Any], index: Any, /) -> Any:
 
 
 def clip(x: Any, low: Any, high: Any, /) -> Any:
-    """``x`` brought into [``low``, ``high``]. The derivative by ``x`` is 1 inside and on the bounds, 0 beyond."""
-    return ops.where(x < low, low, ops.where(x > high, high, x))
+    """``x`` brought into [``low``, ``high``], which is ``high`` if ``low`` is above it, and NaN if one of the three is.
+
+    The derivative by ``x`` is 1 inside and on the bounds, 0 beyond.
+    """
+    return ops.clip(x, low, high)
 
 
 # Of any number of arguments
@@ -254,14 +260,19 @@ def softmax(values: Iterable[Any], /) -> list[Any]:
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
-    return [exp(v) for v in log_softmax(values)]
+    values = [*values]
+    return list(ops.logsumexp.partials(logsumexp(values), *values))
 
 
 def log_softmax(values: Iterable[Any], /) -> list[Any]:
-    """The logarithms of ``softmax(values)``, accurate where these vanish."""
+    """The logarithms of ``softmax(values)``, accurate where these vanish, and where one of them is nearly 1."""
     values = [*values]
     total = logsumexp(values)
-    return [v - total for v in values]
+    logs = [v - total for v in values]
+    large = [v > _LOG_LARGE for v in logs]
+    others = fsum(ops.either(is_large, 0.0, exp(v)) for is_large, v in zip(large, logs, strict=True))
+    logarithm = log1p(0.0 - minimum(others, 0.5))  # if none is large, others are all, and this is not wanted
+    return [ops.either(is_large, logarithm, v) for is_large, v in zip(large, logs, strict=True)]
 
 
 # Without a derivative, or with the derivative 0: plain numbers, of a Value's data.
