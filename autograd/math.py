@@ -270,9 +270,7 @@ def log_softmax(values: Iterable[Any], /) -> list[Any]:
     total = logsumexp(values)
     logs = [v - total for v in values]
     large = [v > _LOG_LARGE for v in logs]
-    others = fsum(ops.either(is_large, 0.0, exp(v)) for is_large, v in zip(large, logs, strict=True))
-    logarithm = log1p(0.0 - minimum(others, 0.5))  # if none is large, others are all, and this is not wanted
-    return [ops.either(is_large, logarithm, v) for is_large, v in zip(large, logs, strict=True)]
+    return ops.balanced(logs, large, exp, lambda others, _: log1p(0.0 - others))
 
 
 # Without a derivative, or with the derivative 0: plain numbers, of a Value's data.

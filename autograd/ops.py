@@ -268,34 +268,35 @@ def _equal_parts(first: Any, second: Any, others: Sequence[Any]) -> tuple[Any, .
 
 
 def _direction(y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """``x / y`` for each argument, where ``y`` is their Euclidean norm; 0 where that is 0.
-
-    One that is nearly 1 is the root of what the others leave of that: its own derivative is small, and would be lost in the
-    difference of two large ones.
-    """
-    parts = [x / where(y <= 0, math.inf, y) for x in args]
-    if len(parts) == 1:
-        return tuple(parts)
+    """``x / y`` for each argument, where ``y`` is their Euclidean norm; 0 where that is 0."""
+    norm = where(y <= 0, math.inf, y)
+    parts = [x / norm for x in args]
     large = [square(part) > LARGE for part in parts]
-    others = fsum(*[either(is_large, 0.0, square(part)) for is_large, part in zip(large, parts, strict=True)])
-    left = sqrt(1.0 - minimum(others, 0.5))  # if none is large, others are all, and the root is not wanted
-    return tuple(
-        [either(is_large, left * sign(x), part) for is_large, part, x in zip(large, parts, args, strict=True)]
-    )
+    return tuple(balanced(parts, large, square, lambda others, part: copysign(sqrt(1.0 - others), part)))
 
 
 def _shares(y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """``exp(x - y)`` for each argument, which add up to 1. One that is nearly 1 is what the others leave of that.
-
-    So its derivatives are those of the others with the other sign. They are small, and would be lost in the difference of two
-    large ones.
-    """
+    """``exp(x - y)`` for each argument, which add up to 1."""
     shares = [exp(x - y) for x in args]
     large = [share > LARGE for share in shares]
-    left = 1.0 - fsum(*[either(is_large, 0.0, share) for is_large, share in zip(large, shares, strict=True)])
-    return tuple([either(is_large, left, share) for is_large, share in zip(large, shares, strict=True)])
+    return tuple(balanced(shares, large, lambda share: share, lambda others, _: 1.0 - others))
 
 
-def either(condition: Any, a: Any, b: Any) -> Any:
-    """``where``, which is no operation if the condition is known: numbers and Values compare at once, what is recorded doesn't."""
-    return (a if condition else b) if isinstance(condition, bool) else where(condition, a, b)
+def balanced(
+    parts: list[Any], large: list[Any], size: Callable[[Any], Any], rest: Callable[[Any, Any], Any]
+) -> list[Any]:
+    """``parts`` whose sizes add up to 1. One that is ``large``, and there is one at most, is the ``rest`` that the others leave.
+
+    So its derivative is made of theirs, which are small. Its own would be lost in the difference of two large numbers.
+    """
+    if len(parts) == 1:
+        return parts
+    if {*map(type, large)} == {bool}:  # known, as nothing is being recorded
+        if True not in large:
+            return parts
+        which = large.index(True)
+        others = fsum(*[size(part) for part in (*parts[:which], *parts[which + 1 :])])
+        return [*parts[:which], rest(others, parts[which]), *parts[which + 1 :]]
+    others = fsum(*[where(is_large, 0.0, size(part)) for is_large, part in zip(large, parts, strict=True)])
+    others = minimum(others, 0.5)  # if none is large, others are all, and the rest is not wanted
+    return [where(is_large, rest(others, part), part) for is_large, part in zip(large, parts, strict=True)]

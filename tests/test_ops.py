@@ -166,7 +166,8 @@ def extreme_points(row: Op) -> list[tuple[float, ...]]:
     """Some fifty arguments that are tiny, ordinary or huge, so that some dominate others; half of them are of ``points``."""
     sizes = [size for size in EXTREMES if row.name not in OVERFLOWING or 1e-60 < size < 1e60]
     found = [points(row), drawn(row, sizes, random.Random(row.name))]
-    return [args for some in found for args in some[:: -(-len(some) // 25)]]
+    count = 12 if row.name in ARITIES else 25  # of several arguments, there are many second derivatives
+    return [args for some in found for args in some[:: -(-len(some) // count)]]
 
 
 def special_points(row: Op, n: int) -> list[tuple[float, ...]]:
