@@ -36,9 +36,6 @@ __all__ = [  # noqa: RUF022 - many to a line, in the order of the alphabet
 # fmt: on
 
 
-_LOG_LARGE = _python.log(ops.LARGE)
-
-
 def _unary(op: ops.Op, summary: str) -> Callable[[Any], Any]:
     def function(x: Any, /) -> Any:
         return op(x)
@@ -266,11 +263,13 @@ def softmax(values: Iterable[Any], /) -> list[Any]:
 
 def log_softmax(values: Iterable[Any], /) -> list[Any]:
     """The logarithms of ``softmax(values)``, accurate where these vanish, and where one of them is nearly 1."""
-    values = [*values]
+    once = _less_their_logsumexp([*values])
+    return _less_their_logsumexp(once)  # the second time changes no more than the last digits, of derivatives as of values
+
+
+def _less_their_logsumexp(values: list[Any]) -> list[Any]:
     total = logsumexp(values)
-    logs = [v - total for v in values]
-    large = [v > _LOG_LARGE for v in logs]
-    return ops.balanced(logs, large, exp, lambda others, _: log1p(0.0 - others))
+    return [v - total for v in values]
 
 
 # Without a derivative, or with the derivative 0: plain numbers, of a Value's data.

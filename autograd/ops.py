@@ -39,8 +39,6 @@ FROM_MINUS_ONE: Interval = (-1.0, math.inf)
 LOG_2 = math.log(2.0)
 LOG2_E, LOG10_E = 1.0 / math.log(2.0), 1.0 / math.log(10.0)
 TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
-LARGE = 0.75
-"""Of numbers that add up to 1, one at most is larger than this, however they are rounded."""
 
 
 class Operand:
@@ -268,35 +266,22 @@ def _equal_parts(first: Any, second: Any, others: Sequence[Any]) -> tuple[Any, .
 
 
 def _direction(y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """``x / y`` for each argument, where ``y`` is their Euclidean norm; 0 where that is 0."""
-    norm = where(y <= 0, math.inf, y)
-    parts = [x / norm for x in args]
-    large = [square(part) > LARGE for part in parts]
-    return tuple(balanced(parts, large, square, lambda others, part: copysign(sqrt(1.0 - others), part)))
+    """``x / y`` for each argument, where ``y`` is their Euclidean norm; 0 where that is 0.
+
+    That is done twice. The second time changes no more than the last digit, but takes from each derivative what the first one
+    left of the direction itself: where one argument dominates, that was the difference of two large numbers.
+    """
+    parts = _divided(args, y)
+    return parts if len(parts) == 1 else _divided(parts, hypot(*parts))
+
+
+def _divided(args: tuple[Any, ...], norm: Any) -> tuple[Any, ...]:
+    divisor = where(norm <= 0, math.inf, norm)
+    return tuple([x / divisor for x in args])
 
 
 def _shares(y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """``exp(x - y)`` for each argument, which add up to 1."""
+    """``exp(x - y)`` for each argument, divided by their sum, which is 1: as above, so that the derivatives add up to 0."""
     shares = [exp(x - y) for x in args]
-    large = [share > LARGE for share in shares]
-    return tuple(balanced(shares, large, lambda share: share, lambda others, _: 1.0 - others))
-
-
-def balanced(
-    parts: list[Any], large: list[Any], size: Callable[[Any], Any], rest: Callable[[Any, Any], Any]
-) -> list[Any]:
-    """``parts`` whose sizes add up to 1. One that is ``large``, and there is one at most, is the ``rest`` that the others leave.
-
-    So its derivative is made of theirs, which are small. Its own would be lost in the difference of two large numbers.
-    """
-    if len(parts) == 1:
-        return parts
-    if {*map(type, large)} == {bool}:  # known, as nothing is being recorded
-        if True not in large:
-            return parts
-        which = large.index(True)
-        others = fsum(*[size(part) for part in (*parts[:which], *parts[which + 1 :])])
-        return [*parts[:which], rest(others, parts[which]), *parts[which + 1 :]]
-    others = fsum(*[where(is_large, 0.0, size(part)) for is_large, part in zip(large, parts, strict=True)])
-    others = minimum(others, 0.5)  # if none is large, others are all, and the rest is not wanted
-    return [where(is_large, rest(others, part), part) for is_large, part in zip(large, parts, strict=True)]
+    total = fsum(*shares)
+    return tuple([share / total for share in shares])
