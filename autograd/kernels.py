@@ -64,14 +64,40 @@ def relu_array(a: Any, out: Any = None) -> Any:
     return np.maximum(a, 0.0, out=out)
 
 
-def maximum(a: float, b: float) -> float:
-    """The larger; NaN if either is."""
-    return a if a >= b or a != a else b  # noqa: PLR0124 - NaN is what differs from itself
+def folded(ufunc: Any) -> Callable[..., Any]:
+    """``ufunc``, which takes two arguments, of any number of them: of the first two, then of that and the third, and so on."""
+
+    @functools.wraps(ufunc)
+    def kernel(*args: Any) -> Any:
+        return functools.reduce(ufunc, args)
+
+    return kernel
 
 
-def minimum(a: float, b: float) -> float:
-    """The smaller; NaN if either is."""
-    return a if a <= b or a != a else b  # noqa: PLR0124 - NaN is what differs from itself
+def maximum(a: float, b: float, *more: float) -> float:
+    """The largest; NaN if one is."""
+    y = a if a >= b or a != a else b  # noqa: PLR0124 - NaN is what differs from itself
+    for c in more:
+        y = maximum(y, c)
+    return y
+
+
+def minimum(a: float, b: float, *more: float) -> float:
+    """The smallest; NaN if one is."""
+    y = a if a <= b or a != a else b  # noqa: PLR0124 - NaN is what differs from itself
+    for c in more:
+        y = minimum(y, c)
+    return y
+
+
+def clip(a: float, low: float, high: float) -> float:
+    """``a``, or the bound that it is beyond; ``high`` if ``low`` is above that; NaN if one is."""
+    return minimum(maximum(a, low), high)
+
+
+def clip_array(a: Any, low: Any, high: Any, out: Any = None) -> Any:
+    """:func:`clip` of each element."""
+    return np.minimum(np.maximum(a, low, out=out), high, out=out)
 
 
 def equal(a: float, b: float) -> float:
@@ -138,6 +164,33 @@ def softplus(a: float) -> float:
 def softplus_array(a: Any) -> Any:
     """:func:`softplus` of each element."""
     return np.log1p(np.exp(-np.abs(a))) + np.maximum(a, 0.0)
+
+
+def semicircle(a: float) -> float:
+    """``√(1 - a²)``, without cancellation at its ends."""
+    return math.sqrt((1.0 - a) * (1.0 + a)) if -1.0 <= a <= 1.0 else math.nan
+
+
+def semicircle_array(a: Any) -> Any:
+    """:func:`semicircle` of each element."""
+    return np.sqrt((1.0 - a) * (1.0 + a))
+
+
+def inversion(a: float, b: float) -> float:
+    """``a / (a² + b²)``, without overflow; NaN where both are 0."""
+    y = math.hypot(a, b)
+    return a / y / y if y else math.nan
+
+
+def inversion_array(a: Any, b: Any) -> Any:
+    """:func:`inversion` of each pair of elements."""
+    y = np.hypot(a, b)
+    return a / y / y
+
+
+def rint(a: float) -> float:
+    """The nearest whole number, the even one of two."""
+    return math.copysign(round(a), a) if math.isfinite(a) else a
 
 
 def dot(*args: float) -> float:
@@ -244,7 +297,10 @@ _HIGHEST_ORDER = 150  # from the next one on, the factorials of the series leave
 
 
 def polygamma(order: float, x: float) -> float:
-    """The derivative of digamma, ``order`` times; NaN at its poles (0, -1, -2 and so on) and for orders above 150.
+    """The derivative of digamma, ``order`` times; NaN for orders above 150.
+
+    At its poles (0, -1, -2 and so on), derivatives of odd order are inf from both sides. The others change sign there, so they
+    are NaN but at 0, whose own sign says from which side.
 
     Reflection brings a negative ``x`` to the right (A&S 6.4.7), recurrence carries it up (6.4.6), and the asymptotic series
     does the rest (6.3.18 and 6.4.11).
@@ -254,9 +310,11 @@ def polygamma(order: float, x: float) -> float:
         return math.nan
     alternating = -1.0 if n % 2 else 1.0
     if x <= 0.0:
-        fraction = math.remainder(x, 1.0) if math.isfinite(x) else 0.0
-        if fraction == 0.0:
+        if x == -math.inf:
             return math.nan
+        fraction = math.remainder(x, 1.0)
+        if fraction == 0.0:
+            return math.inf if n % 2 else math.copysign(math.inf, -x) if x == 0.0 else math.nan
         return alternating * polygamma(order, 1.0 - x) - _cotangent_derivative(n, fraction)
     if not math.isfinite(x):
         return 0.0 if x == math.inf and n > 0 else x

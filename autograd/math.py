@@ -218,8 +218,11 @@ def _at_least_one(values: tuple[Any, ...], name: str) -> tuple[Any, ...]:
 
 
 def clip(x: Any, low: Any, high: Any, /) -> Any:
-    """``x`` brought into [``low``, ``high``]. The derivative by ``x`` is 1 inside and on the bounds, 0 beyond."""
-    return ops.where(x < low, low, ops.where(x > high, high, x))
+    """``x`` brought into [``low``, ``high``], which is ``high`` if ``low`` is above it, and NaN if one of the three is.
+
+    The derivative by ``x`` is 1 inside and on the bounds, 0 beyond.
+    """
+    return ops.clip(x, low, high)
 
 
 # Of any number of arguments
@@ -284,12 +287,17 @@ def softmax(values: Iterable[Any], /) -> list[Any]:
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
-    return [exp(v) for v in log_softmax(values)]
+    values = [*values]
+    return list(ops.logsumexp.partials(logsumexp(values), *values))
 
 
 def log_softmax(values: Iterable[Any], /) -> list[Any]:
-    """The logarithms of ``softmax(values)``, accurate where these vanish."""
-    values = [*values]
+    """The logarithms of ``softmax(values)``, accurate where these vanish, and where one of them is nearly 1."""
+    once = _less_their_logsumexp([*values])
+    return _less_their_logsumexp(once)  # the second time changes no more than the last digits, of derivatives as of values
+
+
+def _less_their_logsumexp(values: list[Any]) -> list[Any]:
     total = logsumexp(values)
     return [v - total for v in values]
 

@@ -9,12 +9,13 @@ A row holds partial derivatives, written in the library's own operations: the sa
 derivatives of derivatives), arrays and the symbols that print the table. ``div`` and the like are marked ``ieee_partials``
 where Python's own division would raise. How partials become gradients is chain_rule.py's to say.
 
-At kinks the rows follow PyTorch: relu'(0) = 0, abs'(0) = 0, ties of maximum and minimum are split equally, sqrt'(0) = inf,
-∂(x⁰)/∂x = 0 even at 0, and ∂(0ᵇ)/∂b = 0 for b >= 0.
+At kinks the rows follow PyTorch: relu'(0) = 0, abs'(0) = 0, that of hypot at 0 is 0, ties of maximum and minimum are split
+equally, sqrt'(0) = inf, ∂(x⁰)/∂x = 0 even at 0, and ∂(0ᵇ)/∂b = 0 for b >= 0. Where the output is NaN, so is the slope at a kink.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
 import operator
@@ -26,7 +27,7 @@ from autograd import kernels as k
 from autograd.kernels import elementwise, ieee, ieee_partials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Interval = tuple[float, float]
 
@@ -35,7 +36,8 @@ POSITIVE: Interval = (0.0, math.inf)
 UNIT: Interval = (-1.0, 1.0)
 FROM_ONE: Interval = (1.0, math.inf)
 FROM_MINUS_ONE: Interval = (-1.0, math.inf)
-LOG_2, LOG_10 = math.log(2.0), math.log(10.0)
+LOG_2 = math.log(2.0)
+LOG2_E, LOG10_E = 1.0 / math.log(2.0), 1.0 / math.log(10.0)
 TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
 
 
@@ -72,6 +74,11 @@ class Op:
 
     def __call__(self, *args: Any) -> Any:
         """The value at ``args``; TypeError unless they are numbers, arrays or Operands."""
+        for arg in args:
+            if type(arg) is not float:
+                break
+        else:  # what a sweep asks for, most of all
+            return self.on_floats(*args)
         for operand in args:
             if isinstance(operand, Operand):
                 return operand.apply(self, args)
@@ -149,13 +156,17 @@ square     = _op("square",     "²",         lambda a: a * a,                   
 # Choice. The condition is a number, 0 for false.
 where      = _op("where",      "where",     lambda c, a, b: a if c else b,     np.where,
                  lambda y, c, a, b: (0.0, where(c, 1.0, 0.0), where(c, 0.0, 1.0)),                         REAL, REAL, REAL)
-sign       = _op("sign",       "sign",      k.sign,                            np.sign,                    _zero,                        REAL)
+sign       = _op("sign",       "sign",      k.sign,                            np.sign,                    lambda y, a: (0 * y,),        REAL)
 absolute   = _op("abs",        "abs",       abs,                               np.abs,                     lambda y, a: (sign(a),),      REAL)
-relu       = _op("relu",       "ReLU",      k.relu,                            k.relu_array,               lambda y, a: (a > 0,),        REAL)
-maximum    = _op("maximum",    "max",       k.maximum,                         np.maximum,
-                 lambda y, a, b: (0.5 * (a > b) + 0.5 * (a >= b), 0.5 * (b > a) + 0.5 * (b >= a)),         REAL, REAL)
-minimum    = _op("minimum",    "min",       k.minimum,                         np.minimum,
-                 lambda y, a, b: (0.5 * (a < b) + 0.5 * (a <= b), 0.5 * (b < a) + 0.5 * (b <= a)),         REAL, REAL)
+relu       = _op("relu",       "ReLU",      k.relu,                            k.relu_array,               lambda y, a: (sign(y),),      REAL)
+maximum    = _op("maximum",    "max",       k.maximum,                         k.folded(np.maximum),
+                 lambda y, a, b, *c: _equal_parts(a >= y, b >= y, [x >= y for x in c] if c else ()),       REAL)
+minimum    = _op("minimum",    "min",       k.minimum,                         k.folded(np.minimum),
+                 lambda y, a, b, *c: _equal_parts(a <= y, b <= y, [x <= y for x in c] if c else ()),       REAL)
+clip       = _op("clip",       "clip",      k.clip,                            k.clip_array,
+                 lambda y, a, b, c: (where((b <= a) * (a <= c), 1.0, 0 * sign(y)),
+                                     where((a < b) * (b <= c), 1.0, 0 * sign(y)),
+                                     where((c < a) + (c < b), 1.0, 0 * sign(y))),                      REAL, REAL, REAL)
 copysign   = _op("copysign",   "copysign",  math.copysign,                     np.copysign,
                  lambda y, a, b: (sign(a) * copysign(1.0, b), 0.0),                                        REAL, REAL)
 
@@ -170,59 +181,62 @@ powc       = _op("powc",       "**",        k.power,                           n
                  lambda y, a, n: (where(abs(n) <= 0, 0.0, n * powc(a, n - 1)), 0.0),                       POSITIVE, REAL)
 power      = _op("pow",        "**",        k.power,                           np.power,
                  lambda y, a, b: (where((abs(a) <= 0) * (abs(b) <= 0), 0.0, b * power(a, b - 1)),
-                                  where((abs(a) <= 0) * (b >= 0), 0.0, y * log(a))),                       POSITIVE, REAL)
+                                  where((abs(a) <= 0) * (b >= 0), 0.0, power(a, b / 2) * log(a) * power(a, b / 2))), POSITIVE, REAL)
 sqrt       = _op("sqrt",       "√",         ieee(math.sqrt, np.sqrt),          np.sqrt,      ieee_partials(lambda y, a: (0.5 / y,)),         POSITIVE)
 cbrt       = _op("cbrt",       "∛",         math.cbrt,                         np.cbrt,      ieee_partials(lambda y, a: (1 / (3 * y * y),)), REAL)
 
-# Exponentials and logarithms
+# Exponentials and logarithms. 2ᵃ may overflow where its derivative does not: that is multiplied by one half after the other.
 exp        = _op("exp",        "exp",       ieee(math.exp, np.exp),            np.exp,                     lambda y, a: (y,),            REAL)
-exp2       = _op("exp2",       "exp2",      ieee(math.exp2, np.exp2),          np.exp2,                    lambda y, a: (LOG_2 * y,),    REAL)
+exp2       = _op("exp2",       "exp2",      ieee(math.exp2, np.exp2),          np.exp2,                    lambda y, a: (LOG_2 * exp2(a / 2) * exp2(a / 2),), REAL)
 expm1      = _op("expm1",      "expm1",     ieee(math.expm1, np.expm1),        np.expm1,                   lambda y, a: (exp(a),),       REAL)
 log        = _op("log",        "log",       ieee(math.log, np.log),            np.log,       ieee_partials(lambda y, a: (1 / a,)),           POSITIVE)
-log2       = _op("log2",       "log2",      ieee(math.log2, np.log2),          np.log2,      ieee_partials(lambda y, a: (1 / (LOG_2 * a),)), POSITIVE)
-log10      = _op("log10",      "log10",     ieee(math.log10, np.log10),        np.log10,     ieee_partials(lambda y, a: (1 / (LOG_10 * a),)), POSITIVE)
+log2       = _op("log2",       "log2",      ieee(math.log2, np.log2),          np.log2,      ieee_partials(lambda y, a: (LOG2_E / a,)),      POSITIVE)
+log10      = _op("log10",      "log10",     ieee(math.log10, np.log10),        np.log10,     ieee_partials(lambda y, a: (LOG10_E / a,)),      POSITIVE)
 log1p      = _op("log1p",      "log1p",     ieee(math.log1p, np.log1p),        np.log1p,     ieee_partials(lambda y, a: (1 / (1 + a),)),     FROM_MINUS_ONE)
 
 # Activations. tanh' is sech², as 1 - y² would lose it to rounding in the tails, and 1 / cosh² a its own derivative to overflow.
+# For the same reason sigmoid' is no product y (1 - y), whose own derivative would be lost where both factors are near 1/2.
 tanh       = _op("tanh",       "tanh",      math.tanh,                         np.tanh,                    lambda y, a: (square(sech(a)),), REAL)
 sech       = _op("sech",       "sech",      k.sech,                            k.sech_array,               lambda y, a: (-y * tanh(a),), REAL)
-sigmoid    = _op("sigmoid",    "σ",         k.sigmoid,                         k.sigmoid_array,            lambda y, a: (y * sigmoid(-a),), REAL)
+sigmoid    = _op("sigmoid",    "σ",         k.sigmoid,                         k.sigmoid_array,            lambda y, a: (square(0.5 * sech(0.5 * a)),), REAL)
 softplus   = _op("softplus",   "softplus",  k.softplus,                        k.softplus_array,           lambda y, a: (sigmoid(a),),   REAL)
 erf        = _op("erf",        "erf",       math.erf,                          elementwise(math.erf),
                  lambda y, a: (TWO_OVER_SQRT_PI * exp(-a * a),),                                           REAL)
 erfc       = _op("erfc",       "erfc",      math.erfc,                         elementwise(math.erfc),
                  lambda y, a: (-TWO_OVER_SQRT_PI * exp(-a * a),),                                          REAL)
 
-# Trigonometry. Roots of the factors, and hypot, keep 1 ± a² from cancellation and overflow.
+# Trigonometry. A row for √(1 - a²), and one for a / (a² + b²), keep these and their derivatives from cancellation and overflow.
 sin        = _op("sin",        "sin",       ieee(math.sin, np.sin),            np.sin,                     lambda y, a: (cos(a),),       REAL)
 cos        = _op("cos",        "cos",       ieee(math.cos, np.cos),            np.cos,                     lambda y, a: (-sin(a),),      REAL)
 tan        = _op("tan",        "tan",       ieee(math.tan, np.tan),            np.tan,                     lambda y, a: (1 + y * y,),    REAL)
-asin       = _op("asin",       "asin",      ieee(math.asin, np.arcsin),        np.arcsin,
-                 ieee_partials(lambda y, a: (1 / sqrt((1 - a) * (1 + a)),)),                               UNIT)
-acos       = _op("acos",       "acos",      ieee(math.acos, np.arccos),        np.arccos,
-                 ieee_partials(lambda y, a: (-1 / sqrt((1 - a) * (1 + a)),)),                              UNIT)
-atan       = _op("atan",       "atan",      math.atan,                         np.arctan,                  lambda y, a: (1 / (1 + a * a),), REAL)
+asin       = _op("asin",       "asin",      ieee(math.asin, np.arcsin),        np.arcsin,    ieee_partials(lambda y, a: (1 / semicircle(a),)), UNIT)
+acos       = _op("acos",       "acos",      ieee(math.acos, np.arccos),        np.arccos,    ieee_partials(lambda y, a: (-1 / semicircle(a),)), UNIT)
+semicircle = _op("semicircle", "√(1 - a²)", k.semicircle,                      k.semicircle_array, ieee_partials(lambda y, a: (-a / y,)),    UNIT)
+atan       = _op("atan",       "atan",      math.atan,                         np.arctan,                  lambda y, a: (inversion(1.0, a),), REAL)
 atan2      = _op("atan2",      "atan2",     math.atan2,                        np.arctan2,
-                 ieee_partials(lambda y, a, b: (b / hypot(a, b) / hypot(a, b), -a / hypot(a, b) / hypot(a, b))), REAL, REAL)
+                 lambda y, a, b: (inversion(b, a), -inversion(a, b)),                                      REAL, REAL)
+inversion  = _op("inversion",  "a/(a² + b²)", k.inversion,                     k.inversion_array,
+                 lambda y, a, b: ((inversion(b, a) - y) * (inversion(b, a) + y), -2 * y * inversion(b, a)), REAL, REAL)
 sinh       = _op("sinh",       "sinh",      ieee(math.sinh, np.sinh),          np.sinh,                    lambda y, a: (cosh(a),),      REAL)
 cosh       = _op("cosh",       "cosh",      ieee(math.cosh, np.cosh),          np.cosh,                    lambda y, a: (sinh(a),),      REAL)
 asinh      = _op("asinh",      "asinh",     math.asinh,                        np.arcsinh,                 lambda y, a: (1 / hypot(1.0, a),), REAL)
 acosh      = _op("acosh",      "acosh",     ieee(math.acosh, np.arccosh),      np.arccosh,
-                 ieee_partials(lambda y, a: (1 / (sqrt(a - 1) * sqrt(a + 1)),)),                           FROM_ONE)
+                 ieee_partials(lambda y, a: (1 / sqrt(a - 1) / sqrt(a + 1),)),                           FROM_ONE)
 atanh      = _op("atanh",      "atanh",     ieee(math.atanh, np.arctanh),      np.arctanh,
-                 ieee_partials(lambda y, a: (1 / ((1 - a) * (1 + a)),)),                                   UNIT)
+                 ieee_partials(lambda y, a: (square(1 / semicircle(a)),)),                                   UNIT)
 
 # Whole numbers, whose derivative is 0 between two jumps, and Python's %, which has the sign of b.
 floor      = _op("floor",      "floor",     k.floor,                           np.floor,                   _zero,                        REAL)
+rint       = _op("rint",       "rint",      k.rint,                            np.rint,                    _zero,                        REAL)
 floordiv   = _op("floordiv",   "//",        ieee(operator.floordiv, np.floor_divide), np.floor_divide,     _zero,                        REAL, POSITIVE)
 mod        = _op("mod",        "%",         ieee(operator.mod, np.remainder),  np.remainder,
                  lambda y, a, b: (1.0, -floordiv(a, b)),                                                   REAL, POSITIVE)
 
-# Remainders: y = a - n b for a whole n, so ∂y/∂b = -n.
+# Remainders: y = a - n b for a whole n, so ∂y/∂b = -n. It is rounded, as the quotients are not exact.
 fmod       = _op("fmod",       "fmod",      ieee(math.fmod, np.fmod),          np.fmod,
-                 ieee_partials(lambda y, a, b: (1.0, (y - a) / b)),                                        REAL, POSITIVE)
+                 ieee_partials(lambda y, a, b: (1.0, rint(y / b - a / b))),                                       REAL, POSITIVE)
 remainder  = _op("remainder",  "remainder", k.remainder,                       elementwise(k.remainder),
-                 ieee_partials(lambda y, a, b: (1.0, (y - a) / b)),                                        REAL, POSITIVE)
+                 ieee_partials(lambda y, a, b: (1.0, rint(y / b - a / b))),                                       REAL, POSITIVE)
 
 # Gamma and its logarithmic derivatives; n counts the derivatives and has none itself.
 gamma      = _op("gamma",      "Γ",         k.gamma,                           elementwise(k.gamma),   lambda y, a: (y * polygamma(0, a),), POSITIVE)
@@ -237,8 +251,8 @@ fsum       = _op("fsum",       "sum",       k.fsum,                            e
 prod       = _op("prod",       "prod",      k.prod,                            k.prod,                lambda y, *a: _products_of_the_others(a), REAL)
 select     = _op("select",     "select",    k.select,                          k.select_array,
                  lambda y, i, *a: (0.0, *[(i >= n) * (i <= n) * 1.0 for n in range(len(a))]),              REAL)
-hypot      = _op("hypot",      "hypot",     math.hypot,                        k.hypot_array, ieee_partials(lambda y, *a: tuple([x / y for x in a])), REAL)
-logsumexp  = _op("logsumexp",  "logsumexp", k.logsumexp,                       k.logsumexp_array,  lambda y, *a: tuple([exp(x - y) for x in a]), REAL)
+hypot      = _op("hypot",      "hypot",     math.hypot,                        k.hypot_array, ieee_partials(lambda y, *a: _direction(y, a)), REAL)
+logsumexp  = _op("logsumexp",  "logsumexp", k.logsumexp,                       k.logsumexp_array,  lambda y, *a: _shares(y, a), REAL)
 # fmt: on
 
 
@@ -251,3 +265,37 @@ def _products_of_the_others(args: tuple[Any, ...]) -> tuple[Any, ...]:
     for a in args[:0:-1]:
         after.append(after[-1] * a)
     return tuple([left * right for left, right in zip(before, reversed(after), strict=True)])
+
+
+def _equal_parts(first: Any, second: Any, others: Sequence[Any]) -> tuple[Any, ...]:
+    """For each argument that reaches the extreme an equal part of 1; NaN if none does, as the extreme is NaN then."""
+    p, q = 1.0 * first, 1.0 * second
+    try:
+        if not others:
+            return p / (p + q), q / (p + q)
+        count = functools.reduce(operator.add, others, p + q)
+        return tuple([part / count for part in (p, q, *[1.0 * other for other in others])])
+    except ZeroDivisionError:
+        return (math.nan,) * (2 + len(others))
+
+
+def _direction(y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """``x / y`` for each argument, where ``y`` is their Euclidean norm; 0 where that is 0.
+
+    That is done twice. The second time changes no more than the last digit, but takes from each derivative what the first one
+    left of the direction itself: where one argument dominates, that was the difference of two large numbers.
+    """
+    parts = _divided(args, y)
+    return parts if len(parts) == 1 else _divided(parts, hypot(*parts))
+
+
+def _divided(args: tuple[Any, ...], norm: Any) -> tuple[Any, ...]:
+    divisor = where(norm <= 0, math.inf, norm)
+    return tuple([x / divisor for x in args])
+
+
+def _shares(y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """``exp(x - y)`` for each argument, divided by their sum, which is 1: as above, so that the derivatives add up to 0."""
+    shares = [exp(x - y) for x in args]
+    total = fsum(*shares)
+    return tuple([share / total for share in shares])

@@ -96,4 +96,4 @@ def derivatives(op: ops.Op) -> tuple[str, ...]:
     return tuple([_text(partial) for partial in op.partials(Symbol("y"), *map(Symbol, "abcd"[:arity]))])
 
 
-NARY = (ops.dot, ops.fsum, ops.prod, ops.hypot, ops.logsumexp, ops.select)
+NARY = (ops.dot, ops.fsum, ops.prod, ops.hypot, ops.logsumexp, ops.select, ops.maximum, ops.minimum)

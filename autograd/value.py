@@ -27,7 +27,6 @@ _compiling, _NEVER = modes.compiling.get, modes.NEVER
 _modes = modes.active.get
 _new = object.__new__
 _one_at_a_time = threading.RLock()  # threads may differentiate graphs that share leaves
-_WHOLE_FROM = 2.0**52  # from here on all floats are whole numbers
 _QUICK = (float, int)  # these are quick to tell
 _FROZEN = "what it is for the first example would be so for all"
 
@@ -433,6 +432,7 @@ class Value(ops.Operand):
     log1p = _unary(ops.log1p)
     log2 = _unary(ops.log2)
     relu = _unary(ops.relu)
+    rint = _unary(ops.rint)
     sigmoid = _unary(ops.sigmoid)
     sign = _unary(ops.sign)
     sin = _unary(ops.sin)
@@ -477,10 +477,6 @@ class Value(ops.Operand):
     def isnan(self) -> Any:
         """Whether the number is NaN, which alone differs from itself."""
         return _compared(ops.not_equal, operator.ne, self, self)
-
-    def rint(self) -> Any:
-        """The nearest whole number, the even one of two; its derivative is 0."""
-        return ops.where(abs(self) < _WHOLE_FROM, self - ops.remainder(self, 1.0), self.floor())
 
     def degrees(self) -> Value:
         """The angle in degrees, if this is in radians."""

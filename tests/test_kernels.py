@@ -66,7 +66,10 @@ NAN, INF = math.nan, math.inf
 @pytest.mark.parametrize(
     ("kernel", "args", "expected"),
     [
-        *[(k.polygamma, (n, x), NAN) for n in (0, 1, 2) for x in (0.0, -0.0, -1.0, -7.0, -1e300, -INF, NAN)],
+        *[(k.polygamma, (n, x), NAN) for n in (0, 2) for x in (-1.0, -7.0, -1e300, -INF, NAN)],  # another sign from each side
+        *[(k.polygamma, (1, x), INF) for x in (0.0, -0.0, -1.0, -7.0, -1e300)],  # inf from both
+        *[(k.polygamma, (n, x), -math.copysign(INF, x)) for n in (0, 2) for x in (0.0, -0.0)],
+        *[(k.polygamma, (1, x), NAN) for x in (-INF, NAN)],
         (k.polygamma, (0, INF), INF),
         (k.polygamma, (1, INF), 0.0),
         (k.gamma, (0.0,), INF),

@@ -12,7 +12,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from autograd import Value, ops
+from autograd import Value, gradient, ops
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,7 @@ mp = mpmath.MPContext()  # our own, so that nobody else's precision is touched
 mp.prec = 1200  # 360 digits: 50 are left of tanh'(370) = 4e-321 after a difference over a step of 2⁻¹⁰⁰
 STEP = mp.mpf(2) ** -100  # a relative step of 8e-31: a one-sided difference is then exact to 1e-30 x f''/f'
 RATIO = mp.mpf(0.37)
+SECOND_PREC = 3000  # 900 digits: of sigmoid''(1e-200) = -1.25e-201, differences over two steps of 1e-230 leave some
 
 EPS = math.ulp(1.0)
 LIBM_ULPS = 3.0  # law 1: one more than libm's, which are 2 for the hyperbolic functions and less for most (glibc's manual)
@@ -31,6 +32,11 @@ GAMMA_ULPS = 11.0  # the same for CPython's own gamma and lgamma: 10 by Modules/
 OUR_ULPS = 8.0  # ours, of three or four roundings and calls within 2
 PARTIAL_ULPS = 4.0  # law 1: for two or three roundings and one libm call, times what the condition number makes of them
 ENOUGH = 60  # points of every row that have a reference
+ENOUGH_SECOND = 20  # second derivatives of every row that have a reference
+SECOND = 1e-12  # law 1: what they may be off, relatively, times their condition number
+SMALLEST = 16 * 5e-324  # where products underflow, they are off by some of the smallest numbers
+OVERFLOWING = {"prod", "pow"}  # on the way to a product, or to 0 times a power, that do not
+EXTREMES = (1e-200, 1e-17, 1e-9, 0.3, 1.5, 2.0, 40.0, 700.0, 1e5, 1e81, 1e160)
 LOST = 2.0**24  # no condition number excuses more than 4 * 2²⁴ ulp = 1.5e-8: a wrong formula is seen everywhere
 KERNEL_ULPS = 4.0  # law 1: NumPy's own bound for its vectorised functions
 
@@ -54,8 +60,9 @@ REFERENCE: dict[str, Callable[..., Any]] = {
     "sign": mp.sign,
     "abs": abs,
     "relu": lambda a: max(a, 0),
-    "maximum": max,
-    "minimum": min,
+    "maximum": lambda *a: max(a),
+    "minimum": lambda *a: min(a),
+    "clip": lambda a, low, high: min(max(a, low), high),
     "copysign": lambda a, b: abs(a) if b >= 0 else -abs(a),
     "equal": lambda a, b: mp.mpf(a == b),
     "not_equal": lambda a, b: mp.mpf(a != b),
@@ -82,9 +89,11 @@ REFERENCE: dict[str, Callable[..., Any]] = {
     "cos": mp.cos,
     "tan": mp.tan,
     "asin": mp.asin,
+    "semicircle": lambda a: mp.sqrt(1 - a**2),
     "acos": mp.acos,
     "atan": mp.atan,
     "atan2": mp.atan2,
+    "inversion": lambda a, b: a / (a**2 + b**2),
     "sinh": mp.sinh,
     "cosh": mp.cosh,
     "asinh": mp.asinh,
@@ -93,6 +102,7 @@ REFERENCE: dict[str, Callable[..., Any]] = {
     "floor": mp.floor,
     "floordiv": lambda a, b: mp.floor(a / b),
     "mod": lambda a, b: a - b * mp.floor(a / b),
+    "rint": mp.nint,
     "fmod": lambda a, b: mp.sign(a) * (abs(a) % b),  # C's: the sign of a, where mpmath's % has that of b
     "remainder": lambda a, b: (a + b / 2) % b - b / 2,
     "gamma": mp.gamma,
@@ -107,8 +117,9 @@ REFERENCE: dict[str, Callable[..., Any]] = {
 }
 # The partial is 0 by definition.
 NOT_DIFFERENTIATED = {"constant": 0, "detach": 0, "where": 0, "copysign": 1, "polygamma": 0, "powc": 1, "select": 0}
-FLAT = {"floor", "floordiv"}  # all partials are 0: between jumps that are closer than a step where the numbers are large
+FLAT = {"floor", "floordiv", "rint"}  # 0, although differences see jumps that are closer than a step
 ARITIES = {"constant": [1], "dot": [2, 4, 6], **{name: [1, 2, 3, 5] for name in ("fsum", "prod", "hypot", "logsumexp")}}
+ARITIES |= dict.fromkeys(("maximum", "minimum"), [2, 3, 5])
 ARITIES["select"] = [2, 3, 4]
 ORDERS = [0.0, 1.0, 2.0, 3.0, 6.0]  # of polygamma
 SPECIAL = [0.0, 5e-324, 1e-310, 1e-8, 0.5, 1.0, 2.0, 3.0, 7.5, 1e8, 1e155, 1e308, math.inf]
@@ -129,6 +140,11 @@ def points(row: Op) -> list[tuple[float, ...]]:
     rng = random.Random(row.name)
     sizes = [10 ** rng.uniform(-8, 8) for _ in range(16)] + [rng.uniform(0, 4) for _ in range(24)] + [25.0, 300.0]
     sizes.append(1e100 if row.name in ARITIES else 1e200)  # its square overflows; for hypot 1200 bits are too few
+    return drawn(row, sizes, rng)
+
+
+def drawn(row: Op, sizes: list[float], rng: random.Random) -> list[tuple[float, ...]]:
+    """Arguments of these sizes, and so far from the edges of the domain: all that there are, or 80 for each number of several."""
 
     def inside(interval: ops.Interval) -> list[float]:
         low, high = interval
@@ -148,6 +164,15 @@ def points(row: Op) -> list[tuple[float, ...]]:
             columns[1] += [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0] * 6
         found += [(x,) for x in columns[0]] if n == 1 else [tuple(map(rng.choice, columns)) for _ in range(80)]
     return found
+
+
+@functools.cache
+def extreme_points(row: Op) -> list[tuple[float, ...]]:
+    """Some fifty arguments that are tiny, ordinary or huge, so that some dominate others; half of them are of ``points``."""
+    sizes = [size for size in EXTREMES if row.name not in OVERFLOWING or 1e-60 < size < 1e60]
+    found = [points(row), drawn(row, sizes, random.Random(row.name))]
+    count = 12 if row.name in ARITIES else 25  # of several arguments, there are many second derivatives
+    return [args for some in found for args in some[:: -(-len(some) // count)]]
 
 
 def special_points(row: Op, n: int) -> list[tuple[float, ...]]:
@@ -192,6 +217,34 @@ def derivative(row: Op, args: tuple[float, ...], i: int) -> Any:
     if abs(left - right) > mp.mpf(2) ** -60 * max(abs(left), abs(right), 1 / (1 + abs(mp.mpf(args[i])))):
         return None
     return mp.zero if left * right < 0 else (RATIO * left + right) / (RATIO + 1)  # 0: an extremum. f'' cancels
+
+
+def second_difference(row: Op, args: tuple[float, ...], i: int, j: int, step: Any) -> Any:
+    """The derivative by the ``i``-th and the ``j``-th argument by central differences; None where some side has none."""
+    size = min([abs(mp.mpf(x)) for x in args if x], default=mp.one)  # how far to go from an argument of 0
+    by = [step * (abs(mp.mpf(args[k])) or size) for k in (i, j)]
+
+    def at(*directions: int) -> Any:
+        there = list(map(mp.mpf, args))
+        for k, size, direction in zip((i, j), by, directions, strict=True):
+            there[k] += direction * size
+        return reference(row, tuple(there))
+
+    ends = [at(1, 1), at(1, -1), at(-1, 1), at(-1, -1)]
+    if any(y is None or not mp.isfinite(y) for y in ends):
+        return None
+    return (ends[0] - ends[1] - ends[2] + ends[3]) / (4 * by[0] * by[1])
+
+
+def second_derivative(row: Op, args: tuple[float, ...], i: int, j: int) -> Any:
+    """The derivative by the ``i``-th and the ``j``-th argument; None at kinks, poles and edges, where two steps disagree."""
+    if any(args[k] == 0.0 and derivative(row, args, k) is None for k in (i, j)):
+        return None  # a vertical tangent, which central differences do not see
+    with mp.workprec(SECOND_PREC):
+        long, short = [second_difference(row, args, i, j, step) for step in (STEP, RATIO * STEP)]
+        if long is None or short is None or abs(long - short) > mp.mpf(2) ** -60 * max(abs(long), abs(short)):
+            return None
+        return short
 
 
 def condition(f: Callable[[tuple[Any, ...]], Any], args: tuple[float, ...]) -> float:
@@ -241,8 +294,7 @@ def test_partials(row: Op) -> None:
     for args in points(row):
         y = row.on_floats(*args)
         for i, partial in enumerate(row.partials(y, *args)):
-            by_definition = row.name in FLAT or NOT_DIFFERENTIATED.get(row.name) == i
-            exact = mp.zero if by_definition else derivative(row, args, i)
+            exact = mp.zero if is_zero(row, i) else derivative(row, args, i)
             if exact is None:
                 continue
             checked[i] += 1
@@ -253,6 +305,55 @@ def test_partials(row: Op) -> None:
             error = ulps(partial, exact)
             assert error <= allowed, f"∂{row}{args} by {i} = {mp.nstr(exact, 20)}, not {partial!r}: {error:.1f} ulp"
     assert min(checked) >= ENOUGH
+
+
+def is_zero(row: Op, *which: int) -> bool:
+    """Whether the derivative by these arguments is 0 by definition."""
+    return row.name in FLAT or NOT_DIFFERENTIATED.get(row.name) in which
+
+
+def hessian(row: Op, args: tuple[float, ...]) -> list[tuple[float, ...]]:
+    """The second derivatives, by the derivative of the graph of the first ones."""
+    xs = list(map(Value, args))
+    return [gradient(slope, xs) for slope in gradient(row(*xs), xs, create_graph=True)]
+
+
+@every_row
+def test_second_derivatives(row: Op) -> None:
+    """They are those of the reference, to 1e-12 times their condition number, also where an argument is tiny, huge or dominates.
+
+    So none is 0 that should not be, and none is the difference of two large numbers that should have cancelled.
+    """
+    checked = 0
+    for args in extreme_points(row):
+        if math.isnan(row.on_floats(*args)):
+            continue
+        found = hessian(row, args)
+        slack = SMALLEST
+        if row is ops.logsumexp:
+            slack += abs(row.on_floats(*args)) * EPS  # exp(x - y) feels the last bit of y
+        if row is ops.inversion:
+            slack += 4 * EPS * max(map(abs, itertools.chain(*found)))  # those of atan2 are of third order, and may cancel
+        for i, j in itertools.product(range(len(args)), repeat=2):
+            exact = mp.zero if is_zero(row, i, j) else second_derivative(row, args, i, j)
+            if exact is None or (i != j and is_zero(row, i, j)):
+                continue
+            checked += 1
+            allowed = SECOND * abs(exact) + slack
+            error = distance(found[i][j], exact)
+            if error > allowed:
+                allowed *= 1 + condition(lambda there, i=i, j=j: second_derivative(row, there, i, j), args)  # type: ignore[misc]
+            message = f"∂²{row}{args} by {i} and {j} = {mp.nstr(exact, 20)}, not {found[i][j]!r}"
+            assert error <= allowed, message
+    assert checked >= ENOUGH_SECOND
+
+
+def distance(actual: float, exact: Any) -> Any:
+    """How far ``actual`` is from ``exact``, which counts as infinite beyond the range of floats."""
+    expected = float(exact)
+    if math.isfinite(actual) and math.isfinite(expected):
+        return abs(mp.mpf(actual) - exact)
+    return mp.zero if actual == expected else mp.inf
 
 
 @pytest.mark.parametrize("row", [ops.tanh, ops.sigmoid], ids=repr)
@@ -304,7 +405,7 @@ def close(actual: float, expected: float, tolerance: float, row: Op) -> bool:
         return math.isnan(actual) and math.isnan(expected)
     if actual == expected:
         same_sign = math.copysign(1.0, actual) == math.copysign(1.0, expected)
-        return same_sign or bool(actual) or row in (ops.maximum, ops.minimum)
+        return same_sign or bool(actual) or row in (ops.maximum, ops.minimum, ops.clip)
     return abs(actual - expected) <= tolerance * math.ulp(max(abs(actual), abs(expected))) < math.inf
 
 
@@ -329,12 +430,13 @@ def test_partials_by_complex_step(row: Op) -> None:
     ("row", "args", "y", "partials"),
     [
         (ops.relu, (0.0,), 0.0, (0.0,)),
-        (ops.relu, (math.nan,), math.nan, (0.0,)),
+        (ops.relu, (math.nan,), math.nan, (math.nan,)),
+        (ops.relu, (math.inf,), math.inf, (1.0,)),
         (ops.absolute, (0.0,), 0.0, (0.0,)),
         (ops.sign, (0.0,), 0.0, (0.0,)),
         (ops.maximum, (3.0, 3.0), 3.0, (0.5, 0.5)),
         (ops.minimum, (3.0, 3.0), 3.0, (0.5, 0.5)),
-        (ops.maximum, (1.0, math.nan), math.nan, (0.0, 0.0)),
+        (ops.maximum, (1.0, math.nan), math.nan, (math.nan, math.nan)),
         (ops.where, (math.nan, 2.0, 3.0), 2.0, (0.0, 1.0, 0.0)),
         (ops.equal, (3.0, 3.0), 1.0, (0.0, 0.0)),
         (ops.equal, (-0.0, 0.0), 1.0, (0.0, 0.0)),
@@ -384,7 +486,7 @@ def test_partials_by_complex_step(row: Op) -> None:
         (ops.softplus, (1000.0,), 1000.0, (1.0,)),
         (ops.prod, (0.0, 3.0, 0.0), 0.0, (0.0, 0.0, 0.0)),
         (ops.prod, (0.0, 3.0, 5.0), 0.0, (15.0, 0.0, 0.0)),
-        (ops.hypot, (0.0, 0.0), 0.0, (math.nan, math.nan)),
+        (ops.hypot, (0.0, 0.0), 0.0, (0.0, 0.0)),
         (ops.logsumexp, (1e4, -1e4), 1e4, (1.0, 0.0)),
         (ops.logsumexp, (-math.inf, 1.0), 1.0, (0.0, 1.0)),
     ],

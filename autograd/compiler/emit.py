@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler.instructions import Arg, Instruction, Space, View, contiguous
-from autograd.kernels import relu_array
+from autograd.kernels import clip_array, relu_array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,11 +110,15 @@ class Source:
     def _map(self, i: Instruction) -> None:
         assert i.op is not None
         out = self.array(i.out)
-        args = ", ".join([self._operand(arg, i.out) for arg in i.args])
+        operands = [self._operand(arg, i.out) for arg in i.args]
         kernel: Any = i.op.on_arrays
-        if isinstance(kernel, np.ufunc):
-            self._line(f"np.{kernel.__name__}({args}, out={out})")
+        ufunc = getattr(kernel, "__wrapped__", kernel)
+        if isinstance(ufunc, np.ufunc):
+            self._line(f"np.{ufunc.__name__}({', '.join(operands[: ufunc.nin])}, out={out})")
+            for operand in operands[ufunc.nin :]:
+                self._line(f"np.{ufunc.__name__}({out}, {operand}, out={out})")
             return
+        args = ", ".join(operands)
         name = "np.where" if kernel is np.where else i.op.name
         if kernel is not np.where:
             self.kernels.add(name)
@@ -248,7 +252,7 @@ class Source:
         return f"{self.array(table)}[{rows}, {columns}{spread}{', examples' if table.batched else ''}]"
 
 
-_WITH_ROOM = (relu_array,)
+_WITH_ROOM = (relu_array, clip_array)
 """Kernels of ours that write to where they are told, as NumPy's do."""
 _STEMS = {"theta": "b", "constants": "c", "v": "h", "d_v": "g", "t": "p", "u": "q", "s": "s", "d_s": "e", "d_theta": "d"}
 

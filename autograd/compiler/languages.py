@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import re
@@ -135,7 +136,11 @@ class C:
         if op in _C_HELPERS:
             if op is ops.softplus:
                 self.helpers["relu"] = _C_HELPERS[ops.relu]
+            if op is ops.clip:
+                self.helpers |= {row.name: _C_HELPERS[row] for row in (ops.maximum, ops.minimum)}
             self.helpers[op.name] = _C_HELPERS[op]
+            if op in (ops.maximum, ops.minimum):  # of two each time
+                return functools.reduce(lambda y, arg: f"{op.name}({y}, {arg})", args)
             return f"{op.name}({', '.join(args)})"
         if op not in _C_FUNCTIONS:
             msg = f"{op.name} ({op.label}) is no function of C's math.h, so there can be no .c file: export to a .py file"
@@ -265,7 +270,7 @@ _C_FUNCTIONS = {
             ops.acosh,
             ops.atanh,
         ),
-        *(ops.floor, ops.fmod, ops.remainder, ops.lgamma, ops.hypot, ops.copysign),
+        *(ops.floor, ops.rint, ops.fmod, ops.remainder, ops.lgamma, ops.hypot, ops.copysign),
     )
 } | {ops.absolute: "fabs", ops.powc: "pow", ops.power: "pow", ops.gamma: "tgamma"}
 _C_HELPERS = {
@@ -286,6 +291,9 @@ _C_HELPERS = {
     double m = fmod(a, b);
     return m == 0.0 ? copysign(0.0, b) : (b < 0.0) != (m < 0.0) ? m + b : m;
 }""",
+    ops.clip: "static double clip(double a, double low, double high) { return minimum(maximum(a, low), high); }",
+    ops.semicircle: "static double semicircle(double a) { return sqrt((1.0 - a) * (1.0 + a)); }",
+    ops.inversion: "static double inversion(double a, double b) { return a / hypot(a, b) / hypot(a, b); }",
     ops.sigmoid: """static double sigmoid(double a)
 {
     double e = exp(-fabs(a));

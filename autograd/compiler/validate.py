@@ -88,7 +88,7 @@ def _elementwise(i: Instruction, insist: Callable[..., None]) -> None:
         insist(len(i.args) == len(i.op.domain), "the operation takes so many arguments")
 
 
-ANY_ARITY = (ops.dot, ops.fsum, ops.prod, ops.hypot, ops.logsumexp, ops.select)
+ANY_ARITY = (ops.dot, ops.fsum, ops.prod, ops.hypot, ops.logsumexp, ops.select, ops.maximum, ops.minimum)
 
 
 def _move(i: Instruction, insist: Callable[..., None]) -> None:

@@ -127,9 +127,9 @@ def test_derivatives_that_are_known_already_are_not_computed_again() -> None:
     assert "sqrt" not in kinds(backward(lambda x: math.sqrt(a * x[0]), 1))
 
 
-def test_comparisons_that_are_multiplied_by_are_truth_values() -> None:
+def test_the_slope_of_relu_is_the_sign_of_what_it_gave() -> None:
     lines = backward(lambda x: math.relu(a * x[0]), 1)
-    assert lines[1:3] == ["m[0:1] = less(0.0, v[0:1])", "d_v[0:1] = mul(d_v[1:2], m[0:1])"]
+    assert lines[1:3] == ["t[0:1] = sign(v[1:2])", "d_v[0:1] = mul(d_v[1:2], t[0:1])"]
     agree(lambda x: math.relu(a * x[0]), ROWS)
 
 
