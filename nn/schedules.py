@@ -341,7 +341,7 @@ class SequentialLR(LRScheduler):
 
 def _steps(t: Any) -> int:
     """``t``, if it is a number of steps."""
-    if not isinstance(t, numbers.Real) or isinstance(t, bool) or not 0 <= t < sys.maxsize:
+    if not isinstance(t, numbers.Real) or isinstance(t, bool) or not 0 <= as_float(t) <= sys.maxsize:
         msg = f"lr_at() takes how many steps were done, a number from 0 on, not {shown(t)}"
         raise ValueError(msg)
     return t  # type: ignore[return-value]  # or a place between two steps
