@@ -1094,6 +1094,52 @@ def test_accuracy_takes_numbers() -> None:
     assert nn.accuracy([Value(2.0), Value(-1.0)], [1, 1]) == 0.5
 
 
+@pytest.mark.parametrize(
+    ("argument", "wrong", "message"),
+    [
+        ("shuffle", np.array([1, 2]), "shuffle must be True or False, not ndarray"),
+        ("compiled", "yes", "compiled must be True or False, not str 'yes'"),
+        ("epochs", 10**400, "epochs must be a whole number from 1 on, not 1000"),
+        ("callbacks", 3, "callbacks must be a list of functions of a TrainingState, not int 3"),
+        ("checkpoint", b"a", "checkpoint must be the path of a file, a str or a pathlib.Path, not bytes"),
+        ("rng", -1, "rng must be an int or a numpy Generator, not int -1: a seed is 0 or more"),
+        ("X", np.ma.array(X, mask=X > 0), "X is a masked array, and the mask would be lost: leave those examples out"),
+        ("y", np.ma.array(Y, mask=Y > 0), "y is a masked array, and the mask would be lost: leave those examples out"),
+        ("y", [10**400] * 50, "y must be an array of real numbers, not of object"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_named(argument: str, wrong: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
+        quiet(mlp(), **{argument: wrong})
+
+
+def test_data_that_holds_itself_or_breaks_is_refused() -> None:
+    class Broken:
+        def __array__(self) -> Any:
+            raise RuntimeError
+
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    data: dict[str, Any] = {}
+    data["a"] = data["b"] = data
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    for wrong, message in (
+        (data, "nested in more than 100 tuples or dicts"),
+        (deep, "an array of real numbers|ragged"),
+        (Broken(), "and Broken makes none"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            quiet(mlp(), X=wrong)
+        with pytest.raises((TypeError, ValueError), match=message):
+            quiet(mlp(), y=wrong)
+    for loss in (Broken(), 10**5000):
+        with pytest.raises(TypeError, match="not (Broken|int) <(Broken|int)>"):
+            quiet(mlp(), loss=loss)
+
+
 # What it says
 
 
