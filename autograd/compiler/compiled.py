@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from autograd import modes, ops
+from autograd import modes, ops, trees
+from autograd.arrays import as_array, shown
 from autograd.compiler import oracle
 from autograd.compiler.captured import Captured
 from autograd.compiler.program import Program
@@ -297,17 +298,12 @@ class Compiled:
     def _name_the_wrong_one(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise the error of the first argument that is no array of numbers, with its name."""
         names = [*self._argument_names[: len(args)], *[f"argument {i}" for i in range(len(self._argument_names), len(args))]]
-        stack = [*zip(names, args, strict=True), *kwargs.items()]
-        while stack:
-            name, x = stack.pop(0)
-            if isinstance(x, dict | tuple):
-                items = x.items() if isinstance(x, dict) else enumerate(x)
-                stack[:0] = [(f"{name}[{key!r}]", item) for key, item in items]
-            else:
-                _array(x, name)
+        for name, arg in (*zip(names, args, strict=True), *kwargs.items()):
+            for path, x in trees.paths(arg, name):
+                _array(x, path)
 
     def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: Sequence[NDArray[Any]]) -> Recording:
-        """The recording of the function on the first example, checked on that one and on the second."""
+        """The recording of the function on the first example, checked on that one and on others."""
         names = _names(args, kwargs, self._argument_names)
         arrays = [Input(name, math.prod(a.shape[1:]), a.dtype.kind != "f") for name, a in zip(names, leaves, strict=True)]
         shapes = {name: array.shape[1:] for name, array in zip(names, leaves, strict=True)}
@@ -346,7 +342,7 @@ class Compiled:
         with modes.apart():
             result, _ = self._run(args, kwargs, last, lambda call: (call(),))
         roots, form = _taken_apart(result, self.reduction, repr(self))
-        if form != recording.form:
+        if _kind(form) != _kind(recording.form):
             msg = f"{self!r}: recorded, the function returns {recording.form!r:.80}; called again, {form!r:.80}. {_GIVE_IT}"
             raise RecordingError(msg)
         expected = {last: [root.data for root in roots]} | ({0: graph.number[graph.roots].tolist()} if last else {})
@@ -432,7 +428,7 @@ def _insist_on_one_number(reduction: str | None) -> None:
 def _as_theta(theta: Any, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
     """``theta`` as an array of one number for each of ``count`` parameters."""
     if type(theta) is not np.ndarray or theta.dtype != dtype or not theta.flags.c_contiguous:
-        theta = np.ascontiguousarray(_real_array(np.asarray(theta), "theta", theta), dtype)
+        theta = np.ascontiguousarray(_real_array(as_array(theta, "theta"), "theta", theta), dtype)
     if theta.shape != (count,):
         msg = f"theta has the shape {theta.shape}, and there are {count} parameters: see .parameters"
         raise ValueError(msg)
@@ -456,32 +452,27 @@ def _leaves(x: Any, leaves: list[NDArray[Any]]) -> Any:
     if type(x) is np.ndarray and x.ndim and x.dtype.kind in "fiub":
         leaves.append(x)
         return None
-    if isinstance(x, dict):
-        return tuple([(key, _leaves(item, leaves)) for key, item in x.items()])
-    if isinstance(x, tuple):
-        return tuple([_leaves(item, leaves) for item in x])
-    leaves.append(_array(x))
-    return None
+    given: list[Any] = []
+    form = trees.flatten(x, given)
+    leaves += [_array(leaf) for leaf in given]
+    return form
 
 
 def _paths(x: Any, name: str) -> Iterator[str]:
     """What the arrays in the argument ``x``, which is called ``name``, are called."""
-    items = x.items() if isinstance(x, dict) else enumerate(x) if isinstance(x, tuple) else None
-    if items is None:
-        yield name
-    else:
-        for key, item in items:
-            yield from _paths(item, f"{name}_{key}")
+    for path, _ in trees.paths(x, name):
+        yield name + path[len(name) :].translate(_JOINED)
+
+
+_JOINED = str.maketrans({"[": "_", ".": "_", "]": None, "'": None})
+"""How the steps of a path become one name."""
 
 
 def _array(x: Any, name: str = "an argument") -> NDArray[Any]:
     """The batch ``x`` as an array; TypeError or ValueError if it is none, by the ``name`` of an argument."""
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape, or call once for each shape"
-        raise ValueError(msg) from error
-    _real_array(array, name, x)
+    if type(x) is np.ndarray and x.ndim and x.dtype.kind in "fiub":
+        return x
+    array = _real_array(as_array(x, name), name, x)
     if array.ndim == 0:
         msg = (
             f"{name} is the single number {x!r}, and the first axis of an argument is the batch: a list or an array of one "
@@ -497,18 +488,16 @@ def _real_array(array: NDArray[Any], name: str, given: Any) -> NDArray[Any]:
         msg = f"{name} holds Values: a compiled function takes numbers, and differentiates by the Values that it captures"
         raise TypeError(msg)
     if array.dtype.kind not in "fiub":
-        msg = f"{name} must be a list or an array of real numbers, not {type(given).__name__} {given!r:.60}"
+        msg = f"{name} must be a list or an array of real numbers, not {type(given).__name__} {shown(given)}"
+        if hasattr(given, "toarray"):
+            msg += f": pass {name}.toarray()"
         raise TypeError(msg)
     return array
 
 
 def _example(x: Any, which: int, inputs: list[Value]) -> Any:
     """Example ``which`` of an argument, with Values for numbers, which join ``inputs``."""
-    if isinstance(x, dict):
-        return {key: _example(item, which, inputs) for key, item in x.items()}
-    if isinstance(x, tuple):
-        return _tuple_like(x, [_example(item, which, inputs) for item in x])
-    return _as_values(np.asarray(x)[which].tolist(), inputs)
+    return trees.mapped(lambda array: _as_values(np.asarray(array)[which].tolist(), inputs), x)
 
 
 def _as_values(x: Any, inputs: list[Value]) -> Any:
@@ -539,13 +528,23 @@ def _names(args: Sequence[Any], kwargs: dict[str, Any], known: Sequence[str]) ->
 def _taken_apart(result: Any, reduction: Reduction, who: str) -> tuple[list[Value], Any]:
     """The Values in a result, and its form."""
     roots: list[Value] = []
-    form = _form(result, roots, who)
+
+    def number(x: Any) -> str:
+        if not isinstance(x, Value | numbers.Real):
+            msg = f"{who} returned {type(x).__name__} {shown(x)}: expected Values, or lists, tuples or dicts of them"
+            raise TypeError(msg)
+        roots.append(x if isinstance(x, Value) else Value(float(x)).detach())
+        return _NUMBER
+
+    trees.flatten(result, [], f"what {who} returned", lists=True)  # which is not nested in itself then
+    lists = trees.mapped(lambda x: x.tolist() if isinstance(x, np.ndarray) else x, result, lists=True)
+    form = trees.mapped(number, lists, lists=True)
     if reduction is None and not roots:
-        msg = f"{who} returned {type(result).__name__} {result!r:.60}, in which there is no Value: return what it computes"
+        msg = f"{who} returned {type(result).__name__} {shown(result)}, in which there is no Value: return what it computes"
         raise TypeError(msg)
     if reduction is not None and form is not _NUMBER:
         msg = (
-            f"{who} returned {type(result).__name__} {result!r:.60}, which has no mean: return one Value, "
+            f"{who} returned {type(result).__name__} {shown(result)}, which has no mean: return one Value, "
             "or compile with reduction=None for results as arrays"
         )
         raise TypeError(msg)
@@ -555,29 +554,9 @@ def _taken_apart(result: Any, reduction: Reduction, who: str) -> tuple[list[Valu
 _NUMBER = "number"
 
 
-def _form(result: Any, roots: list[Value], who: str) -> Any:
-    """``result`` with _NUMBER in the place of each Value, which joins ``roots``."""
-    if isinstance(result, np.ndarray):
-        result = result.tolist()
-    if isinstance(result, Value):
-        roots.append(result)
-        return _NUMBER
-    if isinstance(result, dict):
-        return {key: _form(item, roots, who) for key, item in result.items()}
-    if isinstance(result, tuple):
-        return _tuple_like(result, [_form(item, roots, who) for item in result])
-    if isinstance(result, list):
-        return [_form(item, roots, who) for item in result]
-    if isinstance(result, numbers.Real):
-        roots.append(Value(float(result)).detach())
-        return _NUMBER
-    msg = f"{who} returned {type(result).__name__} {result!r:.60}: expected Values, or lists, tuples or dicts of them"
-    raise TypeError(msg)
-
-
-def _tuple_like(x: tuple[Any, ...], items: list[Any]) -> tuple[Any, ...]:
-    """``items`` as a tuple, with names if ``x`` has them."""
-    return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
+def _kind(form: Any) -> Any:
+    """What is equal for forms of results that a program cannot tell apart: a tuple with names is not one without."""
+    return trees.flatten(form, [], lists=True)
 
 
 def _rebuilt(form: Any, results: NDArray[Any], batch: int) -> Any:
@@ -587,11 +566,9 @@ def _rebuilt(form: Any, results: NDArray[Any], batch: int) -> Any:
     def build(part: Any) -> Any:
         if part is _NUMBER:
             return next(columns)
-        if isinstance(part, dict):
-            return {key: build(item) for key, item in part.items()}
-        if isinstance(part, tuple):
-            return _tuple_like(part, [build(item) for item in part])
-        items = [build(item) for item in part]
+        items = [build(item) for item in trees.items(part, lists=True) or []]
+        if not isinstance(part, list):
+            return trees.like(part, items)
         if not items:
             return np.zeros((batch, 0))
         alike = all(isinstance(item, np.ndarray) and item.shape == items[0].shape for item in items)
