@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import inspect
 import keyword
 import math
@@ -10,6 +11,8 @@ import numbers
 import re
 import sys
 import threading
+import weakref
+from types import MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -42,6 +45,8 @@ _GIVE_IT = (
     "It does not depend on its arguments and on Values alone. Pass what changes between calls (random numbers, options, data "
     "from elsewhere) as an argument, or make it a Value outside the function"
 )
+_KEPT = 64
+"""How many instances are kept that cannot be held weakly: they have slots alone, or their parts refer back to them."""
 _SHOWN = 4
 """How many numbers a message shows."""
 
@@ -128,24 +133,41 @@ class Recording:
 
 
 class Compiled:
-    """A function of one example, compiled to run on batches. See :func:`autograd.compile`."""
+    """A function of one example, compiled to run on batches. See :func:`autograd.compile`.
 
+    In a class it is a method, as a function would be. All that is known of the method of an instance is one ``__dict__``, which
+    the class's own object keeps for as long as the instance lives: each time that the method is asked for, it is a new object
+    with that ``__dict__`` and with the instance, which nothing else holds.
+    """
+
+    __slots__ = ("__dict__", "__self__", "__weakref__")
+
+    __self__: Any
+    """Whose method it is; there is none but of methods."""
     __wrapped__: Callable[..., Any]
     """The plain function."""
+    fn: Callable[..., Any]
+    """The same."""
 
     def __init__(
         self, fn: Callable[..., Any], reduction: Reduction, parameters: Iterable[Value] | None, dtype: np.dtype[Any]
     ) -> None:
+        self._raw = fn
+        fn = fn.__func__ if isinstance(fn, classmethod | staticmethod) else fn
         functools.update_wrapper(self, fn, updated=())
         self.fn = fn
+        self.__isabstractmethod__ = getattr(fn, "__isabstractmethod__", False)
         self.reduction = reduction
         self.dtype = dtype
         self._given = parameters is not None
         self._parameters: list[Value] = list(parameters or [])
         self._recordings: dict[Any, Recording] = {}
         self._one_at_a_time = threading.RLock()
-        self._bound_to: Any = None
         self._argument_names = _positional(fn)
+        self._method_of: Compiled | None = None
+        self._owners: tuple[type, ...] = (type,)  # whose instances, as first argument, may be what it is a method of
+        self._methods: dict[int, dict[str, Any]] = {}  # what is known of each instance's, by the instance's id
+        self._kept: list[int] = []  # those of instances that cannot be held weakly
 
     # What it is
 
@@ -188,6 +210,10 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The mean (or sum) of the function over the examples in the arrays ``args``, as a Value; or all results, as arrays."""
+        if args and type(args[0]) is not np.ndarray and isinstance(args[0], self._owners):
+            method = self._as_method(args[0])
+            if method is not self:
+                return method(*args[1:], **kwargs)
         recording, arrays, batch = self._prepare(args, kwargs)
         if recording.captured.changed():
             self._forget()
@@ -238,28 +264,82 @@ class Compiled:
     # Methods, copies
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.__name__ = name
+        if self._owners == (type,):  # a second name is an alias
+            self.__name__ = name
+        self._owners += (owner,)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Compiled:
-        """As a method: the compiled method of the ``instance``, which keeps it."""
-        if instance is None:
+        """The compiled method of the ``instance``, or of the class ``owner``; itself where a plain function would not be bound."""
+        get = getattr(type(self._raw), "__get__", None)
+        method = self._raw if get is None else get(self._raw, instance, owner)
+        if type(method) is not MethodType or method is self._raw:
             return self
-        method = functools.partial(self.fn, instance)
-        functools.update_wrapper(method, self.fn)
-        bound = Compiled(method, self.reduction, self._parameters if self._given else None, self.dtype)
-        bound._bound_to = instance
-        vars(instance)[self.__name__] = bound
-        return bound
+        return self._method(method.__self__)
+
+    def _method(self, instance: Any) -> Compiled:
+        """The function as a method of ``instance``: what one finds out about it, the next one knows."""
+        known = self._methods.get(id(instance))
+        if known is None:
+            known = self._first_method(instance)
+        method = object.__new__(Compiled)
+        method.__dict__ = known
+        method.__self__ = instance
+        return method
+
+    def _first_method(self, instance: Any) -> dict[str, Any]:
+        """What is known of the method of an ``instance``: nothing yet."""
+        key, methods = id(instance), self._methods
+        with self._one_at_a_time:
+            if key in methods:  # by another thread meanwhile
+                return methods[key]
+            known = vars(Compiled(self.fn, self.reduction, self._parameters if self._given else None, self.dtype))
+            del known["fn"], known["__wrapped__"]  # see __getattr__
+            known.update(_raw=None, _method_of=self, __name__=self.__name__, _argument_names=self._argument_names[1:])
+            methods[key] = known
+            try:
+                known["_instance"] = weakref.ref(instance, lambda _: methods.pop(key, None))
+            except TypeError:  # it has slots, and none for this
+                self._keep(instance, known)
+        return known
+
+    def _keep(self, instance: Any, known: dict[str, Any]) -> None:
+        """Keep an ``instance`` that cannot be held weakly; of many such, the last ones."""
+        known["_instance"] = instance
+        self._kept.append(id(instance))
+        if len(self._kept) > _KEPT:
+            del self._methods[self._kept.pop(0)]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in {"fn", "__wrapped__"}:  # of a method: among what is known, it would keep the instance alive
+            return MethodType(self._method_of.fn, self.__self__)
+        msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+        raise AttributeError(msg)
+
+    def _as_method(self, instance: Any) -> Compiled:
+        """The method of ``instance``, as in ``Base.method(instance, x)``; itself if this is none of its methods."""
+        for kind in instance.__mro__ if isinstance(instance, type) else type(instance).__mro__:
+            for x in vars(kind).values():
+                if x is self or (isinstance(x, classmethod) and x.__func__ is self):
+                    return self._method(instance) if type(self._raw) is not staticmethod else self
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return self.__dict__ is other.__dict__ if isinstance(other, Compiled) else NotImplemented
+
+    def __hash__(self) -> int:
+        return id(self.__dict__)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        if self._bound_to is not None:
-            return getattr, (self._bound_to, self.__name__)
+        if self._method_of is not None:
+            if getattr(self.__self__, self.__name__, None) == self:
+                return getattr, (self.__self__, self.__name__)
+            return Compiled._method, (self._method_of, self.__self__)  # of super()
         place: Any = sys.modules.get(self.__module__)
         for name in (path := getattr(self, "__qualname__", "")).split("."):
             place = vars(place).get(name) if hasattr(place, "__dict__") else None
         if place is self:  # under @compile it has taken the function's name
             return path
-        return Compiled, (self.fn, self.reduction, self._parameters if self._given else None, self.dtype)
+        return Compiled, (self._raw, self.reduction, self._parameters if self._given else None, self.dtype)
 
     # Arguments
 
@@ -318,6 +398,10 @@ class Compiled:
             recording = Recording(shapes, program, variables, form)
             self._check(recording, graph, args, kwargs, leaves)
             recording.captured = Captured(self.fn, graph.captured, graph.constants)  # after the second call, which may count
+            if self._method_of is not None and isinstance(vars(self)["_instance"], weakref.ref):
+                recording.captured.hold_weakly(self.__self__)
+                if _leads_to(recording.captured, self.__self__):
+                    self._method_of._keep(self.__self__, vars(self))
             if hidden := [value for value in recording.captured.missing if not (self._given and value in self._parameters)]:
                 msg = (
                     f"{self!r} uses {describe(hidden[0])}, and it cannot be seen from where it takes it: another in its place "
@@ -402,6 +486,20 @@ def _rows(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     if array.dtype != dtype or not array.flags.c_contiguous:
         array = np.ascontiguousarray(array, dtype)
     return array if array.ndim == 2 else array.reshape(len(array), math.prod(array.shape[1:]))  # noqa: PLR2004 - rows of numbers
+
+
+def _leads_to(x: Any, goal: Any) -> bool:
+    """Whether ``x`` holds ``goal``, through whatever but a module, a class or a Value."""
+    seen, stack = {id(x)}, [x]
+    while stack:
+        for item in gc.get_referents(stack.pop()):
+            if item is goal:
+                return True
+            plain = not gc.is_tracked(item) or isinstance(item, type | ModuleType | Value)
+            if not (plain or id(item) in seen or (type(item) is dict and "__builtins__" in item)):  # a module's names
+                seen.add(id(item))
+                stack.append(item)
+    return False
 
 
 def _few(numbers: Sequence[float]) -> str:
@@ -616,7 +714,8 @@ def compile(  # noqa: A001 - likewise
     """
     if fn is None:
         return functools.partial(compile, reduction=reduction, parameters=parameters, dtype=dtype)
-    if not callable(fn):
+    plain = fn.__func__ if isinstance(fn, classmethod | staticmethod) else fn
+    if not callable(plain):
         msg = f"compile() expects a function of one example, not {type(fn).__name__} {fn!r:.60}"
         raise TypeError(msg)
     if isinstance(fn, Compiled):
@@ -625,7 +724,7 @@ def compile(  # noqa: A001 - likewise
     if isinstance(fn, type):
         msg = f"compile() expects a function, and {fn.__name__} is a class: compile an instance, compile({fn.__name__}(...))"
         raise TypeError(msg)
-    if any([kind(fn) for kind in (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)]):
+    if any([kind(plain) for kind in (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)]):
         msg = f"compile() expects a function that returns its result, and {fn!r} is a generator or a coroutine: return a list"
         raise TypeError(msg)
     if reduction not in ("mean", "sum", None):
