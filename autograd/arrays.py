@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import reprlib
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
 _DEEPEST = 64
 """How many axes an array of NumPy's may have."""
-_NUMBERS = {float, int, bool, list, tuple}
+_PLAIN = {float, int, bool}
+_LISTS = {list, tuple}
+_NUMBERS = _PLAIN | _LISTS
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 60
@@ -39,28 +40,43 @@ def as_array(x: Any, name: str) -> NDArray[Any]:
     Less are: a masked array without its mask, one with missing numbers (NA), which become NaN, and one in a unit, without it.
     A masked array of which nothing is masked has nothing to lose.
     """
-    for item in _inside(x, name) if isinstance(x, list | tuple) else [x]:
-        _refuse_to_lose(item, name)
+    kind = type(x)
+    if kind is list or kind is tuple:
+        if not _PLAIN.issuperset(map(type, x)):
+            _look_inside(x, name)
+    elif kind is not np.ndarray:
+        _refuse_to_lose(x, name)
     try:
-        return np.asarray(x)
+        array = np.asarray(x)
+        if array.dtype.kind == "O" and array.size and all(isinstance(item, numbers.Real) for item in array.flat):
+            array = array.astype(float)  # an int of more than 64 bits is a number as well
     except Exception as error:  # whatever an object's __array__ raises
         if isinstance(error, ValueError) and "inhomogeneous" in str(error):
             msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape, or call once for each shape"
             raise ValueError(msg) from error
-        msg = f"{name} cannot be read as an array: {type(x).__name__} {shown(x)} raises {type(error).__name__}: {error}"
+        if isinstance(error, OverflowError):
+            msg = f"{name} holds a whole number that is too large for a float"
+            raise ValueError(msg) from error
+        msg = f"{name} cannot be read as an array: {kind.__name__} {shown(x)} raises {type(error).__name__}: {error}"
         raise TypeError(msg) from error
+    return array
 
 
-def _inside(x: Any, name: str) -> Iterator[Any]:
-    """What there is in nested lists that is neither a number nor a list."""
-    level = [x]
+def _look_inside(x: Any, name: str) -> None:
+    """Raise an error if nested lists are nested in themselves, or hold arrays that are more than their numbers."""
+    level = x
     for _ in range(_DEEPEST):
-        kinds = set(map(type, chain.from_iterable(level)))
-        if kinds - _NUMBERS:
-            yield from [item for part in level for item in part if type(item) not in _NUMBERS]
-        if list not in kinds and tuple not in kinds:
+        kinds = set(map(type, level))
+        if not kinds <= _NUMBERS:
+            for item in level:
+                if type(item) not in _NUMBERS:
+                    _refuse_to_lose(item, name)
+        if kinds.isdisjoint(_LISTS):
             return
-        level = [*{id(item): item for part in level for item in part if isinstance(item, list | tuple)}.values()]
+        lists = [*{id(item): item for item in level if type(item) in _LISTS}.values()]
+        if type(next(chain.from_iterable(lists), 0.0)) in _PLAIN:  # rows of numbers: to look at each would take as long as to read it
+            return
+        level = [*chain.from_iterable(lists)]
     msg = f"{name} is nested in itself, or more than {_DEEPEST} levels deep: an array has no more axes than that"
     raise ValueError(msg)
 
@@ -68,7 +84,7 @@ def _inside(x: Any, name: str) -> Iterator[Any]:
 def _refuse_to_lose(x: Any, name: str) -> None:
     """Raise an error if ``x`` says more than the numbers that NumPy would make of it."""
     kind = type(x)
-    if kind is np.ndarray or isinstance(x, np.generic):
+    if kind is np.ndarray or issubclass(kind, np.generic):
         return
     if isinstance(x, np.ma.MaskedArray):
         if np.ma.is_masked(x):

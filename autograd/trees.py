@@ -11,6 +11,8 @@ import pickle
 from collections import OrderedDict, defaultdict
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
@@ -72,13 +74,26 @@ def flatten(x: Any, leaves: list[Any], name: str = "an argument", *, lists: bool
     >>> flatten({"a": 1, "b": 2}, leaves) == flatten({"b": 3, "a": 4}, leaves), leaves    # in another order
     (False, [1, 2, 3, 4])
     """
-    held = items(x, lists=lists)
-    if held is None:
+    kind = type(x)
+    held: Any = x
+    if kind is dict:
+        form, held = [kind, *x, *map(type, x)], x.values()  # 1 and True are equal
+    elif kind is tuple or (lists and kind is list):
+        form = [kind]
+    elif (held := items(x, lists=lists)) is None:
         leaves.append(x)
         return None
+    else:
+        form = [kind, *_beside(x)]
     if depth == DEEPEST:
         raise ValueError(_too_deep(name))
-    return (_kind(x), *[flatten(item, leaves, name, lists=lists, depth=depth + 1) for item in held])
+    for item in held:
+        if type(item) is np.ndarray and not lists:  # at once, as there are many
+            leaves.append(item)
+            form.append(None)
+        else:
+            form.append(flatten(item, leaves, name, lists=lists, depth=depth + 1))
+    return tuple(form)
 
 
 def mapped(f: Callable[[Any], Any], x: Any, *, lists: bool = False) -> Any:
@@ -117,17 +132,13 @@ def _too_deep(name: str) -> str:
     return f"{name} is nested in itself, or more than {DEEPEST} levels deep: tuples, dicts and dataclasses hold arrays at the end"
 
 
-def _kind(x: Any) -> Hashable:
-    """What else a function may see of ``x`` than what it holds."""
-    kind = type(x)
+def _beside(x: Any) -> list[Hashable]:
+    """What else a function may see of a tree than its type and what that holds."""
     if not isinstance(x, dict):
-        return (kind, *_fields(x)) if _is_dataclass(x) else kind
-    keys = [*x, *map(type, x)]  # 1 and True are equal
-    if kind is dict:
-        return (kind, *keys)
+        return [*_fields(x)] if _is_dataclass(x) else []
     own = getattr(x, "__dict__", None)
     kept = [(name, type(value), _hashable(value)) for name, value in own.items()] if own and own is not x else []
-    return (kind, *keys, *kept, x.default_factory if isinstance(x, defaultdict) else None)
+    return [*x, *map(type, x), *kept, x.default_factory if isinstance(x, defaultdict) else None]
 
 
 def _hashable(x: Any) -> Hashable:

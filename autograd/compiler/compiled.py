@@ -132,6 +132,16 @@ class Recording:
         return f"Recording({shapes or 'no arguments'}; {self.stats['scalar nodes']:,} scalar nodes, {count} instructions)"
 
 
+class _PlainMethod:
+    """Of a compiled method, the plain one: among what is known of it, this would keep the instance alive."""
+
+    def __get__(self, method: Compiled | None, owner: type) -> Any:
+        if method is None:
+            msg = "the class has no plain function, only its objects have"
+            raise AttributeError(msg)
+        return MethodType(method._method_of.fn, method.__self__)  # type: ignore[union-attr]  # functions have their own
+
+
 class Compiled:
     """A function of one example, compiled to run on batches. See :func:`autograd.compile`.
 
@@ -144,10 +154,8 @@ class Compiled:
 
     __self__: Any
     """Whose method it is; there is none but of methods."""
-    __wrapped__: Callable[..., Any]
+    fn = __wrapped__ = _PlainMethod()
     """The plain function."""
-    fn: Callable[..., Any]
-    """The same."""
 
     def __init__(
         self, fn: Callable[..., Any], reduction: Reduction, parameters: Iterable[Value] | None, dtype: np.dtype[Any]
@@ -165,7 +173,7 @@ class Compiled:
         self._one_at_a_time = threading.RLock()
         self._argument_names = _positional(fn)
         self._method_of: Compiled | None = None
-        self._owners: tuple[type, ...] = (type,)  # whose instances, as first argument, may be what it is a method of
+        self._owners: tuple[type, ...] = ()  # the classes in which it is a method
         self._methods: dict[int, dict[str, Any]] = {}  # what is known of each instance's, by the instance's id
         self._kept: list[int] = []  # those of instances that cannot be held weakly
 
@@ -210,11 +218,14 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The mean (or sum) of the function over the examples in the arrays ``args``, as a Value; or all results, as arrays."""
-        if args and type(args[0]) is not np.ndarray and isinstance(args[0], self._owners):
-            method = self._as_method(args[0])
-            if method is not self:
-                return method(*args[1:], **kwargs)
-        recording, arrays, batch = self._prepare(args, kwargs)
+        if self._owners and args and isinstance(args[0], self._owners) and (method := self._as_method(args[0])) is not self:
+            return method(*args[1:], **kwargs)
+        try:
+            recording, arrays, batch = self._prepare(args, kwargs)
+        except TypeError:
+            if args and isinstance(args[0], type) and (method := self._as_method(args[0])) is not self:
+                return method(*args[1:], **kwargs)  # from Python 3.13 on, @classmethod calls it so
+            raise
         if recording.captured.changed():
             self._forget()
             recording, arrays, batch = self._prepare(args, kwargs)
@@ -264,7 +275,7 @@ class Compiled:
     # Methods, copies
 
     def __set_name__(self, owner: type, name: str) -> None:
-        if self._owners == (type,):  # a second name is an alias
+        if not self._owners:  # a second name is an alias
             self.__name__ = name
         self._owners += (owner,)
 
@@ -293,7 +304,7 @@ class Compiled:
             if key in methods:  # by another thread meanwhile
                 return methods[key]
             known = vars(Compiled(self.fn, self.reduction, self._parameters if self._given else None, self.dtype))
-            del known["fn"], known["__wrapped__"]  # see __getattr__
+            del known["fn"], known["__wrapped__"]  # see _PlainMethod
             known.update(_raw=None, _method_of=self, __name__=self.__name__, _argument_names=self._argument_names[1:])
             methods[key] = known
             try:
@@ -308,12 +319,6 @@ class Compiled:
         self._kept.append(id(instance))
         if len(self._kept) > _KEPT:
             del self._methods[self._kept.pop(0)]
-
-    def __getattr__(self, name: str) -> Any:
-        if name in {"fn", "__wrapped__"}:  # of a method: among what is known, it would keep the instance alive
-            return MethodType(self._method_of.fn, self.__self__)
-        msg = f"{type(self).__name__!r} object has no attribute {name!r}"
-        raise AttributeError(msg)
 
     def _as_method(self, instance: Any) -> Compiled:
         """The method of ``instance``, as in ``Base.method(instance, x)``; itself if this is none of its methods."""
@@ -388,7 +393,7 @@ class Compiled:
         arrays = [Input(name, math.prod(a.shape[1:]), a.dtype.kind != "f") for name, a in zip(names, leaves, strict=True)]
         shapes = {name: array.shape[1:] for name, array in zip(names, leaves, strict=True)}
         with collector_paused():
-            result, began, inputs = self._run(args, kwargs, 0, record)
+            result, began, inputs = self._run(args, kwargs, leaves, 0, record)
             roots, form = _taken_apart(result, self.reduction, repr(self))
             graph = as_graph(roots, inputs, began)
             numbers = {value: i for i, value in enumerate(graph.variables)}
@@ -412,11 +417,12 @@ class Compiled:
             self._parameters = variables
         return recording
 
-    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], example: int, how: Callable[..., Any]) -> tuple[Any, ...]:
+    def _run(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: Sequence[NDArray[Any]], example: int, how: Callable[..., Any]
+    ) -> tuple[Any, ...]:
         """What the function returns for an example, whatever ``how`` adds to that, and the Values that the example became."""
         inputs: list[Value] = []
-        arguments = [_example(arg, example, inputs) for arg in args]
-        keywords = {name: _example(arg, example, inputs) for name, arg in kwargs.items()}
+        arguments, keywords = _example(args, kwargs, leaves, example, lambda x: _as_values(x, inputs))
         return *how(lambda: self.fn(*arguments, **keywords)), inputs
 
     def _check(self, recording: Recording, graph: Graph, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]]) -> None:
@@ -424,7 +430,7 @@ class Compiled:
         theta = _numbers(recording.parameters)
         last = min(1, len(leaves[0]) - 1) if leaves else 0
         with modes.apart():
-            result, _ = self._run(args, kwargs, last, lambda call: (call(),))
+            result, _ = self._run(args, kwargs, leaves, last, lambda call: (call(),))
         roots, form = _taken_apart(result, self.reduction, repr(self))
         if _kind(form) != _kind(recording.form):
             msg = f"{self!r}: recorded, the function returns {recording.form!r:.80}; called again, {form!r:.80}. {_GIVE_IT}"
@@ -550,9 +556,13 @@ def _leaves(x: Any, leaves: list[NDArray[Any]]) -> Any:
     if type(x) is np.ndarray and x.ndim and x.dtype.kind in "fiub":
         leaves.append(x)
         return None
+    if type(x) is list:
+        leaves.append(_array(x))
+        return None
     given: list[Any] = []
     form = trees.flatten(x, given)
-    leaves += [_array(leaf) for leaf in given]
+    for leaf in given:
+        leaves.append(leaf if type(leaf) is np.ndarray and leaf.ndim and leaf.dtype.kind in "fiub" else _array(leaf))
     return form
 
 
@@ -568,8 +578,6 @@ _JOINED = str.maketrans({"[": "_", ".": "_", "]": None, "'": None})
 
 def _array(x: Any, name: str = "an argument") -> NDArray[Any]:
     """The batch ``x`` as an array; TypeError or ValueError if it is none, by the ``name`` of an argument."""
-    if type(x) is np.ndarray and x.ndim and x.dtype.kind in "fiub":
-        return x
     array = _real_array(as_array(x, name), name, x)
     if array.ndim == 0:
         msg = (
@@ -582,10 +590,10 @@ def _array(x: Any, name: str = "an argument") -> NDArray[Any]:
 
 def _real_array(array: NDArray[Any], name: str, given: Any) -> NDArray[Any]:
     """``array``; TypeError unless it is of real numbers, by its ``name`` and what was ``given`` for it."""
-    if array.dtype == object and any(isinstance(item, Value) for item in array.flat):
-        msg = f"{name} holds Values: a compiled function takes numbers, and differentiates by the Values that it captures"
-        raise TypeError(msg)
     if array.dtype.kind not in "fiub":
+        if array.dtype == object and any(isinstance(item, Value) for item in array.flat):
+            msg = f"{name} holds Values: a compiled function takes numbers, and differentiates by the Values that it captures"
+            raise TypeError(msg)
         msg = f"{name} must be a list or an array of real numbers, not {type(given).__name__} {shown(given)}"
         if hasattr(given, "toarray"):
             msg += f": pass {name}.toarray()"
@@ -593,9 +601,16 @@ def _real_array(array: NDArray[Any], name: str, given: Any) -> NDArray[Any]:
     return array
 
 
-def _example(x: Any, which: int, inputs: list[Value]) -> Any:
-    """Example ``which`` of an argument, with Values for numbers, which join ``inputs``."""
-    return trees.mapped(lambda array: _as_values(np.asarray(array)[which].tolist(), inputs), x)
+def _example(
+    args: tuple[Any, ...], kwargs: dict[str, Any], leaves: Sequence[NDArray[Any]], which: int, become: Callable[[Any], Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Example ``which`` of the arguments, the numbers of each array, in lists, as what they ``become``."""
+    arrays = iter(leaves)
+
+    def taken(x: Any) -> Any:
+        return trees.mapped(lambda _: become(next(arrays)[which].tolist()), x)
+
+    return [taken(arg) for arg in args], {name: taken(arg) for name, arg in kwargs.items()}
 
 
 def _as_values(x: Any, inputs: list[Value]) -> Any:
