@@ -40,12 +40,7 @@ def as_array(x: Any, name: str) -> NDArray[Any]:
     Less are: a masked array without its mask, one with missing numbers (NA), which become NaN, and one in a unit, without it.
     A masked array of which nothing is masked has nothing to lose.
     """
-    kind = type(x)
-    if kind is list or kind is tuple:
-        if not _PLAIN.issuperset(map(type, x)):
-            _look_inside(x, name)
-    elif kind is not np.ndarray:
-        _refuse_to_lose(x, name)
+    refuse_to_lose(x, name)
     try:
         array = np.asarray(x)
         if array.dtype.kind == "O" and array.size and all(isinstance(item, numbers.Real) for item in array.flat):
@@ -57,9 +52,18 @@ def as_array(x: Any, name: str) -> NDArray[Any]:
         if isinstance(error, OverflowError):
             msg = f"{name} holds a whole number that is too large for a float"
             raise ValueError(msg) from error
-        msg = f"{name} cannot be read as an array: {kind.__name__} {shown(x)} raises {type(error).__name__}: {error}"
+        msg = f"{name} cannot be read as an array: {type(x).__name__} {shown(x)} raises {type(error).__name__}: {error}"
         raise TypeError(msg) from error
     return array
+
+
+def refuse_to_lose(x: Any, name: str) -> None:
+    """Raise an error, by the ``name`` of an argument, if ``x`` or what is in its lists says more than its numbers."""
+    if isinstance(x, list | tuple):
+        if not _PLAIN.issuperset(map(type, x)):
+            _look_inside(x, name)
+    elif type(x) is not np.ndarray:
+        _look_at(x, name)
 
 
 def _look_inside(x: Any, name: str) -> None:
@@ -70,7 +74,7 @@ def _look_inside(x: Any, name: str) -> None:
         if not kinds <= _NUMBERS:
             for item in level:
                 if type(item) not in _NUMBERS:
-                    _refuse_to_lose(item, name)
+                    _look_at(item, name)
         if kinds.isdisjoint(_LISTS):
             return
         lists = [*{id(item): item for item in level if type(item) in _LISTS}.values()]
@@ -81,21 +85,21 @@ def _look_inside(x: Any, name: str) -> None:
     raise ValueError(msg)
 
 
-def _refuse_to_lose(x: Any, name: str) -> None:
-    """Raise an error if ``x`` says more than the numbers that NumPy would make of it."""
+def _look_at(x: Any, name: str) -> None:
+    """Raise an error if ``x``, no list, says more than the numbers that NumPy would make of it."""
     kind = type(x)
     if kind is np.ndarray or issubclass(kind, np.generic):
         return
     if isinstance(x, np.ma.MaskedArray):
         if np.ma.is_masked(x):
-            msg = f"{name} is masked in places, and the mask would be lost: pass {name}.filled(value), or drop those examples"
+            msg = f"{name} is masked in places, and the mask would be lost: fill it, with .filled(value), or drop those examples"
             raise ValueError(msg)
     elif _has_missing(x):
-        msg = f"{name} has missing numbers (NA), which would become NaN: pass {name}.fillna(value), or drop those examples"
+        msg = f"{name} has missing numbers (NA), which would become NaN: fill them, as with .fillna(value), or drop those examples"
         raise ValueError(msg)
     for unit in ("units", "unit"):  # of the class: a data frame may have a column of that name
         if hasattr(kind, unit):
-            msg = f"{name} is in units of {getattr(x, unit)}, which would be lost: pass its plain numbers in the unit that you mean"
+            msg = f"{name} is in units of {getattr(x, unit)}, which would be lost: pass plain numbers, in the unit that you mean"
             raise TypeError(msg)
 
 

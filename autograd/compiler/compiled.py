@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import inspect
@@ -12,6 +13,7 @@ import re
 import sys
 import threading
 import weakref
+from time import thread_time
 from types import MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -23,6 +25,7 @@ from autograd.compiler import oracle
 from autograd.compiler.captured import Captured
 from autograd.compiler.program import Program
 from autograd.compiler.record import Graph, Input, as_graph, collector_paused, record
+from autograd.compiler.varied import varied
 from autograd.errors import GraphError, RecordingError
 from autograd.graph import describe
 from autograd.value import Value
@@ -45,6 +48,14 @@ _GIVE_IT = (
     "It does not depend on its arguments and on Values alone. Pass what changes between calls (random numbers, options, data "
     "from elsewhere) as an argument, or make it a Value outside the function"
 )
+_CHOOSE = (
+    "It takes another way there than for the example that was recorded, as by int(t), isinstance(t, float) or a look-up. For what "
+    "depends on an example, write autograd.math.where(condition, a, b), or select(values, index)"
+)
+_LOOKED_AT = 8
+"""On how many examples a recording is checked that differ."""
+_AT_ONCE = 0.005
+"""Seconds that nobody notices."""
 _KEPT = 64
 """How many instances are kept that cannot be held weakly: they have slots alone, or their parts refer back to them."""
 _SHOWN = 4
@@ -392,8 +403,10 @@ class Compiled:
         names = _names(args, kwargs, self._argument_names)
         arrays = [Input(name, math.prod(a.shape[1:]), a.dtype.kind != "f") for name, a in zip(names, leaves, strict=True)]
         shapes = {name: array.shape[1:] for name, array in zip(names, leaves, strict=True)}
+        start, arrays_of = thread_time(), iter(leaves)
+        args, kwargs = trees.mapped(lambda _: next(arrays_of), (args, kwargs))  # lists are read once
         with collector_paused():
-            result, began, inputs = self._run(args, kwargs, leaves, 0, record)
+            result, began, inputs = self._run(args, kwargs, 0, record)
             roots, form = _taken_apart(result, self.reduction, repr(self))
             graph = as_graph(roots, inputs, began)
             numbers = {value: i for i, value in enumerate(graph.variables)}
@@ -401,7 +414,7 @@ class Compiled:
             program = Program(graph, arrays, order, self.reduction, self.dtype, frozen=self._given)
             variables = self._parameters + [graph.variables[i] for i in program.parameters[len(order) :]]
             recording = Recording(shapes, program, variables, form)
-            self._check(recording, graph, args, kwargs, leaves)
+            self._check(recording, graph, args, kwargs, leaves, thread_time() - start)
             recording.captured = Captured(self.fn, graph.captured, graph.constants)  # after the second call, which may count
             if self._method_of is not None and isinstance(vars(self)["_instance"], weakref.ref):
                 recording.captured.hold_weakly(self.__self__)
@@ -417,51 +430,124 @@ class Compiled:
             self._parameters = variables
         return recording
 
-    def _run(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: Sequence[NDArray[Any]], example: int, how: Callable[..., Any]
-    ) -> tuple[Any, ...]:
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], example: int, how: Callable[..., Any]) -> tuple[Any, ...]:
         """What the function returns for an example, whatever ``how`` adds to that, and the Values that the example became."""
         inputs: list[Value] = []
-        arguments, keywords = _example(args, kwargs, leaves, example, lambda x: _as_values(x, inputs))
+        arguments, keywords = _example((tuple(args), kwargs), example, lambda x: _as_values(x, inputs))
         return *how(lambda: self.fn(*arguments, **keywords)), inputs
 
-    def _check(self, recording: Recording, graph: Graph, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]]) -> None:
-        """Raise RecordingError unless the program does for the first two examples what the function itself does."""
-        theta = _numbers(recording.parameters)
+    def _check(  # noqa: PLR0913, PLR0917 - what was recorded, from what, and how long that took
+        self, recording: Recording, graph: Graph, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]], seconds: float
+    ) -> None:
+        """Raise RecordingError unless the program does for some examples what the function itself does.
+
+        The first two are always looked at, on Values. Then follow up to ``_LOOKED_AT`` that differ: on plain numbers, as eager
+        code would call the function, if it takes them, and on Values again. That ends when it has taken a quarter of the
+        ``seconds``, of the processor's time, that recording and compiling took, and ``_AT_ONCE``; one is always looked at.
+        """
         last = min(1, len(leaves[0]) - 1) if leaves else 0
-        with modes.apart():
-            result, _ = self._run(args, kwargs, leaves, last, lambda call: (call(),))
-        roots, form = _taken_apart(result, self.reduction, repr(self))
+        compare = functools.partial(self._compare, recording, graph, leaves)
+        with _as_it_was(graph.variables):
+            with modes.apart():
+                result, _ = self._run(args, kwargs, last, lambda call: (call(),))
+            roots, form = _taken_apart(result, self.reduction, repr(self))
+            self._check_form(recording, form, "again")
+            again = {last: [root.data for root in roots]} | ({0: graph.number[graph.roots].tolist()} if last else {})
+            for example, wanted in again.items():
+                compare(example, wanted, "again", args, kwargs)
+            began = thread_time()
+            first, *others = varied(leaves, _LOOKED_AT) if leaves else [0]
+            plainly = [*others, first] if leaves else []
+            for example, plain in [*[(i, True) for i in plainly], *[(i, False) for i in others if i not in again]]:
+                if thread_time() - began > max(seconds / 4, _AT_ONCE):
+                    break
+                if plain:
+                    found = self._on_numbers(args, kwargs, example)
+                    if found is None:
+                        continue
+                    roots, form = found
+                else:
+                    with modes.apart():
+                        result, _ = self._run(args, kwargs, example, lambda call: (call(),))
+                    roots, form = _taken_apart(result, self.reduction, repr(self))
+                how = "with its plain numbers" if plain else "again"
+                self._check_form(recording, form, how)
+                compare(example, [root.data for root in roots], how, args, kwargs)
+
+    def _on_numbers(self, args: Any, kwargs: Any, example: int) -> tuple[list[Value], Any] | None:
+        """What the function makes of the plain numbers of an example; None if it does not take them."""
+        arguments, keywords = _example((args, kwargs), example, lambda x: x)
+        with modes.apart(), np.errstate(all="ignore"):
+            try:
+                return _taken_apart(self.fn(*arguments, **keywords), self.reduction, repr(self))
+            except Exception:  # noqa: BLE001 - it calls methods of Values, or whatever else plain numbers do not have
+                return None
+
+    def _check_form(self, recording: Recording, form: Any, how: str) -> None:
         if _kind(form) != _kind(recording.form):
-            msg = f"{self!r}: recorded, the function returns {recording.form!r:.80}; called again, {form!r:.80}. {_GIVE_IT}"
+            msg = f"{self!r}: recorded, the function returns {recording.form!r:.80}; called {how}, {form!r:.80}. {_GIVE_IT}"
             raise RecordingError(msg)
-        expected = {last: [root.data for root in roots]} | ({0: graph.number[graph.roots].tolist()} if last else {})
-        for example, wanted in expected.items():
-            rows = [
-                _rows(array[example : example + 1], kind) for array, kind in zip(leaves, recording.program.dtypes, strict=True)
-            ]
-            got = np.ravel(recording.run(theta, rows, 1, gradient=False)).tolist()
-            relative, absolute = _CLOSE[self.dtype.name]
-            if np.allclose(got, wanted, relative, 0.0, equal_nan=True):
-                continue
-            # Numbers that cancel leave an error of their own size; sums of the largest overflow in one order and not another.
-            theta_of_graph, inputs = _numbers(graph.variables), oracle.side_by_side(rows)
-            largest = oracle.largest(graph, theta_of_graph, inputs)
-            close = functools.partial(np.allclose, rtol=relative, atol=absolute * largest, equal_nan=True)
-            if largest < _OVERFLOWS and not close(got, wanted):
-                data = oracle.evaluate(graph, theta_of_graph, inputs)
-                recorded = [float(np.ravel(data[root])[0]) for root in graph.roots]
-                if close(recorded, wanted):
-                    msg = (
-                        f"{self!r}: the program gives {_few(got)} for example {example}, what was recorded {_few(recorded)}. "
-                        "This is a bug of autograd.compile, please report it; the plain function, .__wrapped__, is right"
-                    )
-                    raise RuntimeError(msg)
-                msg = (
-                    f"{self!r}: recorded, the function gives {_few(recorded)} for example {example}; called again, "
-                    f"{_few(wanted)}. {_GIVE_IT}"
-                )
-                raise RecordingError(msg)
+
+    def _compare(  # noqa: PLR0913, PLR0917 - likewise
+        self,
+        recording: Recording,
+        graph: Graph,
+        leaves: Sequence[NDArray[Any]],
+        example: int,
+        wanted: list[float],
+        how: str,
+        args: Any,
+        kwargs: Any,
+    ) -> None:
+        """Raise RecordingError unless the program gives for an example what is ``wanted``: what the function gave, called so."""
+        rows = [_rows(array[example : example + 1], kind) for array, kind in zip(leaves, recording.program.dtypes, strict=True)]
+        try:
+            got = np.ravel(recording.run(_numbers(recording.parameters), rows, 1, gradient=False)).tolist()
+        except IndexError:
+            return  # the call itself will say which example has that index
+        relative, absolute = _CLOSE[self.dtype.name]
+        if got == wanted or np.allclose(got, wanted, relative, 0.0, equal_nan=True):
+            return
+        # Numbers that cancel leave an error of their own size; sums of the largest overflow in one order and not another.
+        theta, inputs = _numbers(graph.variables), oracle.side_by_side(rows)
+        largest = oracle.largest(graph, theta, inputs)
+        close = functools.partial(np.allclose, rtol=relative, atol=absolute * largest, equal_nan=True)
+        if largest >= _OVERFLOWS or close(got, wanted):
+            return
+        data = oracle.evaluate(graph, theta, inputs)
+        recorded = [float(np.ravel(data[root])[0]) for root in graph.roots]
+        if close(recorded, wanted):
+            msg = (
+                f"{self!r}: the program gives {_few(got)} for example {example}, what was recorded {_few(recorded)}. "
+                "This is a bug of autograd.compile, please report it; the plain function, .__wrapped__, is right"
+            )
+            raise RuntimeError(msg)
+        with modes.apart():
+            result, _ = self._run(args, kwargs, 0, lambda call: (call(),))
+        first = [root.data for root in _taken_apart(result, self.reduction, repr(self))[0]]
+        changes = not np.allclose(first, graph.number[graph.roots], relative, absolute * largest, equal_nan=True)
+        msg = (
+            f"{self!r}: recorded, the function gives {_few(recorded)} for example {example}; called {how}, "
+            f"{_few(wanted)}. {_GIVE_IT if changes else _CHOOSE}"
+        )
+        raise RecordingError(msg)
+
+
+@contextlib.contextmanager
+def _as_it_was(values: Sequence[Value]) -> Iterator[None]:
+    """A block after which Python's and NumPy's random numbers go on as if it had not been, and ``values`` are what they were."""
+    before = [(value, value._data, value._clock, value.grad) for value in values]
+    python, ours = sys.modules.get("random"), sys.modules.get("numpy.random")  # if nobody has imported them, nobody draws
+    drawn = python.getstate() if python else None, ours.get_state() if ours else None
+    try:
+        yield
+    finally:
+        for value, data, clock, grad in before:
+            value._data, value._clock, value.grad = data, clock, grad
+        if python:
+            python.setstate(drawn[0])
+        if ours:
+            ours.set_state(drawn[1])
 
 
 class _Call(ops.Op):
@@ -581,7 +667,7 @@ def _array(x: Any, name: str = "an argument") -> NDArray[Any]:
     array = _real_array(as_array(x, name), name, x)
     if array.ndim == 0:
         msg = (
-            f"{name} is the single number {x!r}, and the first axis of an argument is the batch: a list or an array of one "
+            f"{name} is the single number {shown(x)}, and the first axis of an argument is the batch: a list or an array of one "
             "number for each example. (Tuples and dicts hold such arrays.) An option is for functools.partial, before compile()"
         )
         raise ValueError(msg)
@@ -601,16 +687,9 @@ def _real_array(array: NDArray[Any], name: str, given: Any) -> NDArray[Any]:
     return array
 
 
-def _example(
-    args: tuple[Any, ...], kwargs: dict[str, Any], leaves: Sequence[NDArray[Any]], which: int, become: Callable[[Any], Any]
-) -> tuple[list[Any], dict[str, Any]]:
-    """Example ``which`` of the arguments, the numbers of each array, in lists, as what they ``become``."""
-    arrays = iter(leaves)
-
-    def taken(x: Any) -> Any:
-        return trees.mapped(lambda _: become(next(arrays)[which].tolist()), x)
-
-    return [taken(arg) for arg in args], {name: taken(arg) for name, arg in kwargs.items()}
+def _example(tree: Any, which: int, become: Callable[[Any], Any]) -> Any:
+    """Example ``which`` of arguments: the numbers of each array, in lists, as what they ``become``."""
+    return trees.mapped(lambda array: become(np.asarray(array)[which].tolist()), tree)
 
 
 def _as_values(x: Any, inputs: list[Value]) -> Any:
@@ -646,7 +725,11 @@ def _taken_apart(result: Any, reduction: Reduction, who: str) -> tuple[list[Valu
         if not isinstance(x, Value | numbers.Real):
             msg = f"{who} returned {type(x).__name__} {shown(x)}: expected Values, or lists, tuples or dicts of them"
             raise TypeError(msg)
-        roots.append(x if isinstance(x, Value) else Value(float(x)).detach())
+        try:
+            roots.append(x if isinstance(x, Value) else Value(float(x)).detach())
+        except OverflowError as error:
+            msg = f"{who} returned {type(x).__name__} {shown(x)}, which is too large for a float"
+            raise ValueError(msg) from error
         return _NUMBER
 
     trees.flatten(result, [], f"what {who} returned", lists=True)  # which is not nested in itself then
@@ -717,6 +800,15 @@ def compile(  # noqa: A001 - likewise
     If another Value, list, model or number stands where ``fn`` found one that it used, the next call records it anew. (Of the
     numbers in lists and arrays a thousand are looked at; more are taken to stay as they are.) What would freeze the number of
     a Value raises RecordingError, and says what to write instead.
+
+    A call that records also calls ``fn`` itself on some examples, to see that the program does the same: twice, and up to 16
+    times more on examples that differ, as long as that takes less than a quarter of the time. Half of these calls are on plain
+    numbers, which show what asks for the type or the number of a Value. So what ``fn`` counts or prints it counts or prints that
+    often; random numbers, and the numbers and gradients of Values, are afterwards what they were.
+
+    Arguments and results may be tuples, dicts and dataclasses of arrays, and come as what they are: their types and the order of
+    keys count as shapes do. A masked array, which would lose its mask, raises ValueError. In a class, a compiled function is a
+    method: each instance has recordings of its own, for as long as it lives.
 
     >>> w = Value(2.0)
     >>> @compile
