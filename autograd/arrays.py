@@ -12,11 +12,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_DEEPEST = 64
-"""How many axes an array of NumPy's may have."""
+_DEEPEST = 32
+"""How many axes an array may have, for all versions of NumPy."""
 _PLAIN = {float, int, bool}
-_LISTS = {list, tuple}
-_NUMBERS = _PLAIN | _LISTS
+_LISTS = (list, tuple)
+_NUMBERS = {*_PLAIN, *_LISTS}
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 60
@@ -45,12 +45,12 @@ def as_array(x: Any, name: str) -> NDArray[Any]:
         array = np.asarray(x)
         if array.dtype.kind == "O" and array.size and all(isinstance(item, numbers.Real) for item in array.flat):
             array = array.astype(float)  # an int of more than 64 bits is a number as well
+    except OverflowError as error:
+        msg = f"{name} holds a whole number that is too large for a float"
+        raise ValueError(msg) from error
     except Exception as error:  # whatever an object's __array__ raises
         if isinstance(error, ValueError) and "inhomogeneous" in str(error):
             msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape, or call once for each shape"
-            raise ValueError(msg) from error
-        if isinstance(error, OverflowError):
-            msg = f"{name} holds a whole number that is too large for a float"
             raise ValueError(msg) from error
         msg = f"{name} cannot be read as an array: {type(x).__name__} {shown(x)} raises {type(error).__name__}: {error}"
         raise TypeError(msg) from error
@@ -59,7 +59,7 @@ def as_array(x: Any, name: str) -> NDArray[Any]:
 
 def refuse_to_lose(x: Any, name: str) -> None:
     """Raise an error, by the ``name`` of an argument, if ``x`` or what is in its lists says more than its numbers."""
-    if isinstance(x, list | tuple):
+    if isinstance(x, _LISTS):
         if not _PLAIN.issuperset(map(type, x)):
             _look_inside(x, name)
     elif type(x) is not np.ndarray:
@@ -69,16 +69,16 @@ def refuse_to_lose(x: Any, name: str) -> None:
 def _look_inside(x: Any, name: str) -> None:
     """Raise an error if nested lists are nested in themselves, or hold arrays that are more than their numbers."""
     level = x
-    for _ in range(_DEEPEST):
-        kinds = set(map(type, level))
-        if not kinds <= _NUMBERS:
+    for left in reversed(range(_DEEPEST)):
+        if not _NUMBERS.issuperset(map(type, level)):
             for item in level:
-                if type(item) not in _NUMBERS:
+                if not isinstance(item, _LISTS):
                     _look_at(item, name)
-        if kinds.isdisjoint(_LISTS):
+        lists = [*{id(item): item for item in level if isinstance(item, _LISTS)}.values()]
+        if not lists:
             return
-        lists = [*{id(item): item for item in level if type(item) in _LISTS}.values()]
-        if type(next(chain.from_iterable(lists), 0.0)) in _PLAIN:  # rows of numbers: to look at each would take as long as to read it
+        # Rows of numbers: to look at each of these would take as long as to read them.
+        if left and type(next(chain.from_iterable(lists), 0.0)) in _PLAIN:
             return
         level = [*chain.from_iterable(lists)]
     msg = f"{name} is nested in itself, or more than {_DEEPEST} levels deep: an array has no more axes than that"
@@ -92,14 +92,16 @@ def _look_at(x: Any, name: str) -> None:
         return
     if isinstance(x, np.ma.MaskedArray):
         if np.ma.is_masked(x):
-            msg = f"{name} is masked in places, and the mask would be lost: fill it, with .filled(value), or drop those examples"
+            msg = f"{name} is masked in places, and the mask would be lost: fill it, with .filled(), or drop those examples"
             raise ValueError(msg)
     elif _has_missing(x):
-        msg = f"{name} has missing numbers (NA), which would become NaN: fill them, as with .fillna(value), or drop those examples"
+        msg = f"{name} has missing numbers (NA), which would become NaN: fill them, with .fillna(), or drop those examples"
         raise ValueError(msg)
     for unit in ("units", "unit"):  # of the class: a data frame may have a column of that name
         if hasattr(kind, unit):
-            msg = f"{name} is in units of {getattr(x, unit)}, which would be lost: pass plain numbers, in the unit that you mean"
+            msg = (
+                f"{name} is in units of {getattr(x, unit)}, which would be lost: pass plain numbers, in the unit that you mean"
+            )
             raise TypeError(msg)
 
 

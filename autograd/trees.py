@@ -129,7 +129,7 @@ def paths(x: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
 
 
 def _too_deep(name: str) -> str:
-    return f"{name} is nested in itself, or more than {DEEPEST} levels deep: tuples, dicts and dataclasses hold arrays at the end"
+    return f"{name} is nested in itself, or more than {DEEPEST} levels deep: at the ends of tuples and dicts there are arrays"
 
 
 def _beside(x: Any) -> list[Hashable]:

@@ -80,7 +80,10 @@ def _array(x: Any, name: str) -> Array:
             msg += f": number them, as by classes, {name} = np.unique({name}, return_inverse=True)"
         raise TypeError(msg)
     if array.ndim == 0:
-        msg = f"{name} is the single number {arrays.shown(x)}: examples lie along the first axis of an array; tuples and dicts hold arrays"
+        msg = (
+            f"{name} is the single number {arrays.shown(x)}: examples lie along the first axis of an array; tuples and dicts "
+            "hold arrays"
+        )
         raise ValueError(msg)
     whole = array.dtype.kind != "f" and not (array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max)
     return np.ascontiguousarray(array, np.int64 if whole else np.float64)  # once, not at every step

@@ -49,8 +49,8 @@ _GIVE_IT = (
     "from elsewhere) as an argument, or make it a Value outside the function"
 )
 _CHOOSE = (
-    "It takes another way there than for the example that was recorded, as by int(t), isinstance(t, float) or a look-up. For what "
-    "depends on an example, write autograd.math.where(condition, a, b), or select(values, index)"
+    "It takes another way there than for the example that was recorded, as by int(t), isinstance(t, float) or a look-up. For "
+    "what depends on an example, write autograd.math.where(condition, a, b), or select(values, index)"
 )
 _LOOKED_AT = 8
 """On how many examples a recording is checked that differ."""
@@ -291,7 +291,7 @@ class Compiled:
         self._owners += (owner,)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Compiled:
-        """The compiled method of the ``instance``, or of the class ``owner``; itself where a plain function would not be bound."""
+        """The compiled method of the ``instance``, or of the class; itself where Python would not bind a plain function."""
         get = getattr(type(self._raw), "__get__", None)
         method = self._raw if get is None else get(self._raw, instance, owner)
         if type(method) is not MethodType or method is self._raw:
@@ -499,7 +499,7 @@ class Compiled:
         args: Any,
         kwargs: Any,
     ) -> None:
-        """Raise RecordingError unless the program gives for an example what is ``wanted``: what the function gave, called so."""
+        """Raise RecordingError unless the program gives for an example what the function gave, called so: ``wanted``."""
         rows = [_rows(array[example : example + 1], kind) for array, kind in zip(leaves, recording.program.dtypes, strict=True)]
         try:
             got = np.ravel(recording.run(_numbers(recording.parameters), rows, 1, gradient=False)).tolist()
@@ -535,7 +535,7 @@ class Compiled:
 
 @contextlib.contextmanager
 def _as_it_was(values: Sequence[Value]) -> Iterator[None]:
-    """A block after which Python's and NumPy's random numbers go on as if it had not been, and ``values`` are what they were."""
+    """A block after which random numbers go on as if it had not been, and ``values`` are what they were."""
     before = [(value, value._data, value._clock, value.grad) for value in values]
     python, ours = sys.modules.get("random"), sys.modules.get("numpy.random")  # if nobody has imported them, nobody draws
     drawn = python.getstate() if python else None, ours.get_state() if ours else None
@@ -647,8 +647,7 @@ def _leaves(x: Any, leaves: list[NDArray[Any]]) -> Any:
         return None
     given: list[Any] = []
     form = trees.flatten(x, given)
-    for leaf in given:
-        leaves.append(leaf if type(leaf) is np.ndarray and leaf.ndim and leaf.dtype.kind in "fiub" else _array(leaf))
+    leaves += [leaf if type(leaf) is np.ndarray and leaf.ndim and leaf.dtype.kind in "fiub" else _array(leaf) for leaf in given]
     return form
 
 
@@ -667,8 +666,9 @@ def _array(x: Any, name: str = "an argument") -> NDArray[Any]:
     array = _real_array(as_array(x, name), name, x)
     if array.ndim == 0:
         msg = (
-            f"{name} is the single number {shown(x)}, and the first axis of an argument is the batch: a list or an array of one "
-            "number for each example. (Tuples and dicts hold such arrays.) An option is for functools.partial, before compile()"
+            f"{name} is the single number {shown(x)}, and the first axis of an argument is the batch: a list or an array of "
+            "one number for each example. (Tuples and dicts hold such arrays.) An option is for functools.partial, before "
+            "compile()"
         )
         raise ValueError(msg)
     return array
@@ -801,14 +801,14 @@ def compile(  # noqa: A001 - likewise
     numbers in lists and arrays a thousand are looked at; more are taken to stay as they are.) What would freeze the number of
     a Value raises RecordingError, and says what to write instead.
 
-    A call that records also calls ``fn`` itself on some examples, to see that the program does the same: twice, and up to 16
-    times more on examples that differ, as long as that takes less than a quarter of the time. Half of these calls are on plain
-    numbers, which show what asks for the type or the number of a Value. So what ``fn`` counts or prints it counts or prints that
-    often; random numbers, and the numbers and gradients of Values, are afterwards what they were.
+    A call that records also calls ``fn`` itself on some examples, to see that the program does the same: on the first two, and
+    as long as that takes less than a quarter of the time, on up to eight that differ, as Values and as plain numbers. That
+    shows what asks for the type or the number of a Value. So what ``fn`` counts or prints, it counts or prints up to 17 times;
+    random numbers, and the numbers and gradients of Values, are afterwards what they were.
 
-    Arguments and results may be tuples, dicts and dataclasses of arrays, and come as what they are: their types and the order of
-    keys count as shapes do. A masked array, which would lose its mask, raises ValueError. In a class, a compiled function is a
-    method: each instance has recordings of its own, for as long as it lives.
+    Arguments and results may be tuples, dicts and dataclasses of arrays, and come as what they are: their types and the order
+    of keys count as shapes do. A masked array, which would lose its mask, raises ValueError. In a class, a compiled function is
+    a method: each instance has recordings of its own, for as long as it lives.
 
     >>> w = Value(2.0)
     >>> @compile

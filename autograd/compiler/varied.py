@@ -21,8 +21,8 @@ _NAN, _INFINITE, _EXTREME = -1e300, 2.0, 3.0
 def varied(arrays: Sequence[NDArray[Any]], count: int) -> list[int]:
     """The places of up to ``count`` examples in ``arrays``: the first one, and others that are as different as there are.
 
-    Different are labels (all columns of few numbers), signs, zeros, NaN and infinities, and the smallest and the largest number.
-    All arrays count the same, however wide they are.
+    Different are labels (all columns of few numbers), signs, zeros, NaN and infinities, and the smallest and the largest
+    number. All arrays count the same, however wide they are.
 
     >>> varied([np.array([5.0, 5.0, 6.0, -1.0, 5.0])], 3)
     [0, 2, 3]
@@ -30,7 +30,7 @@ def varied(arrays: Sequence[NDArray[Any]], count: int) -> list[int]:
     which = _candidates(arrays)
     codes = [_codes(array.reshape(len(array), -1)[which], count) for array in arrays if array.size]
     if not codes:
-        return which[:1].tolist()
+        return [0]
     code = np.hstack(codes)
     fresh = np.broadcast_to(np.hstack([np.full(part.shape[1], 1 / part.shape[1]) for part in codes]), code.shape).copy()
     picked = [0]
@@ -41,7 +41,7 @@ def varied(arrays: Sequence[NDArray[Any]], count: int) -> list[int]:
         if not score[best]:
             break
         picked.append(best)
-    return which[picked].tolist()
+    return [int(which[i]) for i in picked]
 
 
 def _candidates(arrays: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
