@@ -446,65 +446,47 @@ class Compiled:
         ``seconds``, of the processor's time, that recording and compiling took, and ``_AT_ONCE``; one is always looked at.
         """
         last = min(1, len(leaves[0]) - 1) if leaves else 0
-        compare = functools.partial(self._compare, recording, graph, leaves)
+        compare = functools.partial(self._compare, recording, graph, args, kwargs)
         with _as_it_was(graph.variables):
-            with modes.apart():
-                result, _ = self._run(args, kwargs, last, lambda call: (call(),))
-            roots, form = _taken_apart(result, self.reduction, repr(self))
-            self._check_form(recording, form, "again")
-            again = {last: [root.data for root in roots]} | ({0: graph.number[graph.roots].tolist()} if last else {})
-            for example, wanted in again.items():
-                compare(example, wanted, "again", args, kwargs)
-            began = thread_time()
+            roots, form = self._called(args, kwargs, last)
+            compare(last, roots, form, "again")
+            if last:
+                compare(0, [Value(number) for number in graph.number[graph.roots].tolist()], recording.form, "again")
             first, *others = varied(leaves, _LOOKED_AT) if leaves else [0]
             plainly = [*others, first] if leaves else []
-            for example, plain in [*[(i, True) for i in plainly], *[(i, False) for i in others if i not in again]]:
+            began, takes_numbers = thread_time(), True
+            for example, plain in [*[(i, True) for i in plainly], *[(i, False) for i in others if i != last]]:
+                if not plain:
+                    compare(example, *self._called(args, kwargs, example), "again")
+                elif takes_numbers:
+                    try:
+                        roots, form = self._called(args, kwargs, example, plain=True)
+                    except Exception as error:  # noqa: BLE001 - a method that only Values have, or as 1 / 0
+                        takes_numbers = not isinstance(error, AttributeError | TypeError)
+                    else:
+                        compare(example, roots, form, "with its plain numbers")
                 if thread_time() - began > max(seconds / 4, _AT_ONCE):
                     break
-                if plain:
-                    found = self._on_numbers(args, kwargs, example)
-                    if found is None:
-                        continue
-                    roots, form = found
-                else:
-                    with modes.apart():
-                        result, _ = self._run(args, kwargs, example, lambda call: (call(),))
-                    roots, form = _taken_apart(result, self.reduction, repr(self))
-                how = "with its plain numbers" if plain else "again"
-                self._check_form(recording, form, how)
-                compare(example, [root.data for root in roots], how, args, kwargs)
 
-    def _on_numbers(self, args: Any, kwargs: Any, example: int) -> tuple[list[Value], Any] | None:
-        """What the function makes of the plain numbers of an example; None if it does not take them."""
-        arguments, keywords = _example((args, kwargs), example, lambda x: x)
+    def _called(self, args: Any, kwargs: Any, example: int, *, plain: bool = False) -> tuple[list[Value], Any]:
+        """The Values, and the form, of what the function returns for an example of Values, or of plain numbers."""
+        arguments, keywords = _example((args, kwargs), example, lambda x: x if plain else _as_values(x, []))
         with modes.apart(), np.errstate(all="ignore"):
-            try:
-                return _taken_apart(self.fn(*arguments, **keywords), self.reduction, repr(self))
-            except Exception:  # noqa: BLE001 - it calls methods of Values, or whatever else plain numbers do not have
-                return None
-
-    def _check_form(self, recording: Recording, form: Any, how: str) -> None:
-        if _kind(form) != _kind(recording.form):
-            msg = f"{self!r}: recorded, the function returns {recording.form!r:.80}; called {how}, {form!r:.80}. {_GIVE_IT}"
-            raise RecordingError(msg)
+            result = self.fn(*arguments, **keywords)
+        return _taken_apart(result, self.reduction, repr(self))
 
     def _compare(  # noqa: PLR0913, PLR0917 - likewise
-        self,
-        recording: Recording,
-        graph: Graph,
-        leaves: Sequence[NDArray[Any]],
-        example: int,
-        wanted: list[float],
-        how: str,
-        args: Any,
-        kwargs: Any,
+        self, recording: Recording, graph: Graph, args: Any, kwargs: Any, example: int, roots: list[Value], form: Any, how: str
     ) -> None:
-        """Raise RecordingError unless the program gives for an example what the function gave, called so: ``wanted``."""
+        """Raise RecordingError unless the program gives for an example what the function gave, called so."""
+        if _kind(form) != _kind(recording.form):
+            why = _GIVE_IT if how == "again" else _CHOOSE
+            msg = f"{self!r}: recorded, the function returns {recording.form!r:.80}; called {how}, {form!r:.80}. {why}"
+            raise RecordingError(msg)
+        wanted = [root._data for root in roots]
+        _, leaves = _read(args, kwargs)
         rows = [_rows(array[example : example + 1], kind) for array, kind in zip(leaves, recording.program.dtypes, strict=True)]
-        try:
-            got = np.ravel(recording.run(_numbers(recording.parameters), rows, 1, gradient=False)).tolist()
-        except IndexError:
-            return  # the call itself will say which example has that index
+        got = np.ravel(recording.run(_numbers(recording.parameters), rows, 1, gradient=False)).tolist()
         relative, absolute = _CLOSE[self.dtype.name]
         if got == wanted or np.allclose(got, wanted, relative, 0.0, equal_nan=True):
             return
@@ -522,9 +504,7 @@ class Compiled:
                 "This is a bug of autograd.compile, please report it; the plain function, .__wrapped__, is right"
             )
             raise RuntimeError(msg)
-        with modes.apart():
-            result, _ = self._run(args, kwargs, 0, lambda call: (call(),))
-        first = [root.data for root in _taken_apart(result, self.reduction, repr(self))[0]]
+        first = [root._data for root in self._called(args, kwargs, 0)[0]]
         changes = not np.allclose(first, graph.number[graph.roots], relative, absolute * largest, equal_nan=True)
         msg = (
             f"{self!r}: recorded, the function gives {_few(recorded)} for example {example}; called {how}, "
