@@ -14,7 +14,7 @@ import sys
 import threading
 import weakref
 from time import thread_time
-from types import MethodType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -56,6 +56,7 @@ _LOOKED_AT = 8
 """On how many examples a recording is checked that differ."""
 _AT_ONCE = 0.005
 """Seconds that nobody notices."""
+_new = object.__new__
 _KEPT = 64
 """How many instances are kept that cannot be held weakly: they have slots alone, or their parts refer back to them."""
 _SHOWN = 4
@@ -234,8 +235,8 @@ class Compiled:
         try:
             recording, arrays, batch = self._prepare(args, kwargs)
         except TypeError:
-            if args and isinstance(args[0], type) and (method := self._as_method(args[0])) is not self:
-                return method(*args[1:], **kwargs)  # from Python 3.13 on, @classmethod calls it so
+            if args and (method := self._as_method(args[0])) is not self:
+                return method(*args[1:], **kwargs)  # @property calls it so, and from Python 3.13 on @classmethod
             raise
         if recording.captured.changed():
             self._forget()
@@ -292,19 +293,17 @@ class Compiled:
 
     def __get__(self, instance: Any, owner: type | None = None) -> Compiled:
         """The compiled method of the ``instance``, or of the class; itself where Python would not bind a plain function."""
-        get = getattr(type(self._raw), "__get__", None)
-        method = self._raw if get is None else get(self._raw, instance, owner)
-        if type(method) is not MethodType or method is self._raw:
-            return self
-        return self._method(method.__self__)
+        raw = self._raw
+        if instance is not None and type(raw) is FunctionType:
+            return self._method(instance)
+        get = getattr(type(raw), "__get__", None)
+        method = raw if get is None else get(raw, instance, owner)
+        return self if type(method) is not MethodType or method is raw else self._method(method.__self__)
 
     def _method(self, instance: Any) -> Compiled:
         """The function as a method of ``instance``: what one finds out about it, the next one knows."""
-        known = self._methods.get(id(instance))
-        if known is None:
-            known = self._first_method(instance)
-        method = object.__new__(Compiled)
-        method.__dict__ = known
+        method = _new(Compiled)
+        method.__dict__ = self._methods.get(id(instance)) or self._first_method(instance)
         method.__self__ = instance
         return method
 
@@ -333,10 +332,13 @@ class Compiled:
 
     def _as_method(self, instance: Any) -> Compiled:
         """The method of ``instance``, as in ``Base.method(instance, x)``; itself if this is none of its methods."""
-        for kind in instance.__mro__ if isinstance(instance, type) else type(instance).__mro__:
+        for kind in (instance if isinstance(instance, type) else type(instance)).__mro__:
             for x in vars(kind).values():
-                if x is self or (isinstance(x, classmethod) and x.__func__ is self):
-                    return self._method(instance) if type(self._raw) is not staticmethod else self
+                inside = [
+                    getattr(x, name, None) for name in ("__func__", "fget", "func")
+                ]  # of classmethod, property and others
+                if not isinstance(x, staticmethod) and any([f is self for f in (x, *inside)]):
+                    return self if isinstance(self._raw, staticmethod) else self._method(instance)
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -515,19 +517,23 @@ class Compiled:
 
 @contextlib.contextmanager
 def _as_it_was(values: Sequence[Value]) -> Iterator[None]:
-    """A block after which random numbers go on as if it had not been, and ``values`` are what they were."""
+    """A block after which random numbers go on as if it had not been, and ``values`` are what they were.
+
+    If other threads run, it may have been them who drew numbers or took a step of a training: then nothing is put back.
+    """
     before = [(value, value._data, value._clock, value.grad) for value in values]
     python, ours = sys.modules.get("random"), sys.modules.get("numpy.random")  # if nobody has imported them, nobody draws
     drawn = python.getstate() if python else None, ours.get_state() if ours else None
     try:
         yield
     finally:
-        for value, data, clock, grad in before:
-            value._data, value._clock, value.grad = data, clock, grad
-        if python:
-            python.setstate(drawn[0])
-        if ours:
-            ours.set_state(drawn[1])
+        if threading.active_count() == 1:
+            for value, data, clock, grad in before:
+                value._data, value._clock, value.grad = data, clock, grad
+            if python:
+                python.setstate(drawn[0])
+            if ours:
+                ours.set_state(drawn[1])
 
 
 class _Call(ops.Op):
@@ -784,7 +790,7 @@ def compile(  # noqa: A001 - likewise
     A call that records also calls ``fn`` itself on some examples, to see that the program does the same: on the first two, and
     as long as that takes less than a quarter of the time, on up to eight that differ, as Values and as plain numbers. That
     shows what asks for the type or the number of a Value. So what ``fn`` counts or prints, it counts or prints up to 17 times;
-    random numbers, and the numbers and gradients of Values, are afterwards what they were.
+    random numbers, and the numbers and gradients of Values, are afterwards what they were, unless other threads run.
 
     Arguments and results may be tuples, dicts and dataclasses of arrays, and come as what they are: their types and the order
     of keys count as shapes do. A masked array, which would lose its mask, raises ValueError. In a class, a compiled function is

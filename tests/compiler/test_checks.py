@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
+import threading
 from typing import Any
 
 import numpy as np
@@ -178,6 +179,32 @@ def test_the_check_leaves_nothing_behind() -> None:
     assert drawn == (random.random(), np.random.rand())
     assert (v.data, v.grad) == (2.0, 0.0)
     before.backward()  # which would refuse if the data had been assigned
+    assert v.grad == 4.0
+
+
+def test_the_check_does_not_undo_the_step_of_another_thread() -> None:
+    v = Value(2.0)
+    asked, done = threading.Event(), threading.Event()
+
+    def step() -> None:
+        asked.wait()
+        v.grad = 4.0
+        done.set()
+        stop.wait()
+
+    stop = threading.Event()
+    thread = threading.Thread(target=step)
+    thread.start()
+
+    def fn(x: Any) -> Any:
+        if not isinstance(x, Value):
+            asked.set()
+            done.wait()
+        return x * v
+
+    compile(fn)(X)
+    stop.set()
+    thread.join()
     assert v.grad == 4.0
 
 

@@ -208,6 +208,29 @@ def test_other_ways_to_make_a_method() -> None:
     assert holder.total([[2.0, 1.0]]).data == 3.0
 
 
+def test_properties() -> None:
+    """Which call the function with the instance, as from Python 3.13 on class methods do."""
+
+    class Model:
+        def __init__(self, w: float) -> None:
+            self.w = Value(w)
+
+        @property
+        @compile
+        def penalty(self) -> Any:
+            return self.w * self.w
+
+        @functools.cached_property
+        @compile
+        def once(self) -> Any:
+            return 3.0 * self.w
+
+    one, other = Model(2.0), Model(3.0)
+    assert [one.penalty.data, other.penalty.data, one.once.data] == [4.0, 9.0, 6.0]
+    one.w.data = 5.0
+    assert one.penalty.data == 25.0
+
+
 def test_metaclasses() -> None:
     class Meta(type):
         @compile
