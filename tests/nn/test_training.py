@@ -1077,9 +1077,9 @@ def test_accuracy_takes_numbers() -> None:
             nn.accuracy(wrong, [1])
         with pytest.raises((TypeError, ValueError), match=r"accuracy\(\)"):
             nn.accuracy([1.0], wrong)
-    with pytest.raises(TypeError, match="predictions are a masked array"):
+    with pytest.raises(ValueError, match="predictions is masked in places"):
         nn.accuracy(np.ma.array([1.0], mask=[1]), [1])
-    with pytest.raises(ValueError, match="predictions are ragged"):
+    with pytest.raises(ValueError, match="predictions is ragged"):
         nn.accuracy([[1.0], [1.0, 2.0]], [0, 1])
     with pytest.raises(ValueError, match="at least one, not"):
         nn.accuracy([], [])
@@ -1103,9 +1103,9 @@ def test_accuracy_takes_numbers() -> None:
         ("callbacks", 3, "callbacks must be a list of functions of a TrainingState, not int 3"),
         ("checkpoint", b"a", "checkpoint must be the path of a file, a str or a pathlib.Path, not bytes"),
         ("rng", -1, "rng must be an int or a numpy Generator, not int -1: a seed is 0 or more"),
-        ("X", np.ma.array(X, mask=X > 0), "X is a masked array, and the mask would be lost: leave those examples out"),
-        ("y", np.ma.array(Y, mask=Y > 0), "y is a masked array, and the mask would be lost: leave those examples out"),
-        ("y", [10**400] * 50, "y must be an array of real numbers, not of object"),
+        ("X", np.ma.array(X, mask=X > 0), "X is masked in places, and the mask would be lost"),
+        ("y", np.ma.array(Y, mask=Y > 0), "y is masked in places, and the mask would be lost"),
+        ("y", [10**400] * 50, "y holds a whole number that is too large for a float"),
     ],
 )
 def test_arguments_of_the_wrong_kind_are_named(argument: str, wrong: Any, message: str) -> None:
@@ -1127,16 +1127,16 @@ def test_data_that_holds_itself_or_breaks_is_refused() -> None:
     for _ in range(5000):
         deep = [deep]
     for wrong, message in (
-        (data, "nested in more than 100 tuples or dicts"),
-        (deep, "an array of real numbers|ragged"),
-        (Broken(), "and Broken makes none"),
+        (data, "is nested in itself, or more than 100 levels deep"),
+        (deep, "is nested in itself, or more than 32 levels deep"),
+        (Broken(), "cannot be read as an array: Broken "),
     ):
         with pytest.raises((TypeError, ValueError), match=message):
             quiet(mlp(), X=wrong)
         with pytest.raises((TypeError, ValueError), match=message):
             quiet(mlp(), y=wrong)
     for loss in (Broken(), 10**5000):
-        with pytest.raises(TypeError, match="not (Broken|int) <(Broken|int)>"):
+        with pytest.raises(TypeError, match="not (Broken|int) <(Broken|int)"):
             quiet(mlp(), loss=loss)
 
 
