@@ -15,7 +15,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from autograd import math
+from autograd import arrays, math, trees
 from autograd.compiler import Compiled, compile  # noqa: A004 - autograd.compile, as torch.compile
 from autograd.draw import Drawing, draw
 from autograd.errors import AnomalyError, AutogradError, DrawError, GradcheckError, GraphError, RecordingError
@@ -38,6 +38,7 @@ __all__ = [
     "GraphError",
     "RecordingError",
     "Value",
+    "arrays",
     "compile",
     "detect_anomaly",
     "directional",
@@ -50,6 +51,7 @@ __all__ = [
     "math",
     "no_grad",
     "topological_sort",
+    "trees",
 ]
 
 __version__ = "0.1.0"

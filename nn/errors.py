@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autograd import AutogradError
+from autograd import AutogradError, arrays
 
 if TYPE_CHECKING:
     from nn.history import History
@@ -26,9 +26,5 @@ class DivergedError(AutogradError, FloatingPointError):
     """Of the epochs before."""
 
 
-def shown(x: object) -> str:
-    """``x`` as a message shows it: the beginning of its repr, if it has one."""
-    try:
-        return f"{x!r:.60}"
-    except Exception:  # noqa: BLE001 - a number of 5,000 digits has none, nor have deeply nested lists, and others' may fail
-        return f"<{type(x).__name__}>"
+shown = arrays.shown
+"""What a message shows of an object."""

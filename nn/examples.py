@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd import AnomalyError, Value
+from autograd import AnomalyError, Value, arrays, trees
 from nn.errors import shown
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ _FEW = 10
 """How many, beside the extremes, if there are more than that."""
 _AT_ONCE = 100_000
 """How many numbers are sorted at once to see which are different."""
-_DEPTH = 100
-"""How deep tuples and dicts may be nested."""
 
 
 class Examples(NamedTuple):
@@ -44,23 +42,14 @@ class Examples(NamedTuple):
         return Examples(x, y, len(leaves(x)[0]))
 
 
-def mapped(f: Callable[[Any], Any], data: Data) -> Data:
-    """``data`` with ``f`` of each array in its place."""
-    if isinstance(data, dict):
-        return {key: mapped(f, item) for key, item in data.items()}
-    if isinstance(data, tuple):
-        items = [mapped(f, item) for item in data]
-        return type(data)(*items) if hasattr(data, "_fields") else tuple(items)
-    return f(data)
+mapped = trees.mapped
 
 
 def leaves(data: Data) -> list[Any]:
     """The arrays in ``data``."""
-    if isinstance(data, dict):
-        return [leaf for item in data.values() for leaf in leaves(item)]
-    if isinstance(data, tuple):
-        return [leaf for item in data for leaf in leaves(item)]
-    return [data]
+    found: list[Any] = []
+    trees.flatten(data, found)
+    return found
 
 
 def example(data: Data, which: int) -> Any:
@@ -70,9 +59,7 @@ def example(data: Data, which: int) -> Any:
 
 def checked_examples(x: Data, y: Data, x_name: str, y_name: str) -> Examples:
     """Inputs and targets as arrays of float64 or int64, of as many examples each."""
-    for name, data in ((x_name, x), (y_name, y)):
-        _check_depth(data, name)
-    checked = [mapped(lambda array: _array(array, name), data) for name, data in ((x_name, x), (y_name, y))]  # noqa: B023 - called at once
+    checked = [_checked(data, name) for name, data in ((x_name, x), (y_name, y))]
     sizes = [len(leaf) for data in checked for leaf in leaves(data)]
     if len(set(sizes)) != 1 or not sizes[0]:
         msg = f"{x_name} and {y_name} must hold the same number of examples, at least one; their first axes are {sizes}"
@@ -80,30 +67,17 @@ def checked_examples(x: Data, y: Data, x_name: str, y_name: str) -> Examples:
     return Examples(checked[0], checked[1], sizes[0])
 
 
-def _check_depth(data: Data, name: str, depth: int = 0) -> None:
-    if not isinstance(data, dict | tuple):
-        return
-    if depth > _DEPTH:
-        msg = (
-            f"{name} is nested in more than {_DEPTH} tuples or dicts, or in itself: give an array, or a tuple or dict of these"
-        )
+def _checked(data: Data, name: str) -> Data:
+    given = [*trees.paths(data, name)]
+    if not given:
+        msg = f"{name} is {data!r}, in which there is no array: pass a list or an array of examples, or a tuple or dict of such"
         raise ValueError(msg)
-    for item in data.values() if isinstance(data, dict) else data:
-        _check_depth(item, name, depth + 1)
+    checked = iter([_array(x, path) for path, x in given])
+    return mapped(lambda _: next(checked), data)
 
 
 def _array(x: Any, name: str) -> Array:
-    if isinstance(x, np.ma.MaskedArray):
-        msg = f"{name} is a masked array, and the mask would be lost: leave those examples out, or fill them, {name}.filled(0)"
-        raise TypeError(msg)
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape"
-        raise ValueError(msg) from error
-    except Exception as error:  # whatever another library's __array__ raises
-        msg = f"{name} must be an array of real numbers, and {type(x).__name__} makes none: {error}"
-        raise TypeError(msg) from error
+    array = arrays.as_array(x, name)
     if array.dtype.kind not in "fiub":
         msg = f"{name} must be an array of real numbers, not of {array.dtype}, such as {shown(array.ravel()[:1].tolist())}"
         if array.dtype.kind in "US":

@@ -18,9 +18,7 @@ from collections.abc import Sequence
 from sys import float_info
 from typing import Any, Literal
 
-import numpy as np
-
-from autograd import Value, is_compiling, math
+from autograd import Value, arrays, is_compiling, math
 from nn.errors import shown
 
 Reduction = Literal["mean", "sum", "none"]
@@ -357,15 +355,8 @@ def _listed(x: Any, what: str, depth: int = 0) -> Any:
         raise ValueError(msg)
     if isinstance(x, Sequence) and not isinstance(x, str | bytes | bytearray):
         return [_listed(item, what, depth + 1) for item in x]
-    if isinstance(x, np.ma.MaskedArray):
-        msg = f"{what} is a masked array, and the mask would be lost: leave those examples out, or fill them, .filled(0)"
-        raise TypeError(msg)
     if hasattr(x, "__array__"):
-        try:
-            array = np.asarray(x)
-        except Exception as error:  # whatever another library's raises
-            msg = f"{what} must be a number, a Value or an array of them, and {type(x).__name__} makes none: {error}"
-            raise TypeError(msg) from error
+        array = arrays.as_array(x, what)
         if array.dtype.kind in "fiubO":
             return _listed(array.tolist(), what, depth + 1)
     msg = f"{what} must be a number, a Value, or lists or arrays of these, not {type(x).__name__} {shown(x)}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value
+from autograd import Value, arrays
 from nn.errors import shown
 from nn.optim import as_float
 
@@ -52,17 +52,7 @@ def accuracy(predictions: Any, targets: Any, *, threshold: float = 0.0) -> float
 
 def _numbers(x: Any, name: str) -> Any:
     """``x`` as an array of real numbers, those of Values too; TypeError or ValueError if it is none."""
-    if isinstance(x, np.ma.MaskedArray):
-        msg = f"accuracy(): {name} are a masked array, and the mask would be lost: leave those examples out of both arguments"
-        raise TypeError(msg)
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        msg = f"accuracy(): {name} are ragged: the rows differ in length"
-        raise ValueError(msg) from error
-    except Exception as error:  # whatever another library's __array__ raises
-        msg = f"accuracy(): {name} must be an array of numbers, and {type(x).__name__} makes none: {error}"
-        raise TypeError(msg) from error
+    array = arrays.as_array(x, f"accuracy(): {name}")
     if array.dtype == object and all(isinstance(item, Value) for item in array.flat):
         return np.array([item.data for item in array.flat], float).reshape(array.shape)
     if array.dtype.kind not in "fiub":

@@ -127,7 +127,8 @@ class Optimizer:
     def _clipped(self, gradient: Array) -> Array:
         if self.clip_grad_norm is None:
             return gradient
-        norm = math.sqrt(gradient.dot(gradient))
+        with np.errstate(over="ignore"):
+            norm = math.sqrt(gradient.dot(gradient))
         if norm == math.inf:  # of the squares, perhaps, and not of the gradient
             norm = _norm(gradient)
         factor = self.clip_grad_norm / (norm + _NORM_EPS)
@@ -488,7 +489,7 @@ def check_names(owner: object, names: Iterable[str], state: Mapping[str, Any]) -
 
 
 def check_setting(name: str, mine: Any, new: Any) -> None:
-    """Raise TypeError unless ``new`` is of the kind of ``mine``, whose place it is to take."""
+    """Raise TypeError unless ``new`` is of the kind of ``mine``, whose place it is to take, or None, as a setting may be."""
     kind = next((kind for kind in (bool, numbers.Real, str, tuple | list, np.ndarray) if isinstance(mine, kind)), object)
     if kind is np.ndarray:
         try:
@@ -496,7 +497,7 @@ def check_setting(name: str, mine: Any, new: Any) -> None:
         except Exception:  # noqa: BLE001 - of a ragged list, or whatever another library's __array__ raises
             fits = False
     else:
-        fits = isinstance(new, kind)
+        fits = new is None or isinstance(new, kind)
     if not fits:
         msg = f"the state has {shown(new)} as {name}, and that is {shown(mine)} here: load what state_dict() gave"
         raise TypeError(msg)

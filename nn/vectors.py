@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd import Value
+from autograd import Value, arrays
 from nn.errors import shown
 
 if TYPE_CHECKING:
@@ -34,12 +34,7 @@ def vector_to_parameters(vector: Any, parameters: Iterable[Value]) -> None:
     >>> slope.data, offset.data
     (3.0, -1.0)
     """
-    values = _values(parameters)
-    try:
-        array = np.asarray(vector)
-    except Exception as error:  # of a ragged list, or whatever another library's __array__ raises
-        msg = f"vector must be an array of real numbers, and {type(vector).__name__} makes none: {error}"
-        raise ValueError(msg) from error
+    values, array = _values(parameters), arrays.as_array(vector, "vector")
     if array.dtype.kind not in "fiub":
         msg = f"vector must be an array of real numbers, not {type(vector).__name__} {shown(vector)}"
         raise TypeError(msg)

@@ -14,6 +14,7 @@ import inspect
 import itertools
 import operator
 import sys
+import weakref
 from collections import defaultdict, deque
 from types import BuiltinFunctionType, CodeType, MethodType
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,15 @@ class Captured:
         self._containers = [x for key, x in containers.items() if key in leading]
         self._containers += _few([x for key, x in containers.items() if key in walk.named and key not in leading])
         self._held = [x.copy() for x in self._containers]
+
+    def hold_weakly(self, x: Any) -> None:
+        """Hold ``x``, by whose own attributes the function comes by its Values, only for as long as somebody else does."""
+        proxy = weakref.proxy(x)
+
+        def weak(items: Iterable[Any]) -> list[Any]:
+            return [tuple(weak(item)) if type(item) is tuple else proxy if item is x else item for item in items]
+
+        self._looks = [(get, weak(owners), weak(held)) for get, owners, held in self._looks]
 
     def changed(self) -> bool:
         """Whether any of them holds something else now."""

@@ -63,3 +63,12 @@ def test_what_is_no_source_is_refused(rng: Any) -> None:
     message = f"rng must be an int, a random.Random or a numpy Generator, not {type(rng).__name__} {rng!r}"
     with pytest.raises(TypeError, match=re.escape(message)):
         MLP(3, [2], rng=rng)
+
+
+@pytest.mark.parametrize("wrong", [None, 0, -1, math.nan, 10**400, "a"])
+def test_units_are_counted(wrong: Any) -> None:
+    for initial in (init.he_uniform, init.glorot_uniform):
+        with pytest.raises(ValueError, match="fan_in must be a number of units above 0, not "):
+            initial(random.Random(0), wrong, 1)
+    with pytest.raises(ValueError, match="fan_out must be a number of units above 0, not "):
+        init.glorot_uniform(random.Random(0), 1, wrong)

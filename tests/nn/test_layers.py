@@ -192,3 +192,36 @@ def test_a_batch_is_told_to_be_one_example_at_a_time() -> None:
     for batch in ([[1.0, 2.0], [3.0, 4.0]], np.ones((2, 2))):
         with pytest.raises(ValueError, match=r"takes one example, a list of 2 inputs, .*: \[model\(x\) for x in X\]"):
             MLP(2, [1], rng=0)(batch)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Neuron(10**400),
+        lambda: Layer(2, 10**400),
+        lambda: Layer(10**400, 2),
+        lambda: Layer(10_000, 1_001),
+        lambda: MLP(2, [10**5000]),
+        lambda: MLP(2, [3, 10**9]),
+    ],
+)
+def test_more_weights_than_memory_are_refused_at_once(make: Any) -> None:
+    """Mistake: an OverflowError, or a computer that does nothing else for a long time."""
+    with pytest.raises(
+        ValueError, match=r"(nin|nout) must be a whole number from 1 to [\d,]+ here, not .* every weight is a Value"
+    ):
+        make()
+
+
+@pytest.mark.parametrize("wrong", [{"a": 1.0}, {1.0, 2.0}, "ab", np.array(1.0)])
+@pytest.mark.parametrize("module", [Neuron(2, rng=0), Layer(2, 2, rng=0), MLP(2, [1], rng=0)])
+def test_inputs_have_an_order(module: Any, wrong: Any) -> None:
+    """Mistake: a dict was asked for the item 0, and a set had none."""
+    with pytest.raises(TypeError, match="expects a list of 2 inputs, not "):
+        module(wrong)
+
+
+def test_an_activation_is_a_name() -> None:
+    for wrong in (None, [], {}):
+        with pytest.raises(ValueError, match="there is no activation"):
+            Neuron(2, wrong)  # type: ignore[arg-type]  # on purpose

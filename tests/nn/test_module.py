@@ -192,3 +192,32 @@ def test_another_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autograd, "__engine__", "tensor-autograd")
     with pytest.raises(ImportError, match=re.escape(f"found another package, at {autograd.__file__}.")):
         runpy.run_path(nn.__file__)
+
+
+def test_lists_of_parameters_end_somewhere() -> None:
+    """Mistake: a RecursionError from a list that holds itself."""
+    module = Module()
+    module.parts = parts = [Value(1.0)]
+    parts.append(parts)  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(ValueError, match="is nested in more than 100 lists, or in itself"):
+        module.parameters()
+
+
+def test_states_and_modes_are_what_they_should_be() -> None:
+    neuron = Neuron(1, rng=0)
+    for wrong in (None, 3, [1.0]):
+        with pytest.raises(TypeError, match=re.escape("load_state_dict() takes a dict of numbers by name, not ")):
+            neuron.load_state_dict(wrong)  # type: ignore[arg-type]  # on purpose
+        with pytest.raises(TypeError, match=re.escape("train() takes True or False, not ")):
+            neuron.train(wrong)  # type: ignore[arg-type]  # on purpose
+    before = neuron.state_dict()
+    with pytest.raises((ValueError, TypeError), match=re.escape("b: ")):
+        neuron.load_state_dict({"w[0]": 1.0, "b": 10**400})
+    assert neuron.state_dict() == before
+
+
+@pytest.mark.parametrize("use", [nn.load, lambda path: nn.save(path, Neuron(1)), lambda path: nn.export(Neuron(1), path)])
+def test_a_path_is_the_name_of_a_file(use: Any) -> None:
+    for wrong in (None, 3, b"a.npz", [], Neuron):
+        with pytest.raises(TypeError, match="path must be the path of a file, a str or a pathlib.Path, not "):
+            use(wrong)

@@ -713,3 +713,71 @@ def test_a_module_s_grads_are_set_to_0_or_to_none() -> None:
     model.zero_grad(set_to_none=True)
     assert {p.grad for p in model.parameters()} == {None}
     assert autograd.gradcheck(lambda *_: model([1.0, 1.0]), model.parameters())
+# Extremes, and what is no number
+
+
+@pytest.mark.parametrize("size", [1e200, 1e-200, 1e308, 5e-324])
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, math.inf])
+def test_the_norm_of_gradients_however_large(size: float, norm_type: float) -> None:
+    """Mistake: squares of 1e200 are infinite, and the grads became 0; those of 1e-200 are 0, and so was the norm."""
+    x, y = Value(0.0), Value(0.0)
+    x.grad, y.grad = size, -size / 2
+    large = size / 2 if size > 1e-300 else 0.0  # half of the smallest number is 0
+    ratio = (1 + (large / size) ** norm_type) ** (1 / norm_type) if norm_type < math.inf else 1.0
+    assert clip_grad_norm([x, y], 1.0, norm_type) == pytest.approx(size * ratio, rel=1e-15)
+    if size > 1:
+        assert (x.grad, y.grad) == pytest.approx((1 / ratio, -0.5 / ratio), rel=1e-15)
+    else:
+        assert (x.grad, y.grad) == (size, -size / 2)
+
+
+def test_an_optimizer_clips_gradients_however_large() -> None:
+    optimizer = SGD([Value(0.0), Value(0.0)], lr=1.0, clip_grad_norm=1.0)
+    assert optimizer.update(np.zeros(2), np.array([3e200, 4e200])) == pytest.approx([-0.6, -0.8], rel=1e-15)
+
+
+def test_a_norm_without_a_limit_only_measures() -> None:
+    """PyTorch's way to log it."""
+    x = Value(0.0)
+    x.grad = 3.0
+    assert clip_grad_norm([x], math.inf) == 3.0
+    assert x.grad == 3.0
+
+
+@pytest.mark.parametrize("make", [SGD, Adam, AdamW, RMSprop])
+def test_a_gradient_is_a_number_for_each_parameter(make: Any) -> None:
+    """Mistake: a single number was taken for all."""
+    optimizer = make([Value(1.0), Value(2.0)])
+    for wrong in (np.ones(1), 1.0, np.ones((2, 1)), [1.0]):
+        with pytest.raises(
+            ValueError, match=re.escape("update() takes two arrays of shape (2,), one number a parameter, not ")
+        ):
+            optimizer.update(np.zeros(2), wrong)
+    for wrong in (None, "ab", ["a", "b"], [[1.0], [1.0, 2.0]]):
+        with pytest.raises((TypeError, ValueError), match=re.escape("update() takes two arrays of ")):
+            optimizer.update(np.zeros(2), wrong)
+    assert optimizer.update([0.0, 0.0], [1, 0]).shape == (2,)
+
+
+def test_settings_are_of_the_right_kind() -> None:
+    """Numbers that no float holds, arrays as switches, a state with words for numbers, what cannot be called."""
+    x = Value(1.0)
+    for name in ("lr", "momentum", "dampening", "weight_decay", "clip_grad_norm"):
+        with pytest.raises(ValueError, match=f"{name} must be a finite number from 0 on, not "):
+            SGD([x], **{name: 10**400})
+    for make, name in ((SGD, "nesterov"), (RMSprop, "centered")):
+        with pytest.raises(TypeError, match=f"{name} must be True or False, not ndarray"):
+            make([x], **{name: np.array([1.0, 2.0])})
+    with pytest.raises(TypeError, match="takes a list of parameters, not ndarray"):
+        SGD(np.array(1.0))  # type: ignore[arg-type]  # on purpose
+    optimizer = SGD([x], momentum=0.5)
+    with pytest.raises(TypeError, match=re.escape("load_state_dict() takes what state_dict() gave, not NoneType None")):
+        optimizer.load_state_dict(None)  # type: ignore[arg-type]  # on purpose
+    for name, wrong in (("lr", "a"), ("nesterov", 3.0), ("velocity", "a"), ("velocity", [[1.0], [1.0, 2.0]])):
+        with pytest.raises(TypeError, match=f"as {name}, and that is "):
+            optimizer.load_state_dict(optimizer.state_dict() | {name: wrong})
+    optimizer.load_state_dict(optimizer.state_dict() | {"clip_grad_norm": 1.0})
+    optimizer.load_state_dict(optimizer.state_dict() | {"clip_grad_norm": None})
+    for optimizer in (SGD([x]), LBFGS([x])):
+        with pytest.raises(TypeError, match=re.escape("step() takes a closure, a function that computes the loss, not int 3")):
+            optimizer.step(3)  # type: ignore[arg-type]  # on purpose

@@ -8,6 +8,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from autograd import Value
@@ -459,3 +460,40 @@ def test_a_schedule_of_your_own() -> None:
     assert path_of(Inverse(optimizer), lambda: optimizer.lr)[:3] == [6.0, 3.0, 2.0]
     with pytest.raises(NotImplementedError):
         LRScheduler(optimizer)
+
+
+def test_a_rate_that_grows_beyond_the_floats_is_infinite() -> None:
+    """Mistake: Python's power raised OverflowError in the middle of a training."""
+    assert StepLR(an_optimizer(0.5), 1, gamma=10.0).lr_at(400) == math.inf
+    assert StepLR(an_optimizer(0.5), 1, gamma=0.1).lr_at(400) == 0.0
+
+
+@pytest.mark.parametrize("wrong", [None, "a", -1, math.nan, 10**400, True, []])
+def test_steps_are_counted(wrong: Any) -> None:
+    optimizer = an_optimizer()
+    step = StepLR(optimizer, 2)
+    for schedule in (step, LinearLR(optimizer), CosineAnnealingLR(optimizer, 3), OneCycleLR(optimizer, 1.0, 3),
+                     SequentialLR(optimizer, [step, StepLR(optimizer, 1)], [2])):  # fmt: skip
+        with pytest.raises(ValueError, match=re.escape("lr_at() takes how many steps were done, a number from 0 on, not ")):
+            schedule.lr_at(wrong)
+
+
+def test_settings_of_the_wrong_kind_are_refused() -> None:
+    """Mistake: numbers that no float holds, arrays as switches, a state with a word for a rate."""
+    optimizer = an_optimizer()
+    for setting in ({"gamma": 10**400}, {"step_size": 10**400}, {"interval": ["epoch"]}):
+        with pytest.raises(ValueError, match=f"{next(iter(setting))} must be "):
+            StepLR(optimizer, **{"step_size": 2} | setting)
+    for name in ("cycle_momentum", "three_phase"):
+        with pytest.raises(TypeError, match=f"{name} must be True or False, not ndarray"):
+            OneCycleLR(optimizer, 1.0, 9, **{name: np.array([1, 2])})
+    schedule = StepLR(optimizer, 2)
+    with pytest.raises(TypeError, match=re.escape("load_state_dict() takes what state_dict() gave, not NoneType None")):
+        schedule.load_state_dict(None)  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(TypeError, match="the state has 'a' as gamma, and that is 0.1 here"):
+        schedule.load_state_dict(schedule.state_dict() | {"gamma": "a"})
+    for name, wrong in (("schedules", {"schedulers": 3}), ("milestones", {"milestones": np.array(1.0)})):
+        with pytest.raises(TypeError, match=f"SequentialLR takes a list of {name}, not "):
+            SequentialLR(optimizer, **{"schedulers": [schedule], "milestones": []} | wrong)
+    with pytest.raises(ValueError, match='interval must be "epoch" or "step", not 3'):
+        SequentialLR(optimizer, [schedule], [], interval=3)  # type: ignore[arg-type]  # on purpose

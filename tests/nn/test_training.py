@@ -1077,9 +1077,9 @@ def test_accuracy_takes_numbers() -> None:
             nn.accuracy(wrong, [1])
         with pytest.raises((TypeError, ValueError), match=r"accuracy\(\)"):
             nn.accuracy([1.0], wrong)
-    with pytest.raises(TypeError, match="predictions are a masked array"):
+    with pytest.raises(ValueError, match="predictions is masked in places"):
         nn.accuracy(np.ma.array([1.0], mask=[1]), [1])
-    with pytest.raises(ValueError, match="predictions are ragged"):
+    with pytest.raises(ValueError, match="predictions is ragged"):
         nn.accuracy([[1.0], [1.0, 2.0]], [0, 1])
     with pytest.raises(ValueError, match="at least one, not"):
         nn.accuracy([], [])
@@ -1092,6 +1092,52 @@ def test_accuracy_takes_numbers() -> None:
     assert nn.accuracy([np.nan, 1.0], [0, 1]) == 0.5
     assert nn.accuracy([[np.nan, 1.0], [0.0, 1.0]], [0, 1]) == 0.5
     assert nn.accuracy([Value(2.0), Value(-1.0)], [1, 1]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("argument", "wrong", "message"),
+    [
+        ("shuffle", np.array([1, 2]), "shuffle must be True or False, not ndarray"),
+        ("compiled", "yes", "compiled must be True or False, not str 'yes'"),
+        ("epochs", 10**400, "epochs must be a whole number from 1 on, not 1000"),
+        ("callbacks", 3, "callbacks must be a list of functions of a TrainingState, not int 3"),
+        ("checkpoint", b"a", "checkpoint must be the path of a file, a str or a pathlib.Path, not bytes"),
+        ("rng", -1, "rng must be an int or a numpy Generator, not int -1: a seed is 0 or more"),
+        ("X", np.ma.array(X, mask=X > 0), "X is masked in places, and the mask would be lost"),
+        ("y", np.ma.array(Y, mask=Y > 0), "y is masked in places, and the mask would be lost"),
+        ("y", [10**400] * 50, "y holds a whole number that is too large for a float"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_named(argument: str, wrong: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
+        quiet(mlp(), **{argument: wrong})
+
+
+def test_data_that_holds_itself_or_breaks_is_refused() -> None:
+    class Broken:
+        def __array__(self) -> Any:
+            raise RuntimeError
+
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    data: dict[str, Any] = {}
+    data["a"] = data["b"] = data
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    for wrong, message in (
+        (data, "is nested in itself, or more than 100 levels deep"),
+        (deep, "is nested in itself, or more than 32 levels deep"),
+        (Broken(), "cannot be read as an array: Broken "),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            quiet(mlp(), X=wrong)
+        with pytest.raises((TypeError, ValueError), match=message):
+            quiet(mlp(), y=wrong)
+    for loss in (Broken(), 10**5000):
+        with pytest.raises(TypeError, match="not (Broken|int) <(Broken|int)"):
+            quiet(mlp(), loss=loss)
 
 
 # What it says

@@ -65,3 +65,13 @@ def test_a_model_is_trained_by_scipy_in_two_lines() -> None:
     result = optimize.minimize(loss.value_and_grad, theta, args=([[0.0], [1.0], [2.0]], [-1.0, 1.0, 3.0]), jac=True)
     nn.vector_to_parameters(result.x, line.parameters())
     assert nn.parameters_to_vector(line.parameters()) == pytest.approx([2.0, -1.0], abs=1e-4)  # slopes of 1e-5 are left
+
+
+def test_parameters_are_values() -> None:
+    for wrong in (None, 1.0, [1.0], "ab", np.array(1.0)):
+        with pytest.raises(TypeError, match="parameters must be "):
+            nn.parameters_to_vector(wrong)
+        with pytest.raises(TypeError, match="parameters must be "):
+            nn.vector_to_parameters([1.0], wrong)
+    with pytest.raises(ValueError, match="vector is ragged"):
+        nn.vector_to_parameters([[1.0], [1.0, 2.0]], [Value(1.0)])
