@@ -114,7 +114,7 @@ REFERENCE: dict[str, Callable[..., Any]] = {
 NOT_DIFFERENTIATED = {"constant": 0, "detach": 0, "where": 0, "copysign": 1, "polygamma": 0, "powc": 1, "select": 0}
 FLAT = {"rint"}  # all partials are 0: between jumps that are closer than a step where the numbers are large
 ARITIES = {"constant": [1], "dot": [2, 4, 6], **{name: [1, 2, 3, 5] for name in ("fsum", "prod", "hypot", "logsumexp")}}
-ARITIES |= dict.fromkeys(("maximum", "minimum"), [2, 3, 5])
+ARITIES["maximum"] = ARITIES["minimum"] = [2, 3, 5]
 ARITIES["select"] = [2, 3, 4]
 ORDERS = [0.0, 1.0, 2.0, 3.0, 6.0]  # of polygamma
 SPECIAL = [0.0, 5e-324, 1e-310, 1e-8, 0.5, 1.0, 2.0, 3.0, 7.5, 1e8, 1e155, 1e308, math.inf]
@@ -139,7 +139,7 @@ def points(row: Op) -> list[tuple[float, ...]]:
 
 
 def drawn(row: Op, sizes: list[float], rng: random.Random) -> list[tuple[float, ...]]:
-    """Arguments of these sizes, and so far from the edges of the domain: all that there are, or 80 for each number of several."""
+    """Arguments of these sizes, and so far from the edges of the domain: all that there are; of several arguments 80."""
 
     def inside(interval: ops.Interval) -> list[float]:
         low, high = interval
@@ -315,7 +315,7 @@ def hessian(row: Op, args: tuple[float, ...]) -> list[tuple[float, ...]]:
 
 @every_row
 def test_second_derivatives(row: Op) -> None:
-    """They are those of the reference, to 1e-12 times their condition number, also where an argument is tiny, huge or dominates.
+    """They are those of the reference, to 1e-12 times their condition number, also where arguments are tiny, huge or dominate.
 
     So none is 0 that should not be, and none is the difference of two large numbers that should have cancelled.
     """
