@@ -285,8 +285,6 @@ def _shares(y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
 
     As above, the division is for the derivatives, so that these add up to 0, and corrects the last digits.
     """
-    if not args:
-        return ()
     shares = [exp(x - y) for x in args]
-    total = fsum(*shares) if len(shares) > 1 else abs(shares[0])  # as deep a graph for one as for many packs with these
+    total = fsum(*shares)
     return tuple([share / total for share in shares])
