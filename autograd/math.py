@@ -287,8 +287,7 @@ def softmax(values: Iterable[Any], /) -> list[Any]:
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
-    values = [*values]
-    return list(ops.logsumexp.partials(logsumexp(values), *values))
+    return [exp(v) for v in log_softmax(values)]
 
 
 def log_softmax(values: Iterable[Any], /) -> list[Any]:

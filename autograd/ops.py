@@ -285,17 +285,20 @@ def _direction(y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
     That is done twice. The second time changes no more than the last digit, but takes from each derivative what the first one
     left of the direction itself: where one argument dominates, that was the difference of two large numbers.
     """
-    parts = _divided(args, y)
-    return parts if len(parts) == 1 else _divided(parts, hypot(*parts))
-
-
-def _divided(args: tuple[Any, ...], norm: Any) -> tuple[Any, ...]:
-    divisor = where(norm <= 0, math.inf, norm)
-    return tuple([x / divisor for x in args])
+    length = where(y <= 0, math.inf, y)
+    parts = tuple([x / length for x in args])
+    if len(parts) == 1:
+        return parts
+    length = hypot(*parts)
+    length = where(length > 0, length, math.inf)  # NaN, where an argument is infinite, is not to spread to the others
+    return tuple([part / length for part in parts])
 
 
 def _shares(y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """``exp(x - y)`` for each argument, divided by their sum, which is 1: as above, so that the derivatives add up to 0."""
+    """``exp(x - y)`` for each argument, divided by their sum, which is 1.
+
+    As above, the division is for the derivatives, so that these add up to 0, and corrects the last digits.
+    """
     shares = [exp(x - y) for x in args]
     total = fsum(*shares)
     return tuple([share / total for share in shares])

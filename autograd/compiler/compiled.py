@@ -453,8 +453,8 @@ class Compiled:
             roots, form = self._called(args, kwargs, last)
             if kept := [node for root in roots if graph.made for node in topological_sort(root) if node in graph.made]:
                 msg = (
-                    f"a Value of {kept[0]._data!r} was made inside the function, {graph.made[kept[0]]}, and used again by the next "
-                    "call: the program would not see it change. Make it outside"
+                    f"a Value of {kept[0]._data!r} was made inside the function, {graph.made[kept[0]]}, and used again by the "
+                    "next call: the program would not see it change. Make it outside"
                 )
                 raise RecordingError(msg)
             compare(last, roots, form, "again")

@@ -15,7 +15,7 @@ Correct programs may also differ in this, and nothing is decided where they do:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +41,7 @@ TINY = 1e-300
 HUGE = 1e307
 """Sums of such terms may or may not overflow on the way, depending on their order, which is not promised."""
 EXACT = (ops.neg, ops.absolute, ops.relu, ops.maximum, ops.minimum, ops.where, ops.select, ops.sign, ops.copysign, ops.detach)
+EXACT += (ops.clip, ops.rint)
 COMPARISONS = (ops.less, ops.less_equal)
 PRODUCTS = (ops.mul, ops.square, ops.powc)
 SUMS = (ops.add, ops.sub, ops.fsum)
@@ -49,8 +50,9 @@ KINKS = {
     ops.relu: lambda a: [a],
     ops.absolute: lambda a: [a],
     ops.sign: lambda a: [a],
-    ops.maximum: lambda a, b: [a - b],
-    ops.minimum: lambda a, b: [a - b],
+    ops.maximum: lambda *a: [x - y for x, y in combinations(a, 2)],
+    ops.minimum: lambda *a: [x - y for x, y in combinations(a, 2)],
+    ops.clip: lambda a, low, high: [a - low, a - high, low - high],
     ops.less: lambda a, b: [a - b],
     ops.less_equal: lambda a, b: [a - b],
     ops.where: lambda c, a, b: [c],  # noqa: ARG005 - the arguments of the row

@@ -116,6 +116,8 @@ def same(got: Any, wanted: Any, relative: float = CLOSE, off: Any = 0.0) -> None
 
 # Every row of the table
 
+TINY = 2.0**-1022
+"""Below, numbers have fewer digits."""
 LIBM = 1e-13
 """Gamma functions of two libraries differ by some hundred roundings where they are large."""
 NOT_IN_C = [ops.polygamma, ops.gamma, ops.lgamma]
@@ -147,9 +149,10 @@ def test_rows(suffix: str, tmp_path: Path) -> None:
         same(file.predict(numbers), [v.data for v in y], LIBM)
         slopes = [gradient(v, some) for v, some in zip(y, x, strict=True)]
         got = file.gradient(numbers, by=[1.0] * len(rows)).reshape(len(rows), 3)
-        for row, mine, wanted in zip(rows, got, slopes, strict=True):
+        for row, mine, wanted, v in zip(rows, got, slopes, y, strict=True):
+            few_digits = row is ops.hypot and 0.0 < v.data < TINY  # a fold divides by the length once, so by what is left of it
             try:
-                same(mine, wanted, LIBM)
+                same(mine, wanted, 1e-3 if few_digits else LIBM)
             except AssertionError as error:
                 msg = f"{row} at {a!r}, {b!r}: {error}"
                 raise AssertionError(msg) from None

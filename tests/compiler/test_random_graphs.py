@@ -244,9 +244,9 @@ FAULTS = {
     "np.add(": "np.subtract(",
     "np.subtract(": "np.add(",
     "np.multiply(": "np.add(",
-    "np.divide(": "np.multiply(",
+    "np.divide(": "np.add(",  # not multiply: shares are divided by their sum, which is 1
     "np.negative(": "np.positive(",
-    "np.less(": "np.greater(",
+    "np.sign(": "np.negative(",
     "np.sin(": "np.cos(",
     "np.tanh(": "np.sin(",
     "np.exp(": "np.expm1(",

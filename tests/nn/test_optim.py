@@ -713,6 +713,8 @@ def test_a_module_s_grads_are_set_to_0_or_to_none() -> None:
     model.zero_grad(set_to_none=True)
     assert {p.grad for p in model.parameters()} == {None}
     assert autograd.gradcheck(lambda *_: model([1.0, 1.0]), model.parameters())
+
+
 # Extremes, and what is no number
 
 
