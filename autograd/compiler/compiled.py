@@ -54,7 +54,7 @@ _CHOOSE = (
 )
 _LOOKED_AT = 8
 """On how many examples a recording is checked that differ."""
-_AT_ONCE = 0.005
+_AT_ONCE = 0.002
 """Seconds that nobody notices."""
 _new = object.__new__
 _KEPT = 64
