@@ -444,8 +444,9 @@ class Compiled:
         """Raise RecordingError unless the program does for some examples what the function itself does.
 
         The first two are always looked at, on Values. Then follow up to ``_LOOKED_AT`` that differ: on plain numbers, as eager
-        code would call the function, if it takes them, and on Values again. That ends when it has taken a quarter of the
-        ``seconds``, of the processor's time, that recording and compiling took, and ``_AT_ONCE``; one is always looked at.
+        code would call the function, if it takes them, and on Values again. One is always looked at, and more as long as that
+        takes less than a quarter of the ``seconds``, of the processor's time, that recording and compiling took, or than
+        ``_AT_ONCE``.
         """
         last = min(1, len(leaves[0]) - 1) if leaves else 0
         compare = functools.partial(self._compare, recording, graph, args, kwargs)
@@ -457,7 +458,8 @@ class Compiled:
             first, *others = varied(leaves, _LOOKED_AT) if leaves else [0]
             plainly = [*others, first] if leaves else []
             began, takes_numbers = thread_time(), True
-            for example, plain in [*[(i, True) for i in plainly], *[(i, False) for i in others if i != last]]:
+            calls = [*[(i, True) for i in plainly], *[(i, False) for i in others if i != last]]
+            for count, (example, plain) in enumerate(calls, 2):
                 if not plain:
                     compare(example, *self._called(args, kwargs, example), "again")
                 elif takes_numbers:
@@ -467,7 +469,9 @@ class Compiled:
                         takes_numbers = not isinstance(error, AttributeError | TypeError)
                     else:
                         compare(example, roots, form, "with its plain numbers")
-                if thread_time() - began > max(seconds / 4, _AT_ONCE):
+                if (thread_time() - began) / (count - 1) * count > max(
+                    seconds / 4, _AT_ONCE
+                ):  # another one would take too long
                     break
 
     def _called(self, args: Any, kwargs: Any, example: int, *, plain: bool = False) -> tuple[list[Value], Any]:
