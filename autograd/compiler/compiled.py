@@ -469,9 +469,8 @@ class Compiled:
                         takes_numbers = not isinstance(error, AttributeError | TypeError)
                     else:
                         compare(example, roots, form, "with its plain numbers")
-                if (thread_time() - began) / (count - 1) * count > max(
-                    seconds / 4, _AT_ONCE
-                ):  # another one would take too long
+                with_another = (thread_time() - began) / (count - 1) * count
+                if with_another > max(seconds / 4, _AT_ONCE):
                     break
 
     def _called(self, args: Any, kwargs: Any, example: int, *, plain: bool = False) -> tuple[list[Value], Any]:
