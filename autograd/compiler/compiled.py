@@ -54,7 +54,7 @@ _CHOOSE = (
 )
 _LOOKED_AT = 8
 """On how many examples a recording is checked that differ."""
-_AT_ONCE = 0.005
+_AT_ONCE = 0.002
 """Seconds that nobody notices."""
 _new = object.__new__
 _KEPT = 64
@@ -406,7 +406,7 @@ class Compiled:
         arrays = [Input(name, math.prod(a.shape[1:]), a.dtype.kind != "f") for name, a in zip(names, leaves, strict=True)]
         shapes = {name: array.shape[1:] for name, array in zip(names, leaves, strict=True)}
         start, arrays_of = thread_time(), iter(leaves)
-        args, kwargs = trees.mapped(lambda _: next(arrays_of), (args, kwargs))  # lists are read once
+        args, kwargs = trees.mapped(lambda _: next(arrays_of), (tuple(args), kwargs))  # lists are read once
         with collector_paused():
             result, began, inputs = self._run(args, kwargs, 0, record)
             roots, form = _taken_apart(result, self.reduction, repr(self))
@@ -444,8 +444,9 @@ class Compiled:
         """Raise RecordingError unless the program does for some examples what the function itself does.
 
         The first two are always looked at, on Values. Then follow up to ``_LOOKED_AT`` that differ: on plain numbers, as eager
-        code would call the function, if it takes them, and on Values again. That ends when it has taken a quarter of the
-        ``seconds``, of the processor's time, that recording and compiling took, and ``_AT_ONCE``; one is always looked at.
+        code would call the function, if it takes them, and on Values again. One is always looked at, and more as long as that
+        takes less than a quarter of the ``seconds``, of the processor's time, that recording and compiling took, or than
+        ``_AT_ONCE``.
         """
         last = min(1, len(leaves[0]) - 1) if leaves else 0
         compare = functools.partial(self._compare, recording, graph, args, kwargs)
@@ -463,7 +464,8 @@ class Compiled:
             first, *others = varied(leaves, _LOOKED_AT) if leaves else [0]
             plainly = [*others, first] if leaves else []
             began, takes_numbers = thread_time(), True
-            for example, plain in [*[(i, True) for i in plainly], *[(i, False) for i in others if i != last]]:
+            calls = [*[(i, True) for i in plainly], *[(i, False) for i in others if i != last]]
+            for count, (example, plain) in enumerate(calls, 2):
                 if not plain:
                     compare(example, *self._called(args, kwargs, example), "again")
                 elif takes_numbers:
@@ -473,7 +475,8 @@ class Compiled:
                         takes_numbers = not isinstance(error, AttributeError | TypeError)
                     else:
                         compare(example, roots, form, "with its plain numbers")
-                if thread_time() - began > max(seconds / 4, _AT_ONCE):
+                with_another = (thread_time() - began) / (count - 1) * count
+                if with_another > max(seconds / 4, _AT_ONCE):
                     break
 
     def _called(self, args: Any, kwargs: Any, example: int, *, plain: bool = False) -> tuple[list[Value], Any]:
