@@ -12,7 +12,6 @@ Python's functions raise, these give the infinity or NaN of IEEE 754; results ar
 from __future__ import annotations
 
 import math as _python
-from functools import reduce
 from math import comb, e, factorial, gcd, inf, isqrt, lcm, nan, nextafter, perm, pi, tau, ulp
 from numbers import Integral, Real
 from sys import float_info
@@ -196,12 +195,12 @@ def maximum(*values: Any) -> Any:
     >>> maximum(Value(3.0), 2.0).data
     3.0
     """
-    return reduce(ops.maximum, _at_least_one(values, "maximum"))
+    return ops.maximum(*_at_least_one(values, "maximum"))
 
 
 def minimum(*values: Any) -> Any:
     """The smallest of ``values``; NaN if one of them is. Those that are equally small share its derivative equally."""
-    return reduce(ops.minimum, _at_least_one(values, "minimum"))
+    return ops.minimum(*_at_least_one(values, "minimum"))
 
 
 def _at_least_one(values: tuple[Any, ...], name: str) -> tuple[Any, ...]:
