@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
+from autograd.compiler.instructions import BINARY, Arg, Instruction, Space, View, common, contiguous, nested
 from autograd.compiler.record import COMPARISONS, STOPS
 
 if TYPE_CHECKING:
@@ -35,18 +35,29 @@ class Term(ops.Operand):
     @property
     def view(self) -> View:
         """Where the numbers are."""
-        if self._view is None:
-            args = [arg.view if isinstance(arg, Term) else float(arg) for arg in self._args]
-            assert self._op is not None
-            self._view = self._sweep.map(self._op, args)
+        waiting = [self]  # no recursion: a product of many factors is a deep term
+        while waiting:
+            term = waiting[-1]
+            missing = [] if term._view else [a for a in term._args if isinstance(a, Term) and a._view is None]
+            if not missing:
+                waiting.pop()
+                term._compute(mask=False)
+            waiting += reversed(missing)
+        assert self._view is not None
         return self._view
+
+    def _compute(self, *, mask: bool) -> None:
+        """Emit the operation, whose arguments are there, unless that is done."""
+        if self._view is None:
+            assert self._op is not None
+            args = [arg.view if isinstance(arg, Term) else float(arg) for arg in self._args]
+            self._view = self._sweep.map(self._op, args, mask=mask)
 
     @property
     def factor(self) -> View:
         """The same, of which nothing is wanted but products: for a comparison, truth values will do."""
-        if self._view is None and self._op in COMPARISONS:
-            args = [arg.view if isinstance(arg, Term) else float(arg) for arg in self._args]
-            self._view = self._sweep.map(self._op, args, mask=True)
+        if self._op in COMPARISONS:
+            self._compute(mask=True)
         return self.view
 
     def apply(self, op: ops.Op, args: tuple[Any, ...]) -> Any:
@@ -116,11 +127,11 @@ class Sweep:
         self._active = _active(forward, spaces, theta, trained)
         self._stand_ins: dict[tuple[Space, int], View] = {}
         self._readers = self._count_readers(forward, root)
-        self._whole = {(i.out.space, i.out.start): i.out.size for i in forward}
+        self._whole = {(i.result.space, i.result.start): i.result.size for i in forward}
         if self._active[root.space][root.start]:
             self._contribute(root, lambda out: self._emit("fill", out, "seed"))
             for instruction in reversed(forward):
-                if self._is_active(instruction.out) and instruction.kind != "peak" and instruction.op not in STOPS:
+                if self._is_active(instruction.result) and instruction.kind != "peak" and instruction.op not in STOPS:
                     self._temporary.clear()
                     for space in self.temporaries:
                         space.used = 0
@@ -246,7 +257,7 @@ class Sweep:
     # The transposes
 
     def _hand_on(self, instruction: Instruction) -> None:
-        gradient = self._cotangent(instruction.out)
+        gradient = self._cotangent(instruction.result)
         if gradient is not None:
             getattr(self, "_" + instruction.kind)(instruction, gradient)
 
@@ -301,6 +312,36 @@ class Sweep:
         y = View(i.out.space, i.out.start, view.shape, (*i.out.strides, 0))
         (partial,) = i.op.partials(Term(self, y), Term(self, view))
         self._hand(view, spread, partial.view if isinstance(partial, Term) else partial)
+
+    def _scan(self, i: Instruction, gradient: View) -> None:
+        """Step by step backwards, as eager code goes, but all partial derivatives at once.
+
+        Of ``y1 = op(x0, x1)``, ``y2 = op(y1, x2)`` with the partial derivatives ``(a1, b1)``, ``(a2, b2)`` and the cotangent g:
+        ``g``, ``g a2``, ``g a2 a1`` is a scan of products, of which the last goes to x0, and the others times b2, b1 to x2, x1.
+        A product as a whole has partial derivatives of its own: its scan begins with 1, and g comes last.
+        """
+        (x,) = i.args
+        op: Any = BINARY.get(i.op, i.op)  # type: ignore[arg-type]  # every scan has one
+        gradient = self._as(gradient, i.result)
+        steps = x.shape[-1] - 1
+        later, earlier, others = _from(i.out, 1), _until(i.out, -1), _from(x, 1)
+        by_earlier, by_other = [p.view for p in op.partials(*[Term(self, v) for v in (later, earlier, others)])]
+        factors = self._new(gradient.batched, x.shape)
+        if i.op is op:
+            self._emit("move", _item(factors, 0), gradient)
+        else:
+            self._emit("fill", _item(factors, 0), 1.0)
+        self._emit("move", _from(factors, 1), _reversed(by_earlier))
+        products = self._new(gradient.batched, x.shape)
+        self._emit("scan", products, factors, op=ops.mul)
+        to_others, to_first = _reversed(_until(products, -1)), _item(products, steps)
+        if i.op is op:
+            self._hand(others, to_others, by_other)
+            self._hand(_item(x, 0), to_first)
+        else:
+            spread = View(gradient.space, gradient.start, others.shape, (*gradient.strides, 0))
+            self._hand(others, spread, self.map(ops.mul, [to_others, by_other]))
+            self._hand(_item(x, 0), gradient, to_first)
 
     def _segments(self, i: Instruction, gradient: View) -> None:
         (view,) = i.args
@@ -414,6 +455,29 @@ def _with_axes(view: View, axes: Sequence[int]) -> View:
     return View(
         view.space, view.start, tuple([view.shape[i] for i in axes]) or (1,), tuple([view.strides[i] for i in axes]) or (0,)
     )
+
+
+def _from(view: View, first: int) -> View:
+    """The items along the last axis from ``first`` on."""
+    *sizes, size = view.shape
+    return View(view.space, view.start + first * view.strides[-1], (*sizes, size - first), view.strides)
+
+
+def _until(view: View, last: int) -> View:
+    """The items along the last axis before ``last``, a negative number that counts from the end."""
+    *sizes, size = view.shape
+    return View(view.space, view.start, (*sizes, size + last), view.strides)
+
+
+def _item(view: View, which: int) -> View:
+    """One item of the last axis, which is left away."""
+    return View(view.space, view.start + which * view.strides[-1], view.shape[:-1], view.strides[:-1])
+
+
+def _reversed(view: View) -> View:
+    """The items along the last axis from the last to the first."""
+    *strides, stride = view.strides
+    return View(view.space, view.start + (view.shape[-1] - 1) * stride, view.shape, (*strides, -stride))
 
 
 def _loops(view: View) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.instructions import Arg, Instruction, Space, View, contiguous
+from autograd.compiler.instructions import BINARY, Arg, Instruction, Space, View, contiguous
 from autograd.kernels import relu_array
 
 if TYPE_CHECKING:
@@ -148,6 +148,11 @@ class Source:
         ufunc = {ops.fsum: "np.add", ops.hypot: "np.hypot"}[i.op]  # type: ignore[index]  # of what pack reduces
         (x,) = i.args
         self._line(f"{ufunc}.reduce({self.array(x)}, axis={len(x.shape) - 1}, out={self.array(i.out)})")
+
+    def _scan(self, i: Instruction) -> None:
+        (x,) = i.args
+        kernel: Any = BINARY.get(i.op, i.op).on_arrays  # type: ignore[arg-type, union-attr]  # every scan has one
+        self._line(f"np.{kernel.__name__}.accumulate({self.array(x)}, axis={len(x.shape) - 1}, out={self.array(i.out)})")
 
     def _peak(self, i: Instruction) -> None:
         (x,) = i.args

@@ -6,6 +6,7 @@ number. An instruction reads and writes views, which are rows in a regular patte
     kind       out = …                                                       arguments
     map        op of the arguments, elementwise                              views of one shape, or numbers
     sum        the sum over the last axis of a view, or over others          one view; ``axes``, ``over_batch``
+    scan       op of all items up to each one, along the last axis           one view
     peak       the largest along the last axis; only a shift, so no          one view
                gradient flows through it
     segments   op over runs of rows, which begin at ``rows``                 one view of one axis
@@ -32,6 +33,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from autograd import ops
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,6 +122,10 @@ Arg = Any
 """A View, a number, or (of ``fill``) the string "seed"."""
 
 
+BINARY = {ops.prod: ops.mul}
+"""Rows of any number of arguments that are scans of a row of two."""
+
+
 @dataclass(frozen=True, eq=False)
 class Instruction:
     """See the table at the head of this module."""
@@ -133,6 +140,15 @@ class Instruction:
     transposed: tuple[bool, bool] = (False, False)
     finite: tuple[View, ...] = ()
     """Views in which infinities and NaNs would meet zeros that the graph has not: a program that finds one gives up."""
+
+    @property
+    def result(self) -> View:
+        """What others read of ``out``: of a scan, what it ends in."""
+        out = self.out
+        if self.kind != "scan":
+            return out
+        end = out.start + (out.shape[-1] - 1) * out.strides[-1]
+        return View(out.space, end, out.shape[:-1], out.strides[:-1])
 
     @property
     def views(self) -> list[View]:

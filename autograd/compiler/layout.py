@@ -14,7 +14,7 @@ import numpy as np
 from autograd import ops
 from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
 from autograd.compiler.record import INPUT, ROWS, VARIABLE, Input
-from autograd.compiler.simplify import CONSTANT, Simplified
+from autograd.compiler.simplify import CONSTANT, FOLD, PROD, Simplified
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -250,12 +250,27 @@ class Layout:
         out = self._place(nodes)
         self._reduce_rows(ROWS[group.code], space, rows, out)
 
-    def _reduce_rows(self, op: ops.Op, space: Space, rows: Rows, out: View) -> None:
-        view = (
+    def _scan(self, group: Group) -> None:
+        """All results on the way, ``x0``, ``op(x0, x1)``, …, of which the last ones are the nodes; these lie side by side."""
+        nodes, operand = self._by_place(group.nodes, *group.operands)
+        space, rows = self._rows(operand)
+        view = self._regular_rows(space, rows)
+        count, length = rows.shape
+        before = self._scratch(self.arena if self.graph.batched[nodes[0]] else self.shared, ((length - 1) * count,))
+        self._place(nodes)
+        out = View(before.space, before.start, view.shape, (*contiguous(view.shape[:-1]), count))
+        self._emit("scan", out, view, op=ops.prod if group.code == PROD else ROWS[group.code - FOLD])
+
+    def _regular_rows(self, space: Space, rows: Rows) -> View:
+        """``rows`` (k, n) as a view whose last axis is n, gathered if they have no pattern."""
+        return (
             self._strided(space, rows)
             or self._nested_rows(space, rows)
             or self._gather(space, rows.ravel()).reshaped(rows.shape)
         )
+
+    def _reduce_rows(self, op: ops.Op, space: Space, rows: Rows, out: View) -> None:
+        view = self._regular_rows(space, rows)
         out = out.reshaped(view.shape[:-1])
         if op is not ops.logsumexp:
             self._emit("reduce", out, view, op=op)

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler.record import CODE, STOPS
-from autograd.compiler.simplify import DOT, FSUM, MUL, Simplified, halves
+from autograd.compiler.simplify import DOT, FOLD, FSUM, MUL, PROD, Simplified, halves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,7 @@ class Group:
     kind       nodes       operands
     map        (k)         each argument, (k)
     reduce     (k)         the arguments, (k, n)
+    scan       (k)         the arguments, (k, n), of which a row of two arguments is taken again and again
     segments   (k)         the arguments one after the other, and where each node's begin
     product    (g, m, n)   left factors (g, m, k), right factors (g, n, k); the left ones are shared by all examples
     pairwise   (g, m, n)   the same, where the left ones are not shared
@@ -97,6 +98,8 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - o
             yield from _products(graph, some, args)
         elif code in _ANY_NUMBER and not arity:
             yield _reduction(code, some, args)
+        elif code == PROD or code >= FOLD:
+            yield Group("scan", code, some, [np.stack(args)])
         elif code == SELECT and graph.batched[some[0]]:
             yield from _lookups(graph, some, np.stack(args))
         else:

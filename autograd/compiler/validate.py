@@ -108,6 +108,11 @@ def _reduce(i: Instruction, insist: Callable[..., None]) -> None:
     insist(view.shape[:-1] == i.out.shape, "the last axis is the one that goes")
 
 
+def _scan(i: Instruction, insist: Callable[..., None]) -> None:
+    (view,) = i.views
+    insist(view.shape == i.out.shape and view.shape[-1] > 1, "there is a result for each item, and there are some")
+
+
 def _segments(i: Instruction, insist: Callable[..., None]) -> None:
     (view,) = i.views
     insist(len(view.shape) == 1 and i.rows is not None and i.out.shape == i.rows.shape, "there is a result for each segment")
@@ -160,6 +165,7 @@ _SHAPES: dict[str, Callable[[Instruction, Callable[..., None]], None]] = {
     "move": _move,
     "sum": _sum,
     "reduce": _reduce,
+    "scan": _scan,
     "peak": _reduce,
     "segments": _segments,
     "product": _matrices,
