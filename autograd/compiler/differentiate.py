@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.formula import Formula
 from autograd.compiler.instructions import BINARY, Arg, Instruction, Space, View, common, contiguous, nested
 from autograd.compiler.record import COMPARISONS, STOPS
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Term(ops.Operand):
+class Term(Formula):
     """What partial derivatives are written with: a view, or an operation on Terms and numbers, emitted once it is needed."""
 
     __slots__ = ("_args", "_op", "_sweep", "_view")
@@ -70,48 +71,6 @@ class Term(ops.Operand):
             return args[0]
         return Term(self._sweep, None, op, args)
 
-    def __add__(self, other: Any) -> Any:
-        return ops.add(self, other)
-
-    def __sub__(self, other: Any) -> Any:
-        return ops.sub(self, other)
-
-    def __mul__(self, other: Any) -> Any:
-        return ops.mul(self, other)
-
-    def __truediv__(self, other: Any) -> Any:
-        return ops.div(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return ops.add(other, self)
-
-    def __rsub__(self, other: Any) -> Any:
-        return ops.sub(other, self)
-
-    def __rmul__(self, other: Any) -> Any:
-        return ops.mul(other, self)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return ops.div(other, self)
-
-    def __neg__(self) -> Any:
-        return ops.neg(self)
-
-    def __abs__(self) -> Any:
-        return ops.absolute(self)
-
-    def __lt__(self, other: Any) -> Any:
-        return ops.less(self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return ops.less_equal(self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return ops.less(other, self)
-
-    def __ge__(self, other: Any) -> Any:
-        return ops.less_equal(other, self)
-
 
 class Sweep:
     """The instructions that differentiate the row ``root``, the result, by theta."""
@@ -123,11 +82,13 @@ class Sweep:
         self.cotangents = {space: Space(f"d_{space.name}", space.batched, space.size, fresh=space is theta) for space in spaces}
         self._written = {space: np.zeros(space.size, bool) for space in self.cotangents.values()}
         self._known = {(False, _key(i.op, i.args)): i.out for i in forward if i.kind == "map"}
+        self._result = self.cotangents[theta]
+        self._zeros: dict[Space, int] = {}
         self._temporary: dict[object, View] = {}
         self._active = _active(forward, spaces, theta, trained)
         self._stand_ins: dict[tuple[Space, int], View] = {}
         self._readers = self._count_readers(forward, root)
-        self._whole = {(i.result.space, i.result.start): i.result.size for i in forward}
+        self._whole = {(i.result.space, i.result.start): i.result.size for i in forward if i.kind != "chain"}
         if self._active[root.space][root.start]:
             self._contribute(root, lambda out: self._emit("fill", out, "seed"))
             for instruction in reversed(forward):
@@ -188,10 +149,41 @@ class Sweep:
         if not written.any():
             emit(out)
         else:
-            self._fill(space, out.rows[~written])
+            before = self._before(out, written)
             emit(more := self._new(view.batched, view.shape))
-            self._emit("map", out, out, more, op=ops.add)
+            self._emit("map", out, before, more, op=ops.add)
         self._written[space][out.rows] = True
+
+    def _before(self, out: View, written: NDArray[np.bool_]) -> View:
+        """What the rows of ``out`` hold, those that are not ``written`` yet being 0.
+
+        Of the rows 3, 4, 5, 6, of which 4 and 6 are written, the copy of z, 4, z, 6 is, where z is a row that holds 0: nothing
+        is filled with zeros that will be written later. A single gap is filled, which takes less time than a copy.
+        """
+        space = out.space
+        missing = out.rows[~written]
+        if (np.diff(missing) == 1).all() or space is self._result:
+            self._fill(space, missing)
+            return out
+        return self._copy(space, out.rows, written).reshaped(out.shape)
+
+    def _copy(self, space: Space, rows: NDArray[np.int64], written: NDArray[np.bool_]) -> View:
+        """A copy of the ``rows`` of a space of cotangents, 0 for those that are not ``written`` yet."""
+        if space is self._result:  # it is given away, and has no row to spare
+            self._fill(space, rows[~written])
+        elif not written.all():
+            rows = np.where(written, rows, self._zero_of(space))
+        copy = self._new(space.batched, (rows.size,))
+        self._emit("gather", copy, View(space, 0, (space.size,), (1,)), rows=rows.ravel())
+        return copy
+
+    def _zero_of(self, space: Space) -> int:
+        """A row of ``space``, behind those that have a place, that holds 0."""
+        if space not in self._zeros:
+            self._zeros[space] = space.size
+            space.filled[space.size] = 0.0
+            space.size += 1
+        return self._zeros[space]
 
     def _hand(self, view: View, value: View, factor: Arg = 1.0) -> None:
         """Add ``value * factor`` to the cotangent of ``view``, summed over what is spread in ``view`` and not in ``value``."""
@@ -257,6 +249,9 @@ class Sweep:
     # The transposes
 
     def _hand_on(self, instruction: Instruction) -> None:
+        if instruction.kind == "chain":
+            self._chain(instruction)
+            return
         gradient = self._cotangent(instruction.result)
         if gradient is not None:
             getattr(self, "_" + instruction.kind)(instruction, gradient)
@@ -312,6 +307,18 @@ class Sweep:
         y = View(i.out.space, i.out.start, view.shape, (*i.out.strides, 0))
         (partial,) = i.op.partials(Term(self, y), Term(self, view))
         self._hand(view, spread, partial.view if isinstance(partial, Term) else partial)
+
+    def _chain(self, i: Instruction) -> None:
+        (x,) = i.args
+        assert i.chain is not None
+        space, active = self.cotangents[x.space], self._active[x.space]
+        written = self._written[space]
+        reached = np.concatenate([active[x.rows], np.zeros(len(i.chain.numbers), bool), active[i.out.rows]])
+        chain = i.chain.differentiate(written[i.out.rows], reached, STOPS)
+        if len(chain.back):
+            d_x, d_out = View(space, x.start, x.shape, x.strides), View(space, i.out.start, i.out.shape, i.out.strides)
+            self._emit("sweep", d_x, d_out, x, i.out, chain=chain)
+            written[x.rows[chain.reached_by_sweep]] = True
 
     def _scan(self, i: Instruction, gradient: View) -> None:
         """Step by step backwards, as eager code goes, but all partial derivatives at once.
@@ -430,10 +437,7 @@ class Sweep:
         whole = View(space, 0, (space.size,), contiguous((space.size,)))
         written = self._written[space][unique]
         if written.any():
-            self._fill(space, unique[~written])
-            before = self._new(total.batched, total.shape)
-            self._emit("gather", before, whole, rows=unique)
-            total = self.map(ops.add, [before, total])
+            total = self.map(ops.add, [self._copy(space, unique, written), total])
         self._emit("scatter", whole, total, rows=unique)
         self._written[space][unique] = True
 
@@ -504,6 +508,9 @@ def _active(
             for view in i.views:
                 some |= active[view.space][view.rows].reshape(some.shape)
             active[i.out.space][i.out.rows] = some
+        elif i.chain is not None:
+            (x,) = i.args
+            active[i.out.space][i.out.rows] = i.chain.reached(active[x.space][x.rows], STOPS)
         else:
             active[i.out.space][i.out.rows] = any(active[view.space][view.rows].any() for view in i.views)
     return active

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from autograd.compiler.chains import Chain
+
 INDENT = "    "
 
 
@@ -24,7 +26,7 @@ class Source:
     """The source of a program, line by line, and what its lines mention."""
 
     def __init__(self, theta: Space, inputs: Sequence[Space], dtype: np.dtype[Any]) -> None:
-        self.constants: dict[str, NDArray[Any]] = {}
+        self.constants: dict[str, NDArray[Any] | Chain] = {}
         """Arrays that lines mention."""
         self.kernels: set[str] = set()
         """Rows of the table whose functions on arrays lines mention, NumPy having none of the kind."""
@@ -153,6 +155,20 @@ class Source:
         (x,) = i.args
         kernel: Any = BINARY.get(i.op, i.op).on_arrays  # type: ignore[arg-type, union-attr]  # every scan has one
         self._line(f"np.{kernel.__name__}.accumulate({self.array(x)}, axis={len(x.shape) - 1}, out={self.array(i.out)})")
+
+    def _chain(self, i: Instruction) -> None:
+        assert i.chain is not None
+        name = self._name("chain")
+        self.constants[name] = i.chain
+        self._line(f"# {name}, from x to y: {i.chain.about()}")
+        self._line(f"{name}.forward({self.array(i.args[0])}, {self.array(i.out)})")
+
+    def _sweep(self, i: Instruction) -> None:
+        assert i.chain is not None
+        name = self._name("sweep")
+        self.constants[name] = i.chain
+        d_out, x, out = map(self.array, i.args)
+        self._line(f"{name}.reverse({x}, {out}, {self.array(i.out)}, {d_out})")
 
     def _peak(self, i: Instruction) -> None:
         (x,) = i.args
@@ -346,7 +362,7 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
     reduction: str | None,
     dtype: np.dtype[Any],
     trained: int,
-) -> tuple[str, dict[str, NDArray[Any]], set[str]]:
+) -> tuple[str, dict[str, NDArray[Any] | Chain], set[str]]:
     """The source of a program, which makes the buffers for B examples and a function ``step``; the arrays that it mentions, and
     the rows of the table whose functions it calls.
 

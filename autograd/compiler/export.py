@@ -152,7 +152,7 @@ class _Export:
         )
         others = [Input(a.name, a.size, whole=False) for a in self.looked_up]
         simplified = simplify(graph)
-        groups = pack(simplified)
+        groups = pack(simplified, chains=False)
         layout = Layout(simplified, groups, [whole, *others, Input("cotangents", self.outputs, whole=False)], [])
         self.x, *_, self.cotangents = layout.inputs
         roots = np.array(simplified.roots)

@@ -7,6 +7,9 @@ number. An instruction reads and writes views, which are rows in a regular patte
     map        op of the arguments, elementwise                              views of one shape, or numbers
     sum        the sum over the last axis of a view, or over others          one view; ``axes``, ``over_batch``
     scan       op of all items up to each one, along the last axis           one view
+    chain      steps one after the other, each to a row of out               one view of one axis: the rows that they begin with
+    sweep      the cotangents of what a chain began with                     those of what it wrote, which are completed on the
+                                                                             way; the chain's argument, and its out
     peak       the largest along the last axis; only a shift, so no          one view
                gradient flows through it
     segments   op over runs of rows, which begin at ``rows``                 one view of one axis
@@ -39,6 +42,7 @@ from autograd import ops
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from autograd.compiler.chains import Chain
     from autograd.ops import Op
 
 
@@ -138,6 +142,8 @@ class Instruction:
     axes: tuple[int, ...] = ()
     over_batch: bool = False
     transposed: tuple[bool, bool] = (False, False)
+    chain: Chain | None = None
+    """The steps."""
     finite: tuple[View, ...] = ()
     """Views in which infinities and NaNs would meet zeros that the graph has not: a program that finds one gives up."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.chains import Chain
 from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
 from autograd.compiler.record import INPUT, ROWS, VARIABLE, Input
 from autograd.compiler.simplify import CONSTANT, FOLD, PROD, Simplified
@@ -260,6 +261,41 @@ class Layout:
         self._place(nodes)
         out = View(before.space, before.start, view.shape, (*contiguous(view.shape[:-1]), count))
         self._emit("scan", out, view, op=ops.prod if group.code == PROD else ROWS[group.code - FOLD])
+
+    def _chain(self, group: Group) -> None:
+        """One step after the other, from a copy of the rows that come from elsewhere, which is the chain's own.
+
+        The copy gets the rows before those of the steps, so that all are one block.
+        """
+        graph, (code, first, arg) = self.graph, group.operands
+        batched = bool(graph.batched[group.nodes[0]])
+        space = self.arena if batched else self.shared
+        mine = np.full(len(graph.args), -1)
+        mine[group.nodes] = np.arange(len(group.nodes))
+        outside = arg[mine[arg] < 0]
+        outside = outside[np.sort(np.unique(outside, return_index=True)[1])]
+        is_number = graph.code[outside] == CONSTANT
+        numbers, given = outside[is_number], outside[~is_number]
+        places = mine + len(outside)
+        places[given] = np.arange(len(given))
+        places[numbers] = len(given) + np.arange(len(numbers))
+        self._settle(given)
+        strange = self._space[given] != self.spaces.index(space)
+        self._move(np.unique(given[strange]), space)
+        rows = self._row[given].copy()
+        rows[strange] = [self._moved[node, batched] for node in given[strange].tolist()]
+        x = self._scratch(space, (len(given),))
+        self._emit("gather", x, View(space, 0, (x.start,), (1,)), rows=rows)
+        codes, steps = np.unique(code, return_inverse=True)
+        chain = Chain(
+            [ROWS[c] for c in codes.tolist()],
+            steps.astype(np.int32),
+            first.astype(np.int32),
+            places[arg].astype(np.int32),
+            len(given),
+            graph.number[numbers].tolist(),
+        )
+        self._emit("chain", self._place(group.nodes), x, chain=chain)
 
     def _regular_rows(self, space: Space, rows: Rows) -> View:
         """``rows`` (k, n) as a view whose last axis is n, gathered if they have no pattern."""

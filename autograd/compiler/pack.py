@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.record import CODE, STOPS
+from autograd.compiler.record import CODE, ROWS, STOPS
 from autograd.compiler.simplify import DOT, FOLD, FSUM, MUL, PROD, Simplified, halves
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Group:
     dots       (k)         left factors (k, n), right factors (k, n)
     ragged     (k)         left factors one after the other, right ones likewise, and where each node's begin
 
+    chain      (n)         the row of each, where its arguments begin, and these one after the other: steps, in their order
+
     A node of -1 is computed but not wanted, and the left factors of pairwise products may end in zeros that the graph has not.
     """
 
@@ -51,8 +53,19 @@ class Group:
     operands: list[Rows]
 
 
-def pack(graph: Simplified) -> list[Group]:
-    """The groups, each after those that it needs."""
+_NARROW = 3.0
+"""Levels of no more nodes than this in each group, on the average, are taken step by step."""
+_LONG = 32
+"""A chain has as many steps, at least: fewer are worth their lines of source."""
+_FACTORS = 16
+"""A step has as many arguments, at most."""
+_ONE_BY_ONE = np.zeros(FOLD * 2 + 2, bool)  # the last two are leaves
+_ONE_BY_ONE[: len(ROWS)] = True
+_ONE_BY_ONE[[CODE[ops.select], CODE[ops.constant], PROD]] = False
+
+
+def pack(graph: Simplified, *, chains: bool = True) -> list[Group]:
+    """The groups, each after those that it needs; with ``chains``, if there may be such."""
     groups: list[Group] = []
     needed = np.zeros(len(graph.args), bool)
     needed[graph.roots] = True
@@ -66,10 +79,54 @@ def pack(graph: Simplified) -> list[Group]:
     interior = np.array([i for i in interior[needed[interior]].tolist() if len(graph.args[i])], np.int64)
     levels = graph.level[interior]
     order = np.argsort(levels, kind="stable")
-    for nodes in np.split(interior[order], np.flatnonzero(np.diff(levels[order])) + 1) if len(interior) else []:
-        for some in (nodes[reached[nodes]], nodes[~reached[nodes]]):
-            groups += _level(graph, some)
+    interior, levels = interior[order], levels[order]
+    ends = np.append(np.flatnonzero(np.diff(levels)) + 1, len(levels)) if len(levels) else np.zeros(0, np.int64)
+    starts = np.append(0, ends[:-1])[: len(ends)]
+    narrow = _narrow(graph, interior, starts) if chains else np.zeros(len(starts), bool)
+    k = 0
+    while k < len(starts):
+        run = k + 1
+        while narrow[k] and run < len(starts) and narrow[run]:
+            run += 1
+        part = interior[starts[k] : ends[run - 1]]
+        for nodes in (part[~graph.batched[part]], part[graph.batched[part]]) if run > k + 1 else ():
+            if len(nodes) >= _LONG:
+                groups.append(_chain(graph, nodes))
+            else:
+                groups += _levels(graph, nodes, reached)
+        if run == k + 1:
+            groups += _levels(graph, part, reached)
+        k = run
     return groups
+
+
+def _levels(graph: Simplified, nodes: Rows, reached: NDArray[np.bool_]) -> Iterator[Group]:
+    """The groups of ``nodes``, which come level by level."""
+    levels = graph.level[nodes]
+    for some in np.split(nodes, np.flatnonzero(np.diff(levels)) + 1) if len(nodes) else []:
+        for part in (some[reached[some]], some[~reached[some]]):
+            yield from _level(graph, part)
+
+
+def _narrow(graph: Simplified, nodes: Rows, starts: Rows) -> NDArray[np.bool_]:
+    """Of the levels of ``nodes`` that begin at ``starts``, which have little that goes together, and nothing but single rows."""
+    arity = np.fromiter([len(graph.args[i]) for i in nodes.tolist()], np.int64, len(nodes))
+    code, level, batched = graph.code[nodes], graph.level[nodes], graph.batched[nodes]
+    kinds = (level * len(_ONE_BY_ONE) + code) * 2 + batched
+    _, first, which, sizes = np.unique(kinds, return_index=True, return_inverse=True, return_counts=True)
+    is_first = np.zeros(len(nodes), np.int64)
+    is_first[first] = 1
+    alone = _ONE_BY_ONE[code] & (arity <= _FACTORS) & ~((code == DOT) & (sizes[which] > _NARROW))
+    if not len(starts):
+        return np.zeros(0, bool)
+    counts = np.diff(np.append(starts, len(nodes)))
+    return np.minimum.reduceat(alone, starts) & (counts <= _NARROW * np.add.reduceat(is_first, starts))
+
+
+def _chain(graph: Simplified, nodes: Rows) -> Group:
+    args = [graph.args[i] for i in nodes.tolist()]
+    first = np.cumsum(np.fromiter([0, *map(len, args)], np.int64, len(args) + 1))
+    return Group("chain", -1, nodes, [graph.code[nodes], first, np.concatenate(args)])
 
 
 def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - one branch for each kind of group
