@@ -54,9 +54,9 @@ def deep_graph(x: Sequence[Any], w: Sequence[Any], steps: int = 10_000) -> Any:
     """A random graph each of whose operations takes some of the last 30 results."""
     rng = random.Random(0)
     nodes = [*x, *w]
+    kinds = [lambda a, b: (a + b) * 0.5, lambda a, b: a * b, lambda a, _: math.sin(a), lambda a, _: math.tanh(a)]
     for _ in range(steps):
-        a, b = rng.choices(nodes[-30:], k=2)
-        nodes.append(rng.choice([lambda: (a + b) * 0.5, lambda: a * b, lambda: math.sin(a), lambda: math.tanh(a)])())
+        nodes.append(rng.choice(kinds)(*rng.choices(nodes[-30:], k=2)))
     return math.fsum(nodes[-30:])
 
 
@@ -73,11 +73,20 @@ def recurrence(x: Sequence[Any], w: Sequence[Any], steps: int = 1000) -> Any:
     return math.fsum(h)
 
 
+def oscillators(x: Sequence[Any], w: Sequence[Any], steps: int = 800) -> Any:
+    """Four oscillators, each of which pulls the next one, over 800 steps."""
+    h = [*x]
+    for _ in range(steps):
+        h = [a + w[0] * math.sin(b - a) for a, b in zip(h, [*h[1:], h[0]], strict=True)]
+    return math.fsum(h)
+
+
 GRAPHS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "tanh_chain": (tanh_chain, 4, 4),
     "mixed_chain": (mixed_chain, 4, 4),
     "deep_graph": (deep_graph, 4, 4),
     "random_graph": (random_graph, 10, 10),
+    "oscillators": (oscillators, 4, 1),
     "recurrence": (recurrence, 4, 20),
 }
 

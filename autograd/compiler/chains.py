@@ -23,7 +23,7 @@ from autograd.compiler.formula import Spelled
 from autograd.kernels import relu_array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -93,7 +93,7 @@ class Chain:
         return alive[self.base :]
 
     @functools.cached_property
-    def reached_by_sweep(self) -> NDArray[np.int32]:
+    def ends(self) -> NDArray[np.int32]:
         """The rows of x to whose cotangents the sweep hands something on."""
         return np.unique(self.target[(self.target >= 0) & (self.target < self.given)])
 
@@ -112,32 +112,38 @@ class Chain:
 
     # Forward
 
-    def _steps(self, which: Sequence[int], functions: Sequence[Any]) -> Iterator[tuple[Any, int, Any, int]]:
-        """For each of the steps: one of the ``functions`` of rows, the step's cell, its first and its second argument."""
-        first, arg, code, base = self.first.tolist(), self.arg.tolist(), self.code.tolist(), self.base
+    def _steps(self, which: Sequence[int], function: Callable[[int], Any]) -> Steps:
+        """For each of the steps: its function, its cell, that of its first argument and that of its second one."""
+        first, arg, base = self.first.tolist(), self.arg.tolist(), self.base
+        steps: Steps = []
         for k in which:
             start, stop = first[k], first[k + 1]
-            f = functions[code[k]]
             if stop - start == 1:
-                yield f, base + k, arg[start], _UNARY
+                steps.append((function(k), base + k, arg[start], _UNARY))
             elif stop - start == 2:  # noqa: PLR2004 - two arguments
-                yield f, base + k, arg[start], arg[start + 1]
+                steps.append((function(k), base + k, arg[start], arg[start + 1]))
             else:
-                yield f, base + k, tuple(arg[start:stop]), _MANY
+                steps.append((function(k), base + k, tuple(arg[start:stop]), _MANY))
+        return steps
+
+    def _by_row(self, which: Sequence[int], functions: Sequence[Any]) -> Steps:
+        code = self.code.tolist()
+        return self._steps(which, lambda k: functions[code[k]])
 
     @functools.cached_property
     def _on_floats(self) -> Steps:
-        return [*self._steps(range(len(self.code)), [row.on_floats for row in self.rows])]
+        return self._by_row(range(len(self.code)), [row.on_floats for row in self.rows])
 
     @functools.cached_property
     def _on_arrays(self) -> Steps:
-        return [*self._steps(range(len(self.code)), [*map(_with_room, self.rows)])]
+        return self._by_row(range(len(self.code)), [*map(_with_room, self.rows)])
 
     def forward(self, x: NDArray[Any], out: NDArray[Any]) -> None:
         """Take all steps: rows of ``x`` (rows, examples) to rows of ``out``."""
-        if _single(x):
-            numbers = self._numbers(x)
-            out.reshape(-1)[:] = numbers[self.base :]
+        x, out = x.reshape(len(x), -1), out.reshape(len(out), -1)
+        if _few(x):
+            for example in range(x.shape[1]):
+                out[:, example] = self._numbers(x[:, example].tolist())[self.base :]
             return
         cells = self._cells(x, out)
         for kernel, k, a, b in self._on_arrays:
@@ -148,9 +154,9 @@ class Chain:
             else:
                 kernel(*[cells[c] for c in a], out=cells[k])
 
-    def _numbers(self, x: NDArray[Any]) -> list[float]:
-        """All cells, as floats."""
-        cells: list[float] = [*x.ravel().tolist(), *self.numbers]
+    def _numbers(self, x: list[float]) -> list[float]:
+        """All cells of an example."""
+        cells = [*x, *self.numbers]
         append = cells.append
         for kernel, _, a, b in self._on_floats:
             if b >= 0:
@@ -163,59 +169,47 @@ class Chain:
 
     def _cells(self, x: NDArray[Any], out: NDArray[Any]) -> list[Any]:
         """All cells, as arrays of one number an example."""
-        return [*x.reshape(len(x), -1), *map(x.dtype.type, self.numbers), *out.reshape(len(out), -1)]
+        return [*x, *map(x.dtype.type, self.numbers), *out]
 
     # Backward
 
     @functools.cached_property
     def _slopes_of_floats(self) -> Steps:
-        return [*self._steps(self.back.tolist(), [row.partials for row in self.rows])]
+        return self._by_row(self.back.tolist(), [row.partials for row in self.rows])
 
     @functools.cached_property
-    def _slopes_of_arrays(self) -> Steps:
-        """For each step of the sweep: the slopes, the step's cell, those of its arguments, and what becomes of each slope."""
-        first, arg, code, base = self.first.tolist(), self.arg.tolist(), self.code.tolist(), self.base
+    def _transposes(self) -> Steps:
+        first, arg, code = self.first.tolist(), self.arg.tolist(), self.code.tolist()
         target, adds = self.target.tolist(), self.adds.tolist()
-        known: dict[object, Any] = {}
-        steps = []
-        for k in self.back.tolist():
-            start, stop = first[k], first[k + 1]
-            args = tuple(arg[start:stop])
-            wanted = tuple([t >= 0 for t in target[start:stop]])
-            numbers = tuple([self.given <= a < base for a in args])
-            key = code[k], wanted, numbers
-            if key not in known:
-                known[key] = slopes(self.rows[code[k]], wanted, numbers)
-            ends = tuple([(t, add) for t, add in zip(target[start:stop], adds[start:stop], strict=True) if t >= 0])
-            steps.append((known[key], base + k, args, ends))
-        return steps
+
+        def function(k: int) -> Any:
+            slots = range(first[k], first[k + 1])
+            hands = tuple([None if target[j] < 0 else adds[j] for j in slots])
+            return transpose(self.rows[code[k]], hands, tuple([self.given <= arg[j] < self.base for j in slots]))
+
+        return self._steps(self.back.tolist(), function)
 
     def reverse(self, x: NDArray[Any], y: NDArray[Any], d_x: NDArray[Any], d_y: NDArray[Any]) -> None:
         """Hand on the cotangents ``d_y`` of all steps, which are completed on the way, to those of the rows of ``x``."""
-        if _single(x):
-            self._reverse_floats(x, y, d_x, d_y)
+        x, y, d_x, d_y = [rows.reshape(len(rows), -1) for rows in (x, y, d_x, d_y)]
+        if _few(x):
+            for example in range(x.shape[1]):
+                given = np.where(self.received, d_y[:, example], 0.0).tolist()
+                slopes = self._reversed([*x[:, example].tolist(), *self.numbers, *y[:, example].tolist()], given)
+                d_x[self.ends, example] = [slopes[c] for c in self.ends.tolist()]
             return
         cells, grads = self._cells(x, y), self._cells(d_x, d_y)
-        multiply, add, subtract = np.multiply, np.add, np.subtract
-        for slopes_of, k, args, ends in self._slopes_of_arrays:
-            g = grads[k]
-            for (to, adds), slope in zip(ends, slopes_of(cells[k], *[cells[a] for a in args]), strict=True):
-                end = grads[to]
-                if slope is _ONE:
-                    if adds:
-                        add(end, g, out=end)
-                    else:
-                        end[...] = g
-                elif not adds:
-                    multiply(g, slope, out=end)
-                elif slope is _MINUS_ONE:
-                    subtract(end, g, out=end)
-                else:
-                    add(end, g * slope, out=end)
+        for hand_on, k, a, b in self._transposes:
+            if b >= 0:
+                hand_on(grads[k], cells[k], cells[a], cells[b], grads[a], grads[b])
+            elif b == _UNARY:
+                hand_on(grads[k], cells[k], cells[a], grads[a])
+            else:
+                hand_on(grads[k], cells[k], *[cells[c] for c in a], *[grads[c] for c in a])
 
-    def _reverse_floats(self, x: NDArray[Any], y: NDArray[Any], d_x: NDArray[Any], d_y: NDArray[Any]) -> None:
-        cells = [*x.ravel().tolist(), *self.numbers, *y.ravel().tolist()]
-        grads = [0.0] * self.base + np.where(self.received, d_y.ravel(), 0.0).tolist()
+    def _reversed(self, cells: list[float], given: list[float]) -> list[float]:
+        """The cotangents of all cells of an example, from those that were ``given`` for the steps."""
+        grads = [0.0] * self.base + given
         for partials, k, a, b in self._slopes_of_floats:
             g = grads[k]
             if b >= 0:
@@ -228,12 +222,16 @@ class Chain:
             else:
                 for c, by_c in zip(a, partials(cells[k], *[cells[c] for c in a]), strict=True):
                     grads[c] += g * by_c
-        d_x.reshape(-1)[self.reached_by_sweep] = [grads[c] for c in self.reached_by_sweep.tolist()]
+        return grads
 
 
-def _single(x: NDArray[Any]) -> bool:
-    """Whether the rows of ``x`` are single numbers of the precision of Python's floats."""
-    return x.size == len(x) and x.dtype == np.float64
+_FEW = 2
+"""So many examples take less time one by one, on floats."""
+
+
+def _few(x: NDArray[Any]) -> bool:
+    """Whether ``x`` (rows, examples) holds a few examples of the precision of Python's floats."""
+    return x.shape[1] <= _FEW and x.dtype == np.float64
 
 
 def _with_room(row: ops.Op) -> Callable[..., Any]:
@@ -251,26 +249,37 @@ def _with_room(row: ops.Op) -> Callable[..., Any]:
 
 
 def _folded(ufunc: Any, *args: Any) -> Any:
-    return functools.reduce(ufunc, args[1:], args[0] if len(args) > 1 else ufunc(args[0], 0.0))
+    return functools.reduce(ufunc, args) if len(args) > 1 else ufunc(args[0], 0.0)
 
 
-_ONE, _MINUS_ONE = 1.0, -1.0
-"""Slopes that are known, by identity."""
+@functools.cache
+def transpose(row: ops.Op, hands: tuple[bool | None, ...], numbers: tuple[bool, ...]) -> Callable[..., None]:
+    """A function of a step's cotangent g, its y, its arguments a0, a1, … and their cotangents d0, d1, …, to which it hands on.
 
+    ``hands`` says for each argument whether its cotangent is written (False), added to (True), or none of this one's business
+    (None); ``numbers`` says which arguments are numbers. Of a product that writes to the first and adds to the second, it is
 
-def slopes(row: ops.Op, wanted: Sequence[bool], numbers: Sequence[bool]) -> Callable[..., tuple[Any, ...]]:
-    """The partial derivatives that are ``wanted`` as a function of y and the arguments, which are arrays or ``numbers``.
-
-    >>> slopes(ops.mul, [True, False], [False, True])(6.0, 2.0, 3.0)
-    (3.0,)
+        def mul(g, y, a0, a1, d0, d1):
+            multiply(g, a1, d0)
+            add(d1, multiply(g, a0), d1)
     """
-    names = [f"a{n}" for n in range(len(numbers))]
-    partials = row.partials(Spelled("y"), *[Spelled(name, number=n) for name, n in zip(names, numbers, strict=True)])
-    texts = []
-    for partial, is_wanted in zip(partials, wanted, strict=True):
-        if is_wanted:
-            known = {1.0: "ONE", -1.0: "MINUS_ONE"}
-            texts.append(partial.text if isinstance(partial, Spelled) else known.get(float(partial), repr(float(partial))))
-    source = f"lambda y, {', '.join(names)}: ({', '.join(texts)},)"
-    kernels = {name: op.on_arrays for name, op in ops.TABLE.items()}
-    return eval(source, {**kernels, "np": np, "ONE": _ONE, "MINUS_ONE": _MINUS_ONE})  # type: ignore[no-any-return]  # noqa: S307 - its own
+    count = len(numbers)
+    args = [Spelled(f"a{n}", number=is_number) for n, is_number in enumerate(numbers)]
+    lines = []
+    for n, (partial, adds) in enumerate(zip(row.partials(Spelled("y"), *args), hands, strict=True)):
+        if adds is None:
+            continue
+        if isinstance(partial, Spelled):
+            lines.append(f"add(d{n}, multiply(g, {partial}), d{n})" if adds else f"multiply(g, {partial}, d{n})")
+        elif partial == 1.0:
+            lines.append(f"add(d{n}, g, d{n})" if adds else f"d{n}[...] = g")
+        elif partial == -1.0:
+            lines.append(f"subtract(d{n}, g, d{n})" if adds else f"negative(g, d{n})")
+        else:
+            lines.append(f"add(d{n}, multiply(g, {float(partial)!r}), d{n})" if adds else f"multiply(g, {float(partial)!r}, d{n})")
+    names = ", ".join(["g", "y", *[f"a{n}" for n in range(count)], *[f"d{n}" for n in range(count)]])
+    source = f"def hand_on({names}):\n    " + "\n    ".join(lines)
+    space = {name: op.on_arrays for name, op in ops.TABLE.items()}
+    space |= {"np": np, "multiply": np.multiply, "add": np.add, "subtract": np.subtract, "negative": np.negative}
+    exec(source, space)  # noqa: S102 - its own source
+    return space["hand_on"]

@@ -318,7 +318,7 @@ class Sweep:
         if len(chain.back):
             d_x, d_out = View(space, x.start, x.shape, x.strides), View(space, i.out.start, i.out.shape, i.out.strides)
             self._emit("sweep", d_x, d_out, x, i.out, chain=chain)
-            written[x.rows[chain.reached_by_sweep]] = True
+            written[x.rows[chain.ends]] = True
 
     def _scan(self, i: Instruction, gradient: View) -> None:
         """Step by step backwards, as eager code goes, but all partial derivatives at once.

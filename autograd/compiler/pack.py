@@ -53,10 +53,12 @@ class Group:
     operands: list[Rows]
 
 
-_NARROW = 3.0
-"""Levels of no more nodes than this in each group, on the average, are taken step by step."""
+_NARROW = 1.5
+"""Levels of no more nodes than so many for each call of NumPy that it takes to have them in vectors are taken step by step."""
 _LONG = 32
 """A chain has as many steps, at least: fewer are worth their lines of source."""
+_FEW_DOTS = 2
+"""More scalar products in a group than this may be a matrix product."""
 _FACTORS = 16
 """A step has as many arguments, at most."""
 _ONE_BY_ONE = np.zeros(FOLD * 2 + 2, bool)  # the last two are leaves
@@ -109,18 +111,43 @@ def _levels(graph: Simplified, nodes: Rows, reached: NDArray[np.bool_]) -> Itera
 
 
 def _narrow(graph: Simplified, nodes: Rows, starts: Rows) -> NDArray[np.bool_]:
-    """Of the levels of ``nodes`` that begin at ``starts``, which have little that goes together, and nothing but single rows."""
-    arity = np.fromiter([len(graph.args[i]) for i in nodes.tolist()], np.int64, len(nodes))
-    code, level, batched = graph.code[nodes], graph.level[nodes], graph.batched[nodes]
-    kinds = (level * len(_ONE_BY_ONE) + code) * 2 + batched
-    _, first, which, sizes = np.unique(kinds, return_index=True, return_inverse=True, return_counts=True)
-    is_first = np.zeros(len(nodes), np.int64)
-    is_first[first] = 1
-    alone = _ONE_BY_ONE[code] & (arity <= _FACTORS) & ~((code == DOT) & (sizes[which] > _NARROW))
+    """Of the levels of ``nodes`` that begin at ``starts``, which have little that goes together, and nothing but single rows.
+
+    Nodes of one kind, of a level and a row, are one call. If they take arguments of several kinds, these are to be gathered,
+    and so are their cotangents: two calls more, for each place in which it is so. Eight sines of eight sums are one call, of
+    four sums and four products three calls, which is worth it; two sines of a sum and a product are better off as two steps.
+    """
     if not len(starts):
         return np.zeros(0, bool)
-    counts = np.diff(np.append(starts, len(nodes)))
-    return np.minimum.reduceat(alone, starts) & (counts <= _NARROW * np.add.reduceat(is_first, starts))
+    count = len(graph.args)
+    code, batched = graph.code[:count], graph.batched[:count]
+    kind = (graph.level[:count] * len(_ONE_BY_ONE) + code + 2) * 2 + batched
+    args = [graph.args[i] for i in nodes.tolist()]
+    arity = np.fromiter(map(len, args), np.int64, len(args))
+    _, which, sizes = np.unique(kind[nodes], return_inverse=True, return_counts=True)
+    alone = _ONE_BY_ONE[code[nodes]] & (arity <= _FACTORS) & ~((code[nodes] == DOT) & (sizes[which] > _FEW_DOTS))
+    first = np.cumsum(arity) - arity
+    flat = np.concatenate(args)
+    calls = np.zeros(len(sizes))
+    for slot in range(min(_FACTORS, int(arity.max()))):
+        has = arity > slot
+        taken, group = flat[first[has] + slot], which[has]
+        same = _alike(kind[taken], group, len(sizes)) | _alike(taken, group, len(sizes))
+        calls += np.where(same, 0.0, 2.0)
+    calls += 1.0
+    level_of = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(nodes))))
+    at = np.zeros(len(sizes), np.int64)
+    at[which] = level_of
+    return np.minimum.reduceat(alone, starts) & (np.bincount(level_of) <= _NARROW * np.bincount(at, calls))
+
+
+def _alike(numbers: Rows, group: Rows, groups: int) -> NDArray[np.bool_]:
+    """For each group whether its ``numbers`` are all the same."""
+    one = np.zeros(groups, np.int64)
+    one[group] = numbers
+    differs = np.zeros(groups, bool)
+    np.logical_or.at(differs, group, numbers != one[group])
+    return ~differs
 
 
 def _chain(graph: Simplified, nodes: Rows) -> Group:
