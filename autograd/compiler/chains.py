@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.folds import FOLDED
 from autograd.compiler.formula import Spelled
 from autograd.kernels import relu_array
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 _UNARY, _MANY = -1, -2
 """In the place of a second argument: there is none; the first is a tuple of all."""
-REDUCED = {ops.fsum: np.add, ops.hypot: np.hypot}
-"""Rows of any number of arguments that NumPy folds."""
 
 
 @dataclass
@@ -239,8 +238,8 @@ def _with_room(row: ops.Op) -> Callable[..., Any]:
     kernel: Any = row.on_arrays
     if isinstance(kernel, np.ufunc) or kernel is relu_array:
         return kernel  # type: ignore[no-any-return]  # a ufunc is a function
-    if row in REDUCED:
-        kernel = functools.partial(_folded, REDUCED[row])
+    if row in FOLDED:
+        kernel = functools.partial(_folded, FOLDED[row])
 
     def store(*args: Any, out: NDArray[Any]) -> None:
         out[...] = kernel(*args)

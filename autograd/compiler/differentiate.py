@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.folds import STEP_BY_STEP
 from autograd.compiler.formula import Formula
-from autograd.compiler.instructions import BINARY, Arg, Instruction, Space, View, common, contiguous, nested
+from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
 from autograd.compiler.record import COMPARISONS, STOPS
 
 if TYPE_CHECKING:
@@ -88,11 +89,11 @@ class Sweep:
         self._active = _active(forward, spaces, theta, trained)
         self._stand_ins: dict[tuple[Space, int], View] = {}
         self._readers = self._count_readers(forward, root)
-        self._whole = {(i.result.space, i.result.start): i.result.size for i in forward if i.kind != "chain"}
+        self._whole = {(i.out.space, i.out.start): i.out.size for i in forward if i.kind != "chain"}
         if self._active[root.space][root.start]:
             self._contribute(root, lambda out: self._emit("fill", out, "seed"))
             for instruction in reversed(forward):
-                if self._is_active(instruction.result) and instruction.kind != "peak" and instruction.op not in STOPS:
+                if self._is_active(instruction.out) and instruction.kind != "peak" and instruction.op not in STOPS:
                     self._temporary.clear()
                     for space in self.temporaries:
                         space.used = 0
@@ -252,7 +253,7 @@ class Sweep:
         if instruction.kind == "chain":
             self._chain(instruction)
             return
-        gradient = self._cotangent(instruction.result)
+        gradient = self._cotangent(instruction.out)
         if gradient is not None:
             getattr(self, "_" + instruction.kind)(instruction, gradient)
 
@@ -303,6 +304,11 @@ class Sweep:
         assert i.op is not None
         (view,) = i.args
         gradient = self._as(gradient, i.out)
+        if i.op in STEP_BY_STEP:
+            cotangents = self._new(view.batched, view.shape)
+            self._emit("unfold", cotangents, gradient, i.out, view, op=i.op)
+            self._hand(view, cotangents)
+            return
         spread = View(gradient.space, gradient.start, view.shape, (*gradient.strides, 0))
         y = View(i.out.space, i.out.start, view.shape, (*i.out.strides, 0))
         (partial,) = i.op.partials(Term(self, y), Term(self, view))
@@ -319,36 +325,6 @@ class Sweep:
             d_x, d_out = View(space, x.start, x.shape, x.strides), View(space, i.out.start, i.out.shape, i.out.strides)
             self._emit("sweep", d_x, d_out, x, i.out, chain=chain)
             written[x.rows[chain.ends]] = True
-
-    def _scan(self, i: Instruction, gradient: View) -> None:
-        """Step by step backwards, as eager code goes, but all partial derivatives at once.
-
-        Of ``y1 = op(x0, x1)``, ``y2 = op(y1, x2)`` with the partial derivatives ``(a1, b1)``, ``(a2, b2)`` and the cotangent g:
-        ``g``, ``g a2``, ``g a2 a1`` is a scan of products, of which the last goes to x0, and the others times b2, b1 to x2, x1.
-        A product as a whole has partial derivatives of its own: its scan begins with 1, and g comes last.
-        """
-        (x,) = i.args
-        op: Any = BINARY.get(i.op, i.op)  # type: ignore[arg-type]  # every scan has one
-        gradient = self._as(gradient, i.result)
-        steps = x.shape[-1] - 1
-        later, earlier, others = _from(i.out, 1), _until(i.out, -1), _from(x, 1)
-        by_earlier, by_other = [p.view for p in op.partials(*[Term(self, v) for v in (later, earlier, others)])]
-        factors = self._new(gradient.batched, x.shape)
-        if i.op is op:
-            self._emit("move", _item(factors, 0), gradient)
-        else:
-            self._emit("fill", _item(factors, 0), 1.0)
-        self._emit("move", _from(factors, 1), _reversed(by_earlier))
-        products = self._new(gradient.batched, x.shape)
-        self._emit("scan", products, factors, op=ops.mul)
-        to_others, to_first = _reversed(_until(products, -1)), _item(products, steps)
-        if i.op is op:
-            self._hand(others, to_others, by_other)
-            self._hand(_item(x, 0), to_first)
-        else:
-            spread = View(gradient.space, gradient.start, others.shape, (*gradient.strides, 0))
-            self._hand(others, spread, self.map(ops.mul, [to_others, by_other]))
-            self._hand(_item(x, 0), gradient, to_first)
 
     def _segments(self, i: Instruction, gradient: View) -> None:
         (view,) = i.args
@@ -459,29 +435,6 @@ def _with_axes(view: View, axes: Sequence[int]) -> View:
     return View(
         view.space, view.start, tuple([view.shape[i] for i in axes]) or (1,), tuple([view.strides[i] for i in axes]) or (0,)
     )
-
-
-def _from(view: View, first: int) -> View:
-    """The items along the last axis from ``first`` on."""
-    *sizes, size = view.shape
-    return View(view.space, view.start + first * view.strides[-1], (*sizes, size - first), view.strides)
-
-
-def _until(view: View, last: int) -> View:
-    """The items along the last axis before ``last``, a negative number that counts from the end."""
-    *sizes, size = view.shape
-    return View(view.space, view.start, (*sizes, size + last), view.strides)
-
-
-def _item(view: View, which: int) -> View:
-    """One item of the last axis, which is left away."""
-    return View(view.space, view.start + which * view.strides[-1], view.shape[:-1], view.strides[:-1])
-
-
-def _reversed(view: View) -> View:
-    """The items along the last axis from the last to the first."""
-    *strides, stride = view.strides
-    return View(view.space, view.start + (view.shape[-1] - 1) * stride, view.shape, (*strides, -stride))
 
 
 def _loops(view: View) -> list[tuple[int, int]]:

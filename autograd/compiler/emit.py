@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.instructions import BINARY, Arg, Instruction, Space, View, contiguous
+from autograd.compiler.folds import FOLDED
+from autograd.compiler.instructions import Arg, Instruction, Space, View, contiguous
 from autograd.kernels import relu_array
 
 if TYPE_CHECKING:
@@ -147,14 +148,14 @@ class Source:
         self._line(f"np.add.reduce({self.array(x)}, axis={tuple(axes) if len(axes) > 1 else axes[0]}, out={out})")
 
     def _reduce(self, i: Instruction) -> None:
-        ufunc = {ops.fsum: "np.add", ops.hypot: "np.hypot"}[i.op]  # type: ignore[index]  # of what pack reduces
         (x,) = i.args
-        self._line(f"{ufunc}.reduce({self.array(x)}, axis={len(x.shape) - 1}, out={self.array(i.out)})")
+        ufunc = FOLDED[i.op].__name__  # type: ignore[index]  # of what pack reduces
+        self._line(f"np.{ufunc}.reduce({self.array(x)}, axis={len(x.shape) - 1}, out={self.array(i.out)})")
 
-    def _scan(self, i: Instruction) -> None:
-        (x,) = i.args
-        kernel: Any = BINARY.get(i.op, i.op).on_arrays  # type: ignore[arg-type, union-attr]  # every scan has one
-        self._line(f"np.{kernel.__name__}.accumulate({self.array(x)}, axis={len(x.shape) - 1}, out={self.array(i.out)})")
+    def _unfold(self, i: Instruction) -> None:
+        assert i.op is not None
+        g, y, x = map(self.array, i.args)
+        self._line(f"unfold({i.op.name!r}, {g}, {y}, {x}, axis={len(i.out.shape) - 1}, out={self.array(i.out)})")
 
     def _chain(self, i: Instruction) -> None:
         assert i.chain is not None
@@ -178,10 +179,10 @@ class Source:
 
     def _segments(self, i: Instruction) -> None:
         assert i.rows is not None
-        ufunc = {ops.fsum: "np.add", ops.hypot: "np.hypot", ops.maximum: "np.maximum"}[i.op]  # type: ignore[index]  # as above
+        ufunc = FOLDED[i.op].__name__  # type: ignore[index]  # as above
         out = self.array(i.out)
         starts = self._constant("starts", i.rows)
-        self._line(f"{ufunc}.reduceat({self.array(i.args[0])}, {starts}, axis=0, out={out})")
+        self._line(f"np.{ufunc}.reduceat({self.array(i.args[0])}, {starts}, axis=0, out={out})")
         if i.op is ops.maximum:
             self._line(f"np.minimum(np.maximum({out}, -{self._largest}, out={out}), {self._largest}, out={out})")
 

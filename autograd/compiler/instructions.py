@@ -6,7 +6,8 @@ number. An instruction reads and writes views, which are rows in a regular patte
     kind       out = …                                                       arguments
     map        op of the arguments, elementwise                              views of one shape, or numbers
     sum        the sum over the last axis of a view, or over others          one view; ``axes``, ``over_batch``
-    scan       op of all items up to each one, along the last axis           one view
+    reduce     op of all items along the last axis                           one view
+    unfold     the cotangents of the items that were reduced                 that of the result, the result, and the items
     chain      steps one after the other, each to a row of out               one view of one axis: the rows that they begin with
     sweep      the cotangents of what a chain began with                     those of what it wrote, which are completed on the
                                                                              way; the chain's argument, and its out
@@ -36,8 +37,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from autograd import ops
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,10 +125,6 @@ Arg = Any
 """A View, a number, or (of ``fill``) the string "seed"."""
 
 
-BINARY = {ops.prod: ops.mul}
-"""Rows of any number of arguments that are scans of a row of two."""
-
-
 @dataclass(frozen=True, eq=False)
 class Instruction:
     """See the table at the head of this module."""
@@ -146,15 +141,6 @@ class Instruction:
     """The steps."""
     finite: tuple[View, ...] = ()
     """Views in which infinities and NaNs would meet zeros that the graph has not: a program that finds one gives up."""
-
-    @property
-    def result(self) -> View:
-        """What others read of ``out``: of a scan, what it ends in."""
-        out = self.out
-        if self.kind != "scan":
-            return out
-        end = out.start + (out.shape[-1] - 1) * out.strides[-1]
-        return View(out.space, end, out.shape[:-1], out.strides[:-1])
 
     @property
     def views(self) -> list[View]:

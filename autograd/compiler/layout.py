@@ -15,7 +15,7 @@ from autograd import ops
 from autograd.compiler.chains import Chain
 from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
 from autograd.compiler.record import INPUT, ROWS, VARIABLE, Input
-from autograd.compiler.simplify import CONSTANT, FOLD, PROD, Simplified
+from autograd.compiler.simplify import CONSTANT, FOLD, Simplified
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -249,18 +249,7 @@ class Layout:
         nodes, operand = self._by_place(group.nodes, *group.operands)
         space, rows = self._rows(operand)
         out = self._place(nodes)
-        self._reduce_rows(ROWS[group.code], space, rows, out)
-
-    def _scan(self, group: Group) -> None:
-        """All results on the way, ``x0``, ``op(x0, x1)``, …, of which the last ones are the nodes; these lie side by side."""
-        nodes, operand = self._by_place(group.nodes, *group.operands)
-        space, rows = self._rows(operand)
-        view = self._regular_rows(space, rows)
-        count, length = rows.shape
-        before = self._scratch(self.arena if self.graph.batched[nodes[0]] else self.shared, ((length - 1) * count,))
-        self._place(nodes)
-        out = View(before.space, before.start, view.shape, (*contiguous(view.shape[:-1]), count))
-        self._emit("scan", out, view, op=ops.prod if group.code == PROD else ROWS[group.code - FOLD])
+        self._reduce_rows(ROWS[group.code % FOLD], space, rows, out)
 
     def _chain(self, group: Group) -> None:
         """One step after the other, from a copy of the rows that come from elsewhere, which is the chain's own.
@@ -297,16 +286,12 @@ class Layout:
         )
         self._emit("chain", self._place(group.nodes), x, chain=chain)
 
-    def _regular_rows(self, space: Space, rows: Rows) -> View:
-        """``rows`` (k, n) as a view whose last axis is n, gathered if they have no pattern."""
-        return (
+    def _reduce_rows(self, op: ops.Op, space: Space, rows: Rows, out: View) -> None:
+        view = (
             self._strided(space, rows)
             or self._nested_rows(space, rows)
             or self._gather(space, rows.ravel()).reshaped(rows.shape)
         )
-
-    def _reduce_rows(self, op: ops.Op, space: Space, rows: Rows, out: View) -> None:
-        view = self._regular_rows(space, rows)
         out = out.reshaped(view.shape[:-1])
         if op is not ops.logsumexp:
             self._emit("reduce", out, view, op=op)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.instructions import BINARY, Arg, Instruction, Space, View, contiguous
+from autograd.compiler.instructions import Arg, Instruction, Space, View, contiguous
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -166,21 +166,6 @@ class Loops:
         assert i.op is not None
         (x,) = i.args
         return self._folded(x.shape, [len(x.shape) - 1], i.op, i.out, x)
-
-    def _scan(self, i: Instruction) -> list[Statement]:
-        (x,) = i.args
-        op: Any = BINARY.get(i.op, i.op)  # type: ignore[arg-type]  # every scan has one
-        outer = _variables(x.shape[:-1])
-        first, item = [*outer, "0"], [*outer, "n"]
-        body: list[Statement] = [
-            f"total = {self.at(x, first)}",
-            f"{self.at(i.out, first)} = total",
-            Loop("n", "1", str(x.shape[-1]), [
-                f"total = {self._language.call(op, ['total', self.at(x, item)])}",
-                f"{self.at(i.out, item)} = total",
-            ]),
-        ]
-        return _nest(x.shape[:-1], outer, body)
 
     def _peak(self, i: Instruction) -> list[Statement]:
         (x,) = i.args

@@ -33,7 +33,6 @@ class Group:
     kind       nodes       operands
     map        (k)         each argument, (k)
     reduce     (k)         the arguments, (k, n)
-    scan       (k)         the arguments, (k, n), of which a row of two arguments is taken again and again
     segments   (k)         the arguments one after the other, and where each node's begin
     product    (g, m, n)   left factors (g, m, k), right factors (g, n, k); the left ones are shared by all examples
     pairwise   (g, m, n)   the same, where the left ones are not shared
@@ -182,8 +181,8 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - o
             yield from _products(graph, some, args)
         elif code in _ANY_NUMBER and not arity:
             yield _reduction(code, some, args)
-        elif code == PROD or code >= FOLD:
-            yield Group("scan", code, some, [np.stack(args)])
+        elif code >= FOLD:
+            yield Group("reduce", code, some, [np.stack(args)])
         elif code == SELECT and graph.batched[some[0]]:
             yield from _lookups(graph, some, np.stack(args))
         else:

@@ -12,6 +12,7 @@ from autograd import ops
 from autograd.compiler import oracle
 from autograd.compiler.differentiate import differentiate
 from autograd.compiler.emit import NotFiniteError, check, emit, index, view
+from autograd.compiler.folds import unfold
 from autograd.compiler.instructions import Instruction, Space
 from autograd.compiler.layout import Layout
 from autograd.compiler.pack import pack
@@ -81,7 +82,7 @@ class Program:
     def _start(self) -> None:
         """Make what cannot be pickled."""
         names: dict[str, Any] = self._constants | {name: ops.TABLE[name].on_arrays for name in self._kernels}
-        names |= {"np": np, "view": view, "index": index, "check": check}
+        names |= {"np": np, "view": view, "index": index, "check": check, "unfold": unfold}
         self._names = names
         self._code = compile(self.source, "<autograd.compile>", "exec")
         self._idle: dict[int, list[Callable[..., Any]]] = {}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ADD, SUB, MUL, FSUM, DOT = (CODE[op] for op in (ops.add, ops.sub, ops.mul, ops.fsum, ops.dot))
 SQUARE, POWC, CONSTANT, SELECT, PROD = (CODE[op] for op in (ops.square, ops.powc, ops.constant, ops.select, ops.prod))
 FOLD = len(ROWS)
-"""Added to the code of a row of two arguments, it is that of the row's fold over any number: ``maximum(maximum(a, b), c)``."""
+"""Added to a row's code, it is that of the row's fold over any number of arguments: ``maximum(maximum(a, b), c)``."""
 _FOLDED = {CODE[ops.maximum]: 3, CODE[ops.minimum]: 3, MUL: 5}
 """Rows whose chains become folds, and of how many arguments at least: products of a few are better off in scalar products.
 They are commutative, so that it doesn't matter which argument the chain goes through."""
@@ -64,9 +64,9 @@ class _Sums:
     """The nodes that are no longer needed: they live on as terms of a sum."""
 
 
-def simplify(graph: Graph) -> Simplified:
-    """The same function in fewer nodes."""
-    return _Rebuilt(graph).out
+def simplify(graph: Graph, *, folds: bool = True) -> Simplified:
+    """The same function in fewer nodes; with ``folds``, if there may be such."""
+    return _Rebuilt(graph, folds=folds).out
 
 
 def _find_sums(graph: Graph) -> _Sums:
@@ -128,11 +128,13 @@ def _find_folds(graph: Graph, sums: _Sums) -> dict[int, list[int]]:
     code, first, arg = graph.code, graph.first, graph.arg
     foldable = np.zeros(FOLD + 2, bool)  # the last two are leaves
     foldable[[*_FOLDED]] = True
-    nodes = np.flatnonzero(foldable[code] & ~sums.absorbed)
+    nodes = np.flatnonzero(foldable[code] & (np.diff(first) == 2) & ~sums.absorbed)  # noqa: PLR2004 - two arguments
     uses = np.bincount(arg, minlength=len(code))
     np.add.at(uses, graph.roots, 1)
     pairs = arg[first[nodes][:, None] + [0, 1]]
-    goes_on = (code[pairs] == code[nodes][:, None]) & (uses[pairs] == 1) & ~sums.absorbed[pairs]
+    link = np.zeros(len(code), bool)
+    link[nodes] = uses[nodes] == 1
+    goes_on = link[pairs] & (code[pairs] == code[nodes][:, None])
     through = np.where(goes_on.any(axis=1), pairs[np.arange(len(nodes)), goes_on.argmax(axis=1)], -1)
     other = np.where(goes_on[:, 0], pairs[:, 1], pairs[:, 0])
     links = dict(zip(nodes.tolist(), zip(through.tolist(), other.tolist(), strict=True), strict=True))
@@ -159,15 +161,16 @@ def halves(args: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64
 class _Rebuilt:
     """A graph on its way to another one: each node is asked for by its row and its arguments, and made if there is none."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, *, folds: bool) -> None:
         count = len(graph.code) + 2
         empty = np.zeros(count, np.int64)
         self.out = Simplified(empty, np.zeros(count), empty.copy(), empty.copy(), np.zeros(count, bool), [], [])
         self._known: dict[tuple[object, ...], int] = {}
         self._graph = graph
+        self._folds = folds
         new = self._leaves()
         sums = _find_sums(graph)
-        folds = _find_folds(graph, sums)
+        chains = _find_folds(graph, sums) if folds else {}
         pending = dict(zip(sums.root.tolist(), range(len(sums.root)), strict=True))
         first, codes = graph.first.tolist(), graph.code.tolist()
         for i in np.flatnonzero(~sums.absorbed & (graph.code >= 0)).tolist():
@@ -175,8 +178,8 @@ class _Rebuilt:
                 new[i] = self._constant(float(graph.number[i]))
             elif (k := pending.get(i)) is not None:
                 new[i] = self._sum(sums, slice(sums.start[k], sums.start[k + 1]), new)
-            elif i in folds:
-                new[i] = self._node(FOLD + codes[i], new[folds[i]])
+            elif i in chains:
+                new[i] = self._node(FOLD + codes[i], new[chains[i]])
             else:
                 new[i] = self._node(codes[i], new[graph.arg[first[i] : first[i + 1]]])
         self.out.zero, self.out.one = self._constant(0.0), self._constant(1.0)
@@ -236,6 +239,8 @@ class _Rebuilt:
             return self._dot(*halves(args))
         if (code in {FSUM, PROD}) and len(args) <= 2:  # noqa: PLR2004 - what add and mul are for
             return self._node(ADD if code == FSUM else MUL, args) if len(args) > 1 else int(args[0])
+        if code == PROD and self._folds:
+            code += FOLD
         return self._add((code, args.tobytes()), code, args)
 
     def _dot(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> int:

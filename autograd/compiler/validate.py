@@ -116,9 +116,9 @@ def _reduce(i: Instruction, insist: Callable[..., None]) -> None:
     insist(view.shape[:-1] == i.out.shape, "the last axis is the one that goes")
 
 
-def _scan(i: Instruction, insist: Callable[..., None]) -> None:
-    (view,) = i.views
-    insist(view.shape == i.out.shape and view.shape[-1] > 1, "there is a result for each item, and there are some")
+def _unfold(i: Instruction, insist: Callable[..., None]) -> None:
+    g, y, x = i.views
+    insist(x.shape == i.out.shape and g.shape == y.shape == x.shape[:-1], "there is a cotangent for each item that was reduced")
 
 
 def _chain(i: Instruction, insist: Callable[..., None]) -> None:
@@ -200,7 +200,7 @@ _SHAPES: dict[str, Callable[[Instruction, Callable[..., None]], None]] = {
     "move": _move,
     "sum": _sum,
     "reduce": _reduce,
-    "scan": _scan,
+    "unfold": _unfold,
     "chain": _chain,
     "sweep": _sweep,
     "peak": _reduce,
