@@ -200,12 +200,18 @@ class Sweep:
             else:
                 self._contribute(view, lambda out: self._emit("map", out, value, factor, op=ops.mul))
             return
-        if isinstance(factor, View) or factor != 1.0:
+        negative = not isinstance(factor, View) and factor == -1.0
+        if not negative and (isinstance(factor, View) or factor != 1.0):
             value = self.map(ops.mul, [value, factor])
         long = [i for i, size in enumerate(view.shape) if size > 1] or [0]
         value, axes = _with_axes(value, long), tuple([long.index(i) for i in axes])
         reduced = _with_axes(view, [i for i in long if view.strides[i]])
-        self._contribute(reduced, lambda out: self._emit("sum", out, value, axes=axes, over_batch=over_batch))
+        if negative:
+            total = self._new(view.batched, reduced.shape)
+            self._emit("sum", total, value, axes=axes, over_batch=over_batch)
+            self._hand_as_it_is(reduced, total, ops.neg, ops.sub)
+        else:
+            self._contribute(reduced, lambda out: self._emit("sum", out, value, axes=axes, over_batch=over_batch))
 
     def _hand_as_it_is(self, view: View, value: View, alone: ops.Op | None, added: ops.Op) -> None:
         """Add ``value``, or ``alone`` of it, to the cotangent of ``view``; if it is all there will be, it may stand for it."""
@@ -381,6 +387,7 @@ class Sweep:
             gradient = self._copied(gradient)
         rows = view.start + i.rows
         order = np.argsort(rows, kind="stable")
+        order = order[self._active[view.space][rows[order]]]
         unique, starts, counts = np.unique(rows[order], return_index=True, return_counts=True)
         often = int(counts[0])
 
@@ -391,8 +398,8 @@ class Sweep:
                 self._emit("gather", out, gradient, rows=order)
                 return
             ordered = gradient
-            if (order != np.arange(len(order))).any():
-                ordered = self._new(gradient.batched, gradient.shape)
+            if not np.array_equal(order, np.arange(gradient.size)):
+                ordered = self._new(gradient.batched, order.shape)
                 self._emit("gather", ordered, gradient, rows=order)
             if (counts == often).all():
                 self._emit("sum", out, ordered.reshaped((len(unique), often)), axes=(1,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from autograd.compiler.chains import Chain
 
 INDENT = "    "
+BETWEEN = "\n\n\n"
+"""What is between blocks of lines, which may be compiled one by one."""
+_BLOCK = 500
+"""As many lines are compiled at once, at most: Python's own compiler takes 10 kB for each of them."""
 
 
 class Source:
@@ -154,8 +159,8 @@ class Source:
 
     def _unfold(self, i: Instruction) -> None:
         assert i.op is not None
-        g, y, x = map(self.array, i.args)
-        self._line(f"unfold({i.op.name!r}, {g}, {y}, {x}, axis={len(i.out.shape) - 1}, out={self.array(i.out)})")
+        of = ", ".join(map(self.array, i.args))
+        self._line(f"unfold({i.op.name!r}, ({of}), {len(i.out.shape) - 1}, {self.array(i.out)})")
 
     def _chain(self, i: Instruction) -> None:
         assert i.chain is not None
@@ -394,12 +399,38 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
         *_buffers(source, spaces, dtype),
         *source.made,
     ]
-    names = ", ".join([theta.name, *[space.name for space in inputs]])
-    step = [
-        f"def step({names}, differentiate=True):",
-        *[INDENT + line if line else "" for line in [*source.bound, *source.lines]],
-    ]
-    return "\n".join([*made, "", "", *step]) + "\n", source.constants, source.kernels
+    given = [theta.name, *[space.name for space in inputs]]
+    blocks = [made[i : i + _BLOCK] for i in range(0, len(made), _BLOCK)] + _step(given, [*source.bound, *source.lines])
+    return BETWEEN.join(["\n".join(block) for block in blocks]) + "\n", source.constants, source.kernels
+
+
+def _step(given: Sequence[str], body: Sequence[str]) -> list[list[str]]:
+    """The function ``step`` with the lines of its ``body``; if these are many, they are in functions that it calls.
+
+    These share what they assign. They go with ``step``, which holds them as its defaults.
+    """
+    if len(body) <= _BLOCK:
+        return [_function("step", [*given, "differentiate=True"], body)]
+    blocks, calls = [], []
+    names: list[str] = []
+    for is_last, group in itertools.groupby(body, lambda line: not line or line.startswith((INDENT, "if ", "return "))):
+        lines = [*group]
+        if is_last:
+            calls += lines
+            continue
+        for first in range(0, len(lines), _BLOCK):
+            some = lines[first : first + _BLOCK]
+            assigned = [found[1] for line in some if (found := re.match(r"(\w+) = ", line))]
+            shared = [f"global {', '.join(assigned)}"] if assigned else []
+            names.append(f"part_{len(names) + 1}")
+            blocks.append(_function(names[-1], given, [*shared, *some]))
+            calls.append(f"{names[-1]}({', '.join(given)})")
+    step = _function("step", [*given, "differentiate=True", *[f"{name}={name}" for name in names]], calls)
+    return [*blocks, step, [f"del {', '.join(names)}"]]
+
+
+def _function(name: str, arguments: Sequence[str], body: Sequence[str]) -> list[str]:
+    return [f"def {name}({', '.join(arguments)}):", *[INDENT + line if line else "" for line in body]]
 
 
 def _helpers(source: Source, seed: str, dtype: np.dtype[Any]) -> list[str]:

@@ -172,7 +172,8 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - o
             for node in some[others].tolist():
                 (rest if graph.code[node] == DOT else products).append(node)
         alike[DOT, True, 0], alike[MUL, True, 2] = rest, products
-    for (code, _, arity), members in alike.items():
+    # Lookups last: backward, they write zeros around what they hand on, to which others add.
+    for (code, _, arity), members in sorted(alike.items(), key=lambda item: item[0][0] == SELECT):
         some = np.array(members, np.int64)
         args = [graph.args[i] for i in members]
         if not members:
