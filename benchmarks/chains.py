@@ -9,6 +9,10 @@ which both take their turns.
 
 from __future__ import annotations
 
+import os
+
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before NumPy is imported
+
 import random
 import statistics
 import sys
@@ -35,7 +39,7 @@ ROUNDS = 7
 
 
 def tanh_chain(x: Sequence[Any], w: Sequence[Any], steps: int = 10_000) -> Any:
-    """tanh of tanh of … of a product."""
+    """A product, of which tanh is taken again and again."""
     y = x[0] * w[0]
     for _ in range(steps):
         y = math.tanh(y)
@@ -54,7 +58,7 @@ def deep_graph(x: Sequence[Any], w: Sequence[Any], steps: int = 10_000) -> Any:
     """A random graph each of whose operations takes some of the last 30 results."""
     rng = random.Random(0)
     nodes = [*x, *w]
-    kinds = [lambda a, b: (a + b) * 0.5, lambda a, b: a * b, lambda a, _: math.sin(a), lambda a, _: math.tanh(a)]
+    kinds: list[Any] = [lambda a, b: (a + b) * 0.5, lambda a, b: a * b, lambda a, _: math.sin(a), lambda a, _: math.tanh(a)]
     for _ in range(steps):
         nodes.append(rng.choice(kinds)(*rng.choices(nodes[-30:], k=2)))
     return math.fsum(nodes[-30:])
@@ -181,10 +185,11 @@ def softmax_by_hand(_: str) -> None:
     for layer in model.layers:
         arrays.append(np.array([[w.data for w in neuron.w] for neuron in layer.neurons]))
         arrays.append(np.array([neuron.b.data for neuron in layer.neurons]))
+    by_hand: Any = hand_numpy.cross_entropy_step
     hot = np.eye(10)[t]
     ratio, seconds = interleaved(
         lambda: function.value_and_grad(theta, x, t),
-        lambda: hand_numpy.cross_entropy_step(x, hot, arrays[::2], arrays[1::2]),
+        lambda: by_hand(x, hot, arrays[::2], arrays[1::2]),
         rounds=5 * ROUNDS,
     )
     lines = function.source.count("\n")

@@ -237,7 +237,7 @@ def _with_room(row: ops.Op) -> Callable[..., Any]:
     """The row's function on arrays, which writes its result to ``out``."""
     kernel: Any = row.on_arrays
     if isinstance(kernel, np.ufunc) or kernel is relu_array:
-        return kernel  # type: ignore[no-any-return]  # a ufunc is a function
+        return kernel
     if row in FOLDED:
         kernel = functools.partial(_folded, FOLDED[row])
 
@@ -275,10 +275,11 @@ def transpose(row: ops.Op, hands: tuple[bool | None, ...], numbers: tuple[bool, 
         elif partial == -1.0:
             lines.append(f"subtract(d{n}, g, d{n})" if adds else f"negative(g, d{n})")
         else:
-            lines.append(f"add(d{n}, multiply(g, {float(partial)!r}), d{n})" if adds else f"multiply(g, {float(partial)!r}, d{n})")
+            product = f"multiply(g, {float(partial)!r}"
+            lines.append(f"add(d{n}, {product}), d{n})" if adds else f"{product}, d{n})")
     names = ", ".join(["g", "y", *[f"a{n}" for n in range(count)], *[f"d{n}" for n in range(count)]])
     source = f"def hand_on({names}):\n    " + "\n    ".join(lines)
-    space = {name: op.on_arrays for name, op in ops.TABLE.items()}
+    space: dict[str, Any] = {name: op.on_arrays for name, op in ops.TABLE.items()}
     space |= {"np": np, "multiply": np.multiply, "add": np.add, "subtract": np.subtract, "negative": np.negative}
     exec(source, space)  # noqa: S102 - its own source
-    return space["hand_on"]
+    return space["hand_on"]  # type: ignore[no-any-return]  # a function

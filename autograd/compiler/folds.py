@@ -27,10 +27,10 @@ _EXTREMES = (ops.maximum, ops.minimum)
 
 
 def unfold(name: str, of: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], axis: int, out: NDArray[Any]) -> None:
-    """Write to ``out`` the cotangents of the items of x along ``axis``, where ``of`` is (g, y, x): y is their fold, g its cotangent.
+    """Write to ``out`` the cotangents of the items of x along ``axis``.
 
-    They are those of eager code, which takes the row step by step: the last of equal numbers gets half, the one before it half
-    of the rest.
+    Of the arrays (g, y, x), y is the fold of x by the row ``name``, and g its cotangent. The results are those of eager code,
+    which takes the row step by step: the last of equal numbers gets half, the one before it half of the rest.
 
     >>> x, out = np.array([2.0, 5.0, 5.0, 5.0]), np.zeros(4)
     >>> unfold("maximum", (np.array(1.0), x.max(), x), 0, out)
@@ -41,7 +41,7 @@ def unfold(name: str, of: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], axis:
     row, once = ops.TABLE[name], (*[slice(None)] * axis, None)
     if row in _EXTREMES:
         chosen, flat = np.equal(x, y[once]), y.ravel()
-        if np.count_nonzero(chosen) == y.size and not math.isnan(np.dot(flat, flat)):  # one item of each fold: nothing is shared
+        if np.count_nonzero(chosen) == y.size and not math.isnan(np.dot(flat, flat)):  # one of each fold: nothing is shared
             np.multiply(g[once], chosen, out=out)
             return
     x, out = np.moveaxis(x, axis, 0), np.moveaxis(out, axis, 0)

@@ -89,8 +89,8 @@ class View:
     @property
     def rows(self) -> NDArray[np.int64]:
         """The rows, in the shape of the view."""
-        if len(self.shape) == 1:
-            return self.start + self.strides[0] * np.arange(self.shape[0])
+        if self.contiguous:
+            return np.arange(self.start, self.start + self.size).reshape(self.shape)
         rows = np.array(self.start)
         for size, stride in zip(self.shape, self.strides, strict=True):
             rows = np.add.outer(rows, np.arange(size) * stride)

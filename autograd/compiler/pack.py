@@ -52,14 +52,14 @@ class Group:
     operands: list[Rows]
 
 
-_NARROW = 1.5
-"""Levels of no more nodes than so many for each call of NumPy that it takes to have them in vectors are taken step by step."""
-_LONG = 32
-"""A chain has as many steps, at least: fewer are worth their lines of source."""
-_FEW_DOTS = 2
-"""More scalar products in a group than this may be a matrix product."""
-_FACTORS = 16
-"""A step has as many arguments, at most."""
+_NARROW, _LONG = 1.5, 32
+"""A chain is a run of levels of so few nodes for each call of NumPy that it takes to have them in vectors, and of as many
+nodes, at least: fewer are worth their lines of source."""
+_WIDER, _LONGER = 4.0, 1000
+"""Or of that many for each call, if it is as long: vectors would be up to three times quicker at 10 to 100 examples, but no
+quicker at 1 or 1,000, and it would take ten times as long to compile them."""
+_ARGUMENTS = 16
+"""A step has as many arguments, at most; scalar products that may be a matrix product have so many factors together."""
 _ONE_BY_ONE = np.zeros(FOLD * 2 + 2, bool)  # the last two are leaves
 _ONE_BY_ONE[: len(ROWS)] = True
 _ONE_BY_ONE[[CODE[ops.select], CODE[ops.constant], PROD]] = False
@@ -83,22 +83,25 @@ def pack(graph: Simplified, *, chains: bool = True) -> list[Group]:
     interior, levels = interior[order], levels[order]
     ends = np.append(np.flatnonzero(np.diff(levels)) + 1, len(levels)) if len(levels) else np.zeros(0, np.int64)
     starts = np.append(0, ends[:-1])[: len(ends)]
-    narrow = _narrow(graph, interior, starts) if chains else np.zeros(len(starts), bool)
-    k = 0
-    while k < len(starts):
-        run = k + 1
-        while narrow[k] and run < len(starts) and narrow[run]:
-            run += 1
-        part = interior[starts[k] : ends[run - 1]]
-        for nodes in (part[~graph.batched[part]], part[graph.batched[part]]) if run > k + 1 else ():
-            if len(nodes) >= _LONG:
+    narrow = _narrow(graph, interior, starts, ends) if chains else np.zeros(len(starts), bool)
+    for first, last in _runs(narrow):
+        part = interior[starts[first] : ends[last]]
+        for nodes in (part[~graph.batched[part]], part[graph.batched[part]]) if narrow[first] else (part,):
+            if narrow[first] and len(nodes) >= _LONG:
                 groups.append(_chain(graph, nodes))
             else:
                 groups += _levels(graph, nodes, reached)
-        if run == k + 1:
-            groups += _levels(graph, part, reached)
-        k = run
     return groups
+
+
+def _runs(some: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """The first and the last of each run of equal items.
+
+    >>> [*_runs(np.array([True, True, False, True]))]
+    [(0, 1), (2, 2), (3, 3)]
+    """
+    ends = [*np.flatnonzero(np.diff(some)).tolist(), len(some) - 1] if len(some) else []
+    yield from zip([0, *[end + 1 for end in ends[:-1]]], ends, strict=False)
 
 
 def _levels(graph: Simplified, nodes: Rows, reached: NDArray[np.bool_]) -> Iterator[Group]:
@@ -109,8 +112,8 @@ def _levels(graph: Simplified, nodes: Rows, reached: NDArray[np.bool_]) -> Itera
             yield from _level(graph, part)
 
 
-def _narrow(graph: Simplified, nodes: Rows, starts: Rows) -> NDArray[np.bool_]:
-    """Of the levels of ``nodes`` that begin at ``starts``, which have little that goes together, and nothing but single rows.
+def _narrow(graph: Simplified, nodes: Rows, starts: Rows, ends: Rows) -> NDArray[np.bool_]:
+    """Of the levels of ``nodes`` from ``starts`` to ``ends``, which have little that goes together, and only single rows.
 
     Nodes of one kind, of a level and a row, are one call. If they take arguments of several kinds, these are to be gathered,
     and so are their cotangents: two calls more, for each place in which it is so. Eight sines of eight sums are one call, of
@@ -123,21 +126,28 @@ def _narrow(graph: Simplified, nodes: Rows, starts: Rows) -> NDArray[np.bool_]:
     kind = (graph.level[:count] * len(_ONE_BY_ONE) + code + 2) * 2 + batched
     args = [graph.args[i] for i in nodes.tolist()]
     arity = np.fromiter(map(len, args), np.int64, len(args))
-    _, which, sizes = np.unique(kind[nodes], return_inverse=True, return_counts=True)
-    alone = _ONE_BY_ONE[code[nodes]] & (arity <= _FACTORS) & ~((code[nodes] == DOT) & (sizes[which] > _FEW_DOTS))
-    first = np.cumsum(arity) - arity
+    kinds, which = np.unique(kind[nodes], return_inverse=True)
+    is_dot = code[nodes] == DOT
+    together = np.where(is_dot, np.bincount(which, arity)[which] / 2.0, arity)
+    alone = _ONE_BY_ONE[code[nodes]] & (together <= _ARGUMENTS)
+    begin = np.cumsum(arity) - arity
     flat = np.concatenate(args)
-    calls = np.zeros(len(sizes))
-    for slot in range(min(_FACTORS, int(arity.max()))):
+    calls = np.zeros(len(kinds))
+    for slot in range(min(2 * _ARGUMENTS, int(arity.max()))):
         has = arity > slot
-        taken, group = flat[first[has] + slot], which[has]
-        same = _alike(kind[taken], group, len(sizes)) | _alike(taken, group, len(sizes))
+        taken, group = flat[begin[has] + slot], which[has]
+        same = _alike(kind[taken], group, len(kinds)) | _alike(taken, group, len(kinds))
         calls += np.where(same, 0.0, 2.0)
     calls += 1.0
-    level_of = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(nodes))))
-    at = np.zeros(len(sizes), np.int64)
+    level_of = np.repeat(np.arange(len(starts)), ends - starts)
+    at = np.zeros(len(kinds), np.int64)
     at[which] = level_of
-    return np.minimum.reduceat(alone, starts) & (np.bincount(level_of) <= _NARROW * np.bincount(at, calls))
+    a_call = np.where(np.minimum.reduceat(alone, starts), (ends - starts) / np.bincount(at, calls), np.inf)
+    narrow = a_call <= _NARROW
+    for first, last in _runs(a_call <= _WIDER):
+        if ends[last] - starts[first] >= _LONGER and a_call[first] <= _WIDER:
+            narrow[first : last + 1] = True
+    return narrow
 
 
 def _alike(numbers: Rows, group: Rows, groups: int) -> NDArray[np.bool_]:

@@ -132,9 +132,9 @@ def _find_folds(graph: Graph, sums: _Sums) -> dict[int, list[int]]:
     uses = np.bincount(arg, minlength=len(code))
     np.add.at(uses, graph.roots, 1)
     pairs = arg[first[nodes][:, None] + [0, 1]]
-    link = np.zeros(len(code), bool)
-    link[nodes] = uses[nodes] == 1
-    goes_on = link[pairs] & (code[pairs] == code[nodes][:, None])
+    inner = np.zeros(len(code), bool)
+    inner[nodes] = uses[nodes] == 1
+    goes_on = inner[pairs] & (code[pairs] == code[nodes][:, None])
     through = np.where(goes_on.any(axis=1), pairs[np.arange(len(nodes)), goes_on.argmax(axis=1)], -1)
     other = np.where(goes_on[:, 0], pairs[:, 1], pairs[:, 0])
     links = dict(zip(nodes.tolist(), zip(through.tolist(), other.tolist(), strict=True), strict=True))
@@ -215,7 +215,7 @@ class _Rebuilt:
     def _constant(self, number: float) -> int:
         return self._add((CONSTANT, struct.pack("d", number)), CONSTANT, _NOTHING, number)
 
-    def _node(self, code: int, args: NDArray[np.int64]) -> int:  # noqa: PLR0911 - one for each way of being simpler
+    def _node(self, code: int, args: NDArray[np.int64]) -> int:  # noqa: C901, PLR0911 - one branch for each way of being simpler
         """The node of row ``code`` at ``args``, or something simpler that is equal to it."""
         out = self.out
         constant = out.code[args] == CONSTANT
