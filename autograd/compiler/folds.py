@@ -1,7 +1,12 @@
-"""Folds: ``maximum(maximum(a, b), c)`` is one reduction of NumPy's, and its gradient is one call of :func:`unfold`."""
+"""Folds: ``maximum(maximum(a, b), c)`` is one reduction of NumPy's, and its gradient is one call of :func:`unfold`.
+
+Where it is a step of a chain, it is a row of the table's kind, :class:`Fold`.
+"""
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -54,3 +59,35 @@ def unfold(name: str, of: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], axis:
     out[0] = handed_back[-1]
     if row is ops.prod:
         out *= g
+
+
+class Fold(ops.Op):
+    """A row of two arguments, taken again and again, as one of any number of arguments.
+
+    >>> Fold(ops.maximum).partials(5.0, 5.0, 2.0, 5.0)
+    (0.5, 0.0, 0.5)
+    """
+
+    __slots__ = ("_row",)
+
+    def __init__(self, row: ops.Op) -> None:
+        self._row = row
+        on_floats, on_arrays = [functools.partial(_folded, kernel) for kernel in (row.on_floats, row.on_arrays)]
+        super().__init__(f"fold of {row.name}", row.label, on_floats, on_arrays, self._partials, row.domain[0])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Fold, (self._row,)
+
+    def _partials(self, y: Any, *args: Any) -> tuple[Any, ...]:
+        *before, _ = results = [*itertools.accumulate(args[:-1], self._row), y]
+        handed_back: Any = 1.0
+        partials = []
+        for result, earlier, arg in zip(results[:0:-1], before[::-1], args[:0:-1], strict=True):
+            by_before, by_arg = self._row.partials(result, earlier, arg)
+            partials.append(handed_back * by_arg)
+            handed_back = handed_back * by_before
+        return (handed_back, *reversed(partials))
+
+
+def _folded(kernel: Any, *args: Any) -> Any:
+    return functools.reduce(kernel, args)

@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler.chains import Chain
+from autograd.compiler.folds import Fold
 from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
 from autograd.compiler.record import INPUT, ROWS, VARIABLE, Input
 from autograd.compiler.simplify import CONSTANT, FOLD, Simplified
@@ -277,7 +278,7 @@ class Layout:
         self._emit("gather", x, View(space, 0, (x.start,), (1,)), rows=rows)
         codes, steps = np.unique(code, return_inverse=True)
         chain = Chain(
-            [ROWS[c] for c in codes.tolist()],
+            [*map(_step, codes.tolist())],
             steps.astype(np.int32),
             first.astype(np.int32),
             places[arg].astype(np.int32),
@@ -471,6 +472,12 @@ class Layout:
     def _pick(self, group: Group) -> None:
         nodes, table, index = self._by_place(group.nodes, *group.operands)
         self._emit("pick", self._place(nodes), self._stack(table), self._read(index))
+
+
+def _step(code: int) -> ops.Op:
+    """The row of a step; that of a fold takes any number of arguments, as a product does anyway."""
+    row = ROWS[code % FOLD]
+    return row if code < FOLD or row is ops.prod else Fold(row)
 
 
 def _has_bias(graph: Simplified, group: Group) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler.record import CODE, ROWS, STOPS
-from autograd.compiler.simplify import DOT, FOLD, FSUM, MUL, PROD, Simplified, halves
+from autograd.compiler.simplify import DOT, FOLD, FSUM, MUL, Simplified, halves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,8 @@ _ARGUMENTS = 16
 """A step has as many arguments, at most; scalar products that may be a matrix product have so many factors together."""
 _ONE_BY_ONE = np.zeros(FOLD * 2 + 2, bool)  # the last two are leaves
 _ONE_BY_ONE[: len(ROWS)] = True
-_ONE_BY_ONE[[CODE[ops.select], CODE[ops.constant], PROD]] = False
+_ONE_BY_ONE[[CODE[ops.select], CODE[ops.constant]]] = False
+_ONE_BY_ONE[[FOLD + CODE[op] for op in (ops.maximum, ops.minimum, ops.prod)]] = True
 
 
 def pack(graph: Simplified, *, chains: bool = True) -> list[Group]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.folds import Fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -130,7 +131,7 @@ def _chain(i: Instruction, insist: Callable[..., None]) -> None:
     insist(((chain.arg >= 0) & (chain.arg < last)).all(), "no step needs a later one")
     for k, code in enumerate(chain.code.tolist()):
         row, arity = chain.rows[code], int(chain.first[k + 1] - chain.first[k])
-        insist(row in ANY_ARITY or arity == len(row.domain), "operations take so many arguments")
+        insist(row in ANY_ARITY or isinstance(row, Fold) or arity == len(row.domain), "operations take so many arguments")
 
 
 def _sweep(i: Instruction, insist: Callable[..., None]) -> None:
