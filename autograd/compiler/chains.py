@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.emit import index
 from autograd.compiler.folds import FOLDED
 from autograd.compiler.formula import Spelled
 from autograd.kernels import relu_array
@@ -238,6 +239,8 @@ def _with_room(row: ops.Op) -> Callable[..., Any]:
     kernel: Any = row.on_arrays
     if isinstance(kernel, np.ufunc) or kernel is relu_array:
         return kernel
+    if row is ops.select:
+        return _chosen
     if row in FOLDED:
         kernel = functools.partial(_folded, FOLDED[row])
 
@@ -245,6 +248,10 @@ def _with_room(row: ops.Op) -> Callable[..., Any]:
         out[...] = kernel(*args)
 
     return store
+
+
+def _chosen(numbers: NDArray[Any], *values: Any, out: NDArray[Any]) -> None:
+    np.choose(index(numbers, len(values)), values, out=out, mode="clip")
 
 
 def _folded(ufunc: Any, *args: Any) -> Any:

@@ -52,17 +52,18 @@ class Group:
     operands: list[Rows]
 
 
-_NARROW, _LONG = 1.5, 32
+_NARROW, _LONG = 1.5, 16
 """A chain is a run of levels of so few nodes for each call of NumPy that it takes to have them in vectors, and of as many
 nodes, at least: fewer are worth their lines of source."""
 _WIDER, _LONGER = 4.0, 1000
 """Or of that many for each call, if it is as long: vectors would be up to three times quicker at 10 to 100 examples, but no
 quicker at 1 or 1,000, and it would take ten times as long to compile them."""
-_ARGUMENTS = 16
-"""A step has as many arguments, at most; scalar products that may be a matrix product have so many factors together."""
+_ARGUMENTS, _FACTORS = 32, 16
+"""A step has as many arguments or pairs of factors, at most, and several scalar products of a level so many together: more of
+them may be a matrix product."""
 _ONE_BY_ONE = np.zeros(FOLD * 2 + 2, bool)  # the last two are leaves
 _ONE_BY_ONE[: len(ROWS)] = True
-_ONE_BY_ONE[[CODE[ops.select], CODE[ops.constant]]] = False
+_ONE_BY_ONE[CODE[ops.constant]] = False
 _ONE_BY_ONE[[FOLD + CODE[op] for op in (ops.maximum, ops.minimum, ops.prod)]] = True
 
 
@@ -129,8 +130,9 @@ def _narrow(graph: Simplified, nodes: Rows, starts: Rows, ends: Rows) -> NDArray
     arity = np.fromiter(map(len, args), np.int64, len(args))
     kinds, which = np.unique(kind[nodes], return_inverse=True)
     is_dot = code[nodes] == DOT
-    together = np.where(is_dot, np.bincount(which, arity)[which] / 2.0, arity)
-    alone = _ONE_BY_ONE[code[nodes]] & (together <= _ARGUMENTS)
+    width = np.where(is_dot, arity / 2, arity)
+    alone = _ONE_BY_ONE[code[nodes]] & (width <= _ARGUMENTS)
+    alone &= ~is_dot | (np.bincount(which)[which] == 1) | (np.bincount(which, width)[which] <= _FACTORS)
     begin = np.cumsum(arity) - arity
     flat = np.concatenate(args)
     calls = np.zeros(len(kinds))
