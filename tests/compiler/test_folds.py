@@ -117,6 +117,11 @@ def test_a_product_of_500_factors_is_no_recursion() -> None:
     assert product.stats["instructions"]["reduce"] == product.stats["instructions"]["unfold"] == 1
 
 
+def test_the_gradient_of_a_product_is_times_what_comes_later() -> None:
+    agree(lambda x: math.sin(math.prod([a * y for y in x])) * b + math.cos(first_then_others(ROWS["mul"], x) * c), EXAMPLES)
+    agree(lambda x: math.prod([a, *x, b]), EXAMPLES, "mean")
+
+
 def test_what_examples_share_and_what_they_do_not() -> None:
     def f(x: list[Value]) -> Value:
         shared = first_then_others(math.maximum, w)
