@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 Reduction = Literal["mean", "sum"] | None
 _RESERVED = re.compile(
-    r"np|dot|float|check|theta|constants|[svtuB]|d_\w+|[A-Za-z]\d+|(rows|starts|filled|numbers|range|hot)_?\w*|ones|examples|seed|results|step|view|index|"
-    r"differentiate|result"
+    r"np|dot|float|check|theta|constants|[svtuB]|d_\w+|[A-Za-z]\d+|(rows|starts|filled|numbers|range|hot|part)_?\w*|ones|examples|seed|results|step|view|index|"
+    r"differentiate|result|unfold"
 )
 """The names that the source uses itself."""
 _OVERFLOWS = 1e150

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.folds import STEP_BY_STEP
+from autograd.compiler.formula import Formula
 from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
 from autograd.compiler.record import COMPARISONS, STOPS
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Term(ops.Operand):
+class Term(Formula):
     """What partial derivatives are written with: a view, or an operation on Terms and numbers, emitted once it is needed."""
 
     __slots__ = ("_args", "_op", "_sweep", "_view")
@@ -35,18 +37,29 @@ class Term(ops.Operand):
     @property
     def view(self) -> View:
         """Where the numbers are."""
-        if self._view is None:
-            args = [arg.view if isinstance(arg, Term) else float(arg) for arg in self._args]
-            assert self._op is not None
-            self._view = self._sweep.map(self._op, args)
+        waiting = [self]  # no recursion: a product of many factors is a deep term
+        while waiting:
+            term = waiting[-1]
+            missing = [] if term._view else [a for a in term._args if isinstance(a, Term) and a._view is None]
+            if not missing:
+                waiting.pop()
+                term._compute(mask=False)
+            waiting += reversed(missing)
+        assert self._view is not None
         return self._view
+
+    def _compute(self, *, mask: bool) -> None:
+        """Emit the operation, whose arguments are there, unless that is done."""
+        if self._view is None:
+            assert self._op is not None
+            args = [arg.view if isinstance(arg, Term) else float(arg) for arg in self._args]
+            self._view = self._sweep.map(self._op, args, mask=mask)
 
     @property
     def factor(self) -> View:
         """The same, of which nothing is wanted but products: for a comparison, truth values will do."""
-        if self._view is None and self._op in COMPARISONS:
-            args = [arg.view if isinstance(arg, Term) else float(arg) for arg in self._args]
-            self._view = self._sweep.map(self._op, args, mask=True)
+        if self._op in COMPARISONS:
+            self._compute(mask=True)
         return self.view
 
     def apply(self, op: ops.Op, args: tuple[Any, ...]) -> Any:
@@ -59,48 +72,6 @@ class Term(ops.Operand):
             return args[0]
         return Term(self._sweep, None, op, args)
 
-    def __add__(self, other: Any) -> Any:
-        return ops.add(self, other)
-
-    def __sub__(self, other: Any) -> Any:
-        return ops.sub(self, other)
-
-    def __mul__(self, other: Any) -> Any:
-        return ops.mul(self, other)
-
-    def __truediv__(self, other: Any) -> Any:
-        return ops.div(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return ops.add(other, self)
-
-    def __rsub__(self, other: Any) -> Any:
-        return ops.sub(other, self)
-
-    def __rmul__(self, other: Any) -> Any:
-        return ops.mul(other, self)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return ops.div(other, self)
-
-    def __neg__(self) -> Any:
-        return ops.neg(self)
-
-    def __abs__(self) -> Any:
-        return ops.absolute(self)
-
-    def __lt__(self, other: Any) -> Any:
-        return ops.less(self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return ops.less_equal(self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return ops.less(other, self)
-
-    def __ge__(self, other: Any) -> Any:
-        return ops.less_equal(other, self)
-
 
 class Sweep:
     """The instructions that differentiate the row ``root``, the result, by theta."""
@@ -112,11 +83,13 @@ class Sweep:
         self.cotangents = {space: Space(f"d_{space.name}", space.batched, space.size, fresh=space is theta) for space in spaces}
         self._written = {space: np.zeros(space.size, bool) for space in self.cotangents.values()}
         self._known = {(False, _key(i.op, i.args)): i.out for i in forward if i.kind == "map"}
+        self._result = self.cotangents[theta]
+        self._zeros: dict[Space, int] = {}
         self._temporary: dict[object, View] = {}
         self._active = _active(forward, spaces, theta, trained)
         self._stand_ins: dict[tuple[Space, int], View] = {}
         self._readers = self._count_readers(forward, root)
-        self._whole = {(i.out.space, i.out.start): i.out.size for i in forward}
+        self._whole = {(i.out.space, i.out.start): i.out.size for i in forward if i.kind != "chain"}
         if self._active[root.space][root.start]:
             self._contribute(root, lambda out: self._emit("fill", out, "seed"))
             for instruction in reversed(forward):
@@ -177,10 +150,41 @@ class Sweep:
         if not written.any():
             emit(out)
         else:
-            self._fill(space, out.rows[~written])
+            before = self._before(out, written)
             emit(more := self._new(view.batched, view.shape))
-            self._emit("map", out, out, more, op=ops.add)
+            self._emit("map", out, before, more, op=ops.add)
         self._written[space][out.rows] = True
+
+    def _before(self, out: View, written: NDArray[np.bool_]) -> View:
+        """What the rows of ``out`` hold, those that are not ``written`` yet being 0.
+
+        Of the rows 3, 4, 5, 6, of which 4 and 6 are written, the copy of z, 4, z, 6 is, where z is a row that holds 0: nothing
+        is filled with zeros that will be written later. A single gap is filled, which takes less time than a copy.
+        """
+        space = out.space
+        missing = out.rows[~written]
+        if (np.diff(missing) == 1).all() or space is self._result:
+            self._fill(space, missing)
+            return out
+        return self._copy(space, out.rows, written).reshaped(out.shape)
+
+    def _copy(self, space: Space, rows: NDArray[np.int64], written: NDArray[np.bool_]) -> View:
+        """A copy of the ``rows`` of a space of cotangents, 0 for those that are not ``written`` yet."""
+        if space is self._result:  # it is given away, and has no row to spare
+            self._fill(space, rows[~written])
+        elif not written.all():
+            rows = np.where(written, rows, self._zero_of(space))
+        copy = self._new(space.batched, (rows.size,))
+        self._emit("gather", copy, View(space, 0, (space.size,), (1,)), rows=rows.ravel())
+        return copy
+
+    def _zero_of(self, space: Space) -> int:
+        """A row of ``space``, behind those that have a place, that holds 0."""
+        if space not in self._zeros:
+            self._zeros[space] = space.size
+            space.filled[space.size] = 0.0
+            space.size += 1
+        return self._zeros[space]
 
     def _hand(self, view: View, value: View, factor: Arg = 1.0) -> None:
         """Add ``value * factor`` to the cotangent of ``view``, summed over what is spread in ``view`` and not in ``value``."""
@@ -196,12 +200,18 @@ class Sweep:
             else:
                 self._contribute(view, lambda out: self._emit("map", out, value, factor, op=ops.mul))
             return
-        if isinstance(factor, View) or factor != 1.0:
+        negative = not isinstance(factor, View) and factor == -1.0
+        if not negative and (isinstance(factor, View) or factor != 1.0):
             value = self.map(ops.mul, [value, factor])
         long = [i for i, size in enumerate(view.shape) if size > 1] or [0]
         value, axes = _with_axes(value, long), tuple([long.index(i) for i in axes])
         reduced = _with_axes(view, [i for i in long if view.strides[i]])
-        self._contribute(reduced, lambda out: self._emit("sum", out, value, axes=axes, over_batch=over_batch))
+        if negative:
+            total = self._new(view.batched, reduced.shape)
+            self._emit("sum", total, value, axes=axes, over_batch=over_batch)
+            self._hand_as_it_is(reduced, total, ops.neg, ops.sub)
+        else:
+            self._contribute(reduced, lambda out: self._emit("sum", out, value, axes=axes, over_batch=over_batch))
 
     def _hand_as_it_is(self, view: View, value: View, alone: ops.Op | None, added: ops.Op) -> None:
         """Add ``value``, or ``alone`` of it, to the cotangent of ``view``; if it is all there will be, it may stand for it."""
@@ -246,6 +256,9 @@ class Sweep:
     # The transposes
 
     def _hand_on(self, instruction: Instruction) -> None:
+        if instruction.kind == "chain":
+            self._chain(instruction)
+            return
         gradient = self._cotangent(instruction.out)
         if gradient is not None:
             getattr(self, "_" + instruction.kind)(instruction, gradient)
@@ -297,10 +310,27 @@ class Sweep:
         assert i.op is not None
         (view,) = i.args
         gradient = self._as(gradient, i.out)
+        if i.op in STEP_BY_STEP:
+            cotangents = self._new(view.batched, view.shape)
+            self._emit("unfold", cotangents, gradient, i.out, view, op=i.op)
+            self._hand(view, cotangents)
+            return
         spread = View(gradient.space, gradient.start, view.shape, (*gradient.strides, 0))
         y = View(i.out.space, i.out.start, view.shape, (*i.out.strides, 0))
         (partial,) = i.op.partials(Term(self, y), Term(self, view))
         self._hand(view, spread, partial.view if isinstance(partial, Term) else partial)
+
+    def _chain(self, i: Instruction) -> None:
+        (x,) = i.args
+        assert i.chain is not None
+        space, active = self.cotangents[x.space], self._active[x.space]
+        written = self._written[space]
+        reached = np.concatenate([active[x.rows], np.zeros(len(i.chain.numbers), bool), active[i.out.rows]])
+        chain = i.chain.differentiate(written[i.out.rows], reached, STOPS)
+        if len(chain.back):
+            d_x, d_out = View(space, x.start, x.shape, x.strides), View(space, i.out.start, i.out.shape, i.out.strides)
+            self._emit("sweep", d_x, d_out, x, i.out, chain=chain)
+            written[x.rows[chain.ends]] = True
 
     def _segments(self, i: Instruction, gradient: View) -> None:
         (view,) = i.args
@@ -357,6 +387,7 @@ class Sweep:
             gradient = self._copied(gradient)
         rows = view.start + i.rows
         order = np.argsort(rows, kind="stable")
+        order = order[self._active[view.space][rows[order]]]
         unique, starts, counts = np.unique(rows[order], return_index=True, return_counts=True)
         often = int(counts[0])
 
@@ -367,8 +398,8 @@ class Sweep:
                 self._emit("gather", out, gradient, rows=order)
                 return
             ordered = gradient
-            if (order != np.arange(len(order))).any():
-                ordered = self._new(gradient.batched, gradient.shape)
+            if not np.array_equal(order, np.arange(gradient.size)):
+                ordered = self._new(gradient.batched, order.shape)
                 self._emit("gather", ordered, gradient, rows=order)
             if (counts == often).all():
                 self._emit("sum", out, ordered.reshaped((len(unique), often)), axes=(1,))
@@ -389,10 +420,7 @@ class Sweep:
         whole = View(space, 0, (space.size,), contiguous((space.size,)))
         written = self._written[space][unique]
         if written.any():
-            self._fill(space, unique[~written])
-            before = self._new(total.batched, total.shape)
-            self._emit("gather", before, whole, rows=unique)
-            total = self.map(ops.add, [before, total])
+            total = self.map(ops.add, [self._copy(space, unique, written), total])
         self._emit("scatter", whole, total, rows=unique)
         self._written[space][unique] = True
 
@@ -440,6 +468,9 @@ def _active(
             for view in i.views:
                 some |= active[view.space][view.rows].reshape(some.shape)
             active[i.out.space][i.out.rows] = some
+        elif i.chain is not None:
+            (x,) = i.args
+            active[i.out.space][i.out.rows] = i.chain.reached(active[x.space][x.rows], STOPS)
         else:
             active[i.out.space][i.out.rows] = any(active[view.space][view.rows].any() for view in i.views)
     return active

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.folds import FOLDED
 from autograd.compiler.instructions import Arg, Instruction, Space, View, contiguous
 from autograd.kernels import clip_array, relu_array
 
@@ -17,14 +19,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from autograd.compiler.chains import Chain
+
 INDENT = "    "
+BETWEEN = "\n\n\n"
+"""What is between blocks of lines, which may be compiled one by one."""
+_BLOCK = 500
+"""As many lines are compiled at once, at most: Python's own compiler takes 10 kB for each of them."""
 
 
 class Source:
     """The source of a program, line by line, and what its lines mention."""
 
     def __init__(self, theta: Space, inputs: Sequence[Space], dtype: np.dtype[Any]) -> None:
-        self.constants: dict[str, NDArray[Any]] = {}
+        self.constants: dict[str, NDArray[Any] | Chain] = {}
         """Arrays that lines mention."""
         self.kernels: set[str] = set()
         """Rows of the table whose functions on arrays lines mention, NumPy having none of the kind."""
@@ -149,9 +157,28 @@ class Source:
         self._line(f"np.add.reduce({self.array(x)}, axis={tuple(axes) if len(axes) > 1 else axes[0]}, out={out})")
 
     def _reduce(self, i: Instruction) -> None:
-        ufunc = {ops.fsum: "np.add", ops.hypot: "np.hypot"}[i.op]  # type: ignore[index]  # of what pack reduces
         (x,) = i.args
-        self._line(f"{ufunc}.reduce({self.array(x)}, axis={len(x.shape) - 1}, out={self.array(i.out)})")
+        ufunc = FOLDED[i.op].__name__  # type: ignore[index]  # of what pack reduces
+        self._line(f"np.{ufunc}.reduce({self.array(x)}, axis={len(x.shape) - 1}, out={self.array(i.out)})")
+
+    def _unfold(self, i: Instruction) -> None:
+        assert i.op is not None
+        of = ", ".join(map(self.array, i.args))
+        self._line(f"unfold({i.op.name!r}, ({of}), {len(i.out.shape) - 1}, {self.array(i.out)})")
+
+    def _chain(self, i: Instruction) -> None:
+        assert i.chain is not None
+        name = self._name("chain")
+        self.constants[name] = i.chain
+        self._line(f"# {name}, from x to y: {i.chain.about()}")
+        self._line(f"{name}.forward({self.array(i.args[0])}, {self.array(i.out)})")
+
+    def _sweep(self, i: Instruction) -> None:
+        assert i.chain is not None
+        name = self._name("sweep")
+        self.constants[name] = i.chain
+        d_out, x, out = map(self.array, i.args)
+        self._line(f"{name}.reverse({x}, {out}, {self.array(i.out)}, {d_out})")
 
     def _peak(self, i: Instruction) -> None:
         (x,) = i.args
@@ -161,10 +188,10 @@ class Source:
 
     def _segments(self, i: Instruction) -> None:
         assert i.rows is not None
-        ufunc = {ops.fsum: "np.add", ops.hypot: "np.hypot", ops.maximum: "np.maximum"}[i.op]  # type: ignore[index]  # as above
+        ufunc = FOLDED[i.op].__name__  # type: ignore[index]  # as above
         out = self.array(i.out)
         starts = self._constant("starts", i.rows)
-        self._line(f"{ufunc}.reduceat({self.array(i.args[0])}, {starts}, axis=0, out={out})")
+        self._line(f"np.{ufunc}.reduceat({self.array(i.args[0])}, {starts}, axis=0, out={out})")
         if i.op is ops.maximum:
             self._line(f"np.minimum(np.maximum({out}, -{self._largest}, out={out}), {self._largest}, out={out})")
 
@@ -345,7 +372,7 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
     reduction: str | None,
     dtype: np.dtype[Any],
     trained: int,
-) -> tuple[str, dict[str, NDArray[Any]], set[str]]:
+) -> tuple[str, dict[str, NDArray[Any] | Chain], set[str]]:
     """The source of a program, which makes the buffers for B examples and a function ``step``; the arrays that it mentions, and
     the rows of the table whose functions it calls.
 
@@ -376,12 +403,38 @@ def emit(  # noqa: PLR0913, PLR0917 - the parts of a program
         *_buffers(source, spaces, dtype),
         *source.made,
     ]
-    names = ", ".join([theta.name, *[space.name for space in inputs]])
-    step = [
-        f"def step({names}, differentiate=True):",
-        *[INDENT + line if line else "" for line in [*source.bound, *source.lines]],
-    ]
-    return "\n".join([*made, "", "", *step]) + "\n", source.constants, source.kernels
+    given = [theta.name, *[space.name for space in inputs]]
+    blocks = [made[i : i + _BLOCK] for i in range(0, len(made), _BLOCK)] + _step(given, [*source.bound, *source.lines])
+    return BETWEEN.join(["\n".join(block) for block in blocks]) + "\n", source.constants, source.kernels
+
+
+def _step(given: Sequence[str], body: Sequence[str]) -> list[list[str]]:
+    """The function ``step`` with the lines of its ``body``; if these are many, they are in functions that it calls.
+
+    These share what they assign. They go with ``step``, which holds them as its defaults.
+    """
+    if len(body) <= _BLOCK:
+        return [_function("step", [*given, "differentiate=True"], body)]
+    blocks, calls = [], []
+    names: list[str] = []
+    for is_last, group in itertools.groupby(body, lambda line: not line or line.startswith((INDENT, "if ", "return "))):
+        lines = [*group]
+        if is_last:
+            calls += lines
+            continue
+        for first in range(0, len(lines), _BLOCK):
+            some = lines[first : first + _BLOCK]
+            assigned = [found[1] for line in some if (found := re.match(r"(\w+) = ", line))]
+            shared = [f"global {', '.join(assigned)}"] if assigned else []
+            names.append(f"part_{len(names) + 1}")
+            blocks.append(_function(names[-1], given, [*shared, *some]))
+            calls.append(f"{names[-1]}({', '.join(given)})")
+    step = _function("step", [*given, "differentiate=True", *[f"{name}={name}" for name in names]], calls)
+    return [*blocks, step, [f"del {', '.join(names)}"]]
+
+
+def _function(name: str, arguments: Sequence[str], body: Sequence[str]) -> list[str]:
+    return [f"def {name}({', '.join(arguments)}):", *[INDENT + line if line else "" for line in body]]
 
 
 def _helpers(source: Source, seed: str, dtype: np.dtype[Any]) -> list[str]:

@@ -151,8 +151,8 @@ class _Export:
             self.trained[0].name if len(self.trained) == 1 else "inputs", sum(a.size for a in self.trained), whole=False
         )
         others = [Input(a.name, a.size, whole=False) for a in self.looked_up]
-        simplified = simplify(graph)
-        groups = pack(simplified)
+        simplified = simplify(graph, folds=False)
+        groups = pack(simplified, chains=False)
         layout = Layout(simplified, groups, [whole, *others, Input("cotangents", self.outputs, whole=False)], [])
         self.x, *_, self.cotangents = layout.inputs
         roots = np.array(simplified.roots)

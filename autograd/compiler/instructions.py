@@ -6,6 +6,11 @@ number. An instruction reads and writes views, which are rows in a regular patte
     kind       out = …                                                       arguments
     map        op of the arguments, elementwise                              views of one shape, or numbers
     sum        the sum over the last axis of a view, or over others          one view; ``axes``, ``over_batch``
+    reduce     op of all items along the last axis                           one view
+    unfold     the cotangents of the items that were reduced                 that of the result, the result, and the items
+    chain      steps one after the other, each to a row of out               one view of one axis: the rows that they begin with
+    sweep      the cotangents of what a chain began with                     those of what it wrote, which are completed on the
+                                                                             way; the chain's argument, and its out
     peak       the largest along the last axis; only a shift, so no          one view
                gradient flows through it
     segments   op over runs of rows, which begin at ``rows``                 one view of one axis
@@ -36,6 +41,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from autograd.compiler.chains import Chain
     from autograd.ops import Op
 
 
@@ -83,8 +89,8 @@ class View:
     @property
     def rows(self) -> NDArray[np.int64]:
         """The rows, in the shape of the view."""
-        if len(self.shape) == 1:
-            return self.start + self.strides[0] * np.arange(self.shape[0])
+        if self.contiguous:
+            return np.arange(self.start, self.start + self.size).reshape(self.shape)
         rows = np.array(self.start)
         for size, stride in zip(self.shape, self.strides, strict=True):
             rows = np.add.outer(rows, np.arange(size) * stride)
@@ -131,6 +137,8 @@ class Instruction:
     axes: tuple[int, ...] = ()
     over_batch: bool = False
     transposed: tuple[bool, bool] = (False, False)
+    chain: Chain | None = None
+    """The steps."""
     finite: tuple[View, ...] = ()
     """Views in which infinities and NaNs would meet zeros that the graph has not: a program that finds one gives up."""
 

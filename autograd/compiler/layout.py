@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.chains import Chain
+from autograd.compiler.folds import Fold
 from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
 from autograd.compiler.record import INPUT, ROWS, VARIABLE, Input
-from autograd.compiler.simplify import CONSTANT, Simplified
+from autograd.compiler.simplify import CONSTANT, FOLD, Simplified
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -248,7 +250,42 @@ class Layout:
         nodes, operand = self._by_place(group.nodes, *group.operands)
         space, rows = self._rows(operand)
         out = self._place(nodes)
-        self._reduce_rows(ROWS[group.code], space, rows, out)
+        self._reduce_rows(ROWS[group.code % FOLD], space, rows, out)
+
+    def _chain(self, group: Group) -> None:
+        """One step after the other, from a copy of the rows that come from elsewhere, which is the chain's own.
+
+        The copy gets the rows before those of the steps, so that all are one block.
+        """
+        graph, (code, first, arg) = self.graph, group.operands
+        batched = bool(graph.batched[group.nodes[0]])
+        space = self.arena if batched else self.shared
+        mine = np.full(len(graph.args), -1)
+        mine[group.nodes] = np.arange(len(group.nodes))
+        outside = arg[mine[arg] < 0]
+        outside = outside[np.sort(np.unique(outside, return_index=True)[1])]
+        is_number = graph.code[outside] == CONSTANT
+        numbers, given = outside[is_number], outside[~is_number]
+        places = mine + len(outside)
+        places[given] = np.arange(len(given))
+        places[numbers] = len(given) + np.arange(len(numbers))
+        self._settle(given)
+        strange = self._space[given] != self.spaces.index(space)
+        self._move(np.unique(given[strange]), space)
+        rows = self._row[given].copy()
+        rows[strange] = [self._moved[node, batched] for node in given[strange].tolist()]
+        x = self._scratch(space, (len(given),))
+        self._emit("gather", x, View(space, 0, (x.start,), (1,)), rows=rows)
+        codes, steps = np.unique(code, return_inverse=True)
+        chain = Chain(
+            [*map(_step, codes.tolist())],
+            steps.astype(np.int32),
+            first.astype(np.int32),
+            places[arg].astype(np.int32),
+            len(given),
+            graph.number[numbers].tolist(),
+        )
+        self._emit("chain", self._place(group.nodes), x, chain=chain)
 
     def _reduce_rows(self, op: ops.Op, space: Space, rows: Rows, out: View) -> None:
         view = (
@@ -435,6 +472,12 @@ class Layout:
     def _pick(self, group: Group) -> None:
         nodes, table, index = self._by_place(group.nodes, *group.operands)
         self._emit("pick", self._place(nodes), self._stack(table), self._read(index))
+
+
+def _step(code: int) -> ops.Op:
+    """The row of a step; that of a fold takes any number of arguments, as a product does anyway."""
+    row = ROWS[code % FOLD]
+    return row if code < FOLD or row is ops.prod else Fold(row)
 
 
 def _has_bias(graph: Simplified, group: Group) -> bool:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.record import CODE, STOPS
-from autograd.compiler.simplify import DOT, FSUM, MUL, Simplified, halves
+from autograd.compiler.record import CODE, ROWS, STOPS
+from autograd.compiler.simplify import DOT, FOLD, FSUM, MUL, Simplified, halves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +41,8 @@ class Group:
     dots       (k)         left factors (k, n), right factors (k, n)
     ragged     (k)         left factors one after the other, right ones likewise, and where each node's begin
 
+    chain      (n)         the row of each, where its arguments begin, and these one after the other: steps, in their order
+
     A node of -1 is computed but not wanted, and the left factors of pairwise products may end in zeros that the graph has not.
     """
 
@@ -50,8 +52,23 @@ class Group:
     operands: list[Rows]
 
 
-def pack(graph: Simplified) -> list[Group]:
-    """The groups, each after those that it needs."""
+_NARROW, _LONG = 1.5, 16
+"""A chain is a run of levels of so few nodes for each call of NumPy that it takes to have them in vectors, and of as many
+nodes, at least: fewer are worth their lines of source."""
+_WIDER, _LONGER = 4.0, 1000
+"""Or of that many for each call, if it is as long: vectors would be up to three times quicker at 10 to 100 examples, but no
+quicker at 1 or 1,000, and it would take ten times as long to compile them."""
+_ARGUMENTS, _FACTORS = 32, 16
+"""A step has as many arguments or pairs of factors, at most, and several scalar products of a level so many together: more of
+them may be a matrix product."""
+_ONE_BY_ONE = np.zeros(FOLD * 2 + 2, bool)  # the last two are leaves
+_ONE_BY_ONE[: len(ROWS)] = True
+_ONE_BY_ONE[CODE[ops.constant]] = False
+_ONE_BY_ONE[[FOLD + CODE[op] for op in (ops.maximum, ops.minimum, ops.prod)]] = True
+
+
+def pack(graph: Simplified, *, chains: bool = True) -> list[Group]:
+    """The groups, each after those that it needs; with ``chains``, if there may be such."""
     groups: list[Group] = []
     needed = np.zeros(len(graph.args), bool)
     needed[graph.roots] = True
@@ -65,10 +82,90 @@ def pack(graph: Simplified) -> list[Group]:
     interior = np.array([i for i in interior[needed[interior]].tolist() if len(graph.args[i])], np.int64)
     levels = graph.level[interior]
     order = np.argsort(levels, kind="stable")
-    for nodes in np.split(interior[order], np.flatnonzero(np.diff(levels[order])) + 1) if len(interior) else []:
-        for some in (nodes[reached[nodes]], nodes[~reached[nodes]]):
-            groups += _level(graph, some)
+    interior, levels = interior[order], levels[order]
+    ends = np.append(np.flatnonzero(np.diff(levels)) + 1, len(levels)) if len(levels) else np.zeros(0, np.int64)
+    starts = np.append(0, ends[:-1])[: len(ends)]
+    narrow = _narrow(graph, interior, starts, ends) if chains else np.zeros(len(starts), bool)
+    for first, last in _runs(narrow):
+        part = interior[starts[first] : ends[last]]
+        for nodes in (part[~graph.batched[part]], part[graph.batched[part]]) if narrow[first] else (part,):
+            if narrow[first] and len(nodes) >= _LONG:
+                groups.append(_chain(graph, nodes))
+            else:
+                groups += _levels(graph, nodes, reached)
     return groups
+
+
+def _runs(some: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """The first and the last of each run of equal items.
+
+    >>> [*_runs(np.array([True, True, False, True]))]
+    [(0, 1), (2, 2), (3, 3)]
+    """
+    ends = [*np.flatnonzero(np.diff(some)).tolist(), len(some) - 1] if len(some) else []
+    yield from zip([0, *[end + 1 for end in ends[:-1]]], ends, strict=False)
+
+
+def _levels(graph: Simplified, nodes: Rows, reached: NDArray[np.bool_]) -> Iterator[Group]:
+    """The groups of ``nodes``, which come level by level."""
+    levels = graph.level[nodes]
+    for some in np.split(nodes, np.flatnonzero(np.diff(levels)) + 1) if len(nodes) else []:
+        for part in (some[reached[some]], some[~reached[some]]):
+            yield from _level(graph, part)
+
+
+def _narrow(graph: Simplified, nodes: Rows, starts: Rows, ends: Rows) -> NDArray[np.bool_]:
+    """Of the levels of ``nodes`` from ``starts`` to ``ends``, which have little that goes together, and only single rows.
+
+    Nodes of one kind, of a level and a row, are one call. If they take arguments of several kinds, these are to be gathered,
+    and so are their cotangents: two calls more, for each place in which it is so. Eight sines of eight sums are one call, of
+    four sums and four products three calls, which is worth it; two sines of a sum and a product are better off as two steps.
+    """
+    if not len(starts):
+        return np.zeros(0, bool)
+    count = len(graph.args)
+    code, batched = graph.code[:count], graph.batched[:count]
+    kind = (graph.level[:count] * len(_ONE_BY_ONE) + code + 2) * 2 + batched
+    args = [graph.args[i] for i in nodes.tolist()]
+    arity = np.fromiter(map(len, args), np.int64, len(args))
+    kinds, which = np.unique(kind[nodes], return_inverse=True)
+    is_dot = code[nodes] == DOT
+    width = np.where(is_dot, arity / 2, arity)
+    alone = _ONE_BY_ONE[code[nodes]] & (width <= _ARGUMENTS)
+    alone &= ~is_dot | (np.bincount(which)[which] == 1) | (np.bincount(which, width)[which] <= _FACTORS)
+    begin = np.cumsum(arity) - arity
+    flat = np.concatenate(args)
+    calls = np.zeros(len(kinds))
+    for slot in range(min(2 * _ARGUMENTS, int(arity.max()))):
+        has = arity > slot
+        taken, group = flat[begin[has] + slot], which[has]
+        same = _alike(kind[taken], group, len(kinds)) | _alike(taken, group, len(kinds))
+        calls += np.where(same, 0.0, 2.0)
+    calls += 1.0
+    level_of = np.repeat(np.arange(len(starts)), ends - starts)
+    at = np.zeros(len(kinds), np.int64)
+    at[which] = level_of
+    a_call = np.where(np.minimum.reduceat(alone, starts), (ends - starts) / np.bincount(at, calls), np.inf)
+    narrow = a_call <= _NARROW
+    for first, last in _runs(a_call <= _WIDER):
+        if ends[last] - starts[first] >= _LONGER and a_call[first] <= _WIDER:
+            narrow[first : last + 1] = True
+    return narrow
+
+
+def _alike(numbers: Rows, group: Rows, groups: int) -> NDArray[np.bool_]:
+    """For each group whether its ``numbers`` are all the same."""
+    one = np.zeros(groups, np.int64)
+    one[group] = numbers
+    differs = np.zeros(groups, bool)
+    np.logical_or.at(differs, group, numbers != one[group])
+    return ~differs
+
+
+def _chain(graph: Simplified, nodes: Rows) -> Group:
+    args = [graph.args[i] for i in nodes.tolist()]
+    first = np.cumsum(np.fromiter([0, *map(len, args)], np.int64, len(args) + 1))
+    return Group("chain", -1, nodes, [graph.code[nodes], first, np.concatenate(args)])
 
 
 def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - one branch for each kind of group
@@ -88,7 +185,8 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - o
             for node in some[others].tolist():
                 (rest if graph.code[node] == DOT else products).append(node)
         alike[DOT, True, 0], alike[MUL, True, 2] = rest, products
-    for (code, _, arity), members in alike.items():
+    # Lookups last: backward, they write zeros around what they hand on, to which others add.
+    for (code, _, arity), members in sorted(alike.items(), key=lambda item: item[0][0] == SELECT):
         some = np.array(members, np.int64)
         args = [graph.args[i] for i in members]
         if not members:
@@ -97,6 +195,8 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - o
             yield from _products(graph, some, args)
         elif code in _ANY_NUMBER and not arity:
             yield _reduction(code, some, args)
+        elif code >= FOLD:
+            yield Group("reduce", code, some, [np.stack(args)])
         elif code == SELECT and graph.batched[some[0]]:
             yield from _lookups(graph, some, np.stack(args))
         else:

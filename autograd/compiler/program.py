@@ -11,7 +11,8 @@ import numpy as np
 from autograd import ops
 from autograd.compiler import oracle
 from autograd.compiler.differentiate import differentiate
-from autograd.compiler.emit import NotFiniteError, check, emit, index, view
+from autograd.compiler.emit import BETWEEN, NotFiniteError, check, emit, index, view
+from autograd.compiler.folds import unfold
 from autograd.compiler.instructions import Instruction, Space
 from autograd.compiler.layout import Layout
 from autograd.compiler.pack import pack
@@ -81,9 +82,9 @@ class Program:
     def _start(self) -> None:
         """Make what cannot be pickled."""
         names: dict[str, Any] = self._constants | {name: ops.TABLE[name].on_arrays for name in self._kernels}
-        names |= {"np": np, "view": view, "index": index, "check": check}
+        names |= {"np": np, "view": view, "index": index, "check": check, "unfold": unfold}
         self._names = names
-        self._code = compile(self.source, "<autograd.compile>", "exec")
+        self._code = [compile(block, "<autograd.compile>", "exec") for block in self.source.split(BETWEEN)]
         self._idle: dict[int, list[Callable[..., Any]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -123,7 +124,8 @@ class Program:
     def _step(self, batch: int) -> Callable[..., Any]:
         """A function that runs the program in buffers of its own."""
         names = self._names | {"B": batch}
-        exec(self._code, names)  # noqa: S102 - its own source
+        for code in self._code:
+            exec(code, names)  # noqa: S102 - its own source
         step: Callable[..., Any] = names.pop("step")  # or it would hold itself
         return step
 

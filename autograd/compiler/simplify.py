@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ADD, SUB, MUL, FSUM, DOT = (CODE[op] for op in (ops.add, ops.sub, ops.mul, ops.fsum, ops.dot))
-SQUARE, POWC, CONSTANT, SELECT = (CODE[op] for op in (ops.square, ops.powc, ops.constant, ops.select))
+SQUARE, POWC, CONSTANT, SELECT, PROD = (CODE[op] for op in (ops.square, ops.powc, ops.constant, ops.select, ops.prod))
+FOLD = len(ROWS)
+"""Added to a row's code, it is that of the row's fold over any number of arguments: ``maximum(maximum(a, b), c)``."""
+_FOLDED = {CODE[ops.maximum]: 3, CODE[ops.minimum]: 3, MUL: 5}
+"""Rows whose chains become folds, and of how many arguments at least: products of a few are better off in scalar products.
+They are commutative, so that it doesn't matter which argument the chain goes through."""
 _NOTHING = np.zeros(0, np.int64)
 
 
@@ -58,9 +64,9 @@ class _Sums:
     """The nodes that are no longer needed: they live on as terms of a sum."""
 
 
-def simplify(graph: Graph) -> Simplified:
-    """The same function in fewer nodes."""
-    return _Rebuilt(graph).out
+def simplify(graph: Graph, *, folds: bool = True) -> Simplified:
+    """The same function in fewer nodes; with ``folds``, if there may be such."""
+    return _Rebuilt(graph, folds=folds).out
 
 
 def _find_sums(graph: Graph) -> _Sums:
@@ -112,6 +118,40 @@ def _find_sums(graph: Graph) -> _Sums:
     return _Sums(root, np.append(start, len(terms)), terms, negative, product, absorbed)
 
 
+def _find_folds(graph: Graph, sums: _Sums) -> dict[int, list[int]]:
+    """For the node at the end of each chain of one row, what it is folded over; nodes in chains are absorbed by ``sums``.
+
+    ``p = max(a, b)``, ``q = max(c, p)``, ``r = max(q, d)``, where nothing else needs p and q, gives ``{r: [a, b, c, d]}``. The
+    order is that of the chain: a gradient shared by equal numbers is shared step by step. A chain goes through one argument,
+    the first if both would do: ``max(max(a, b), max(c, d))`` shares otherwise than a fold.
+    """
+    code, first, arg = graph.code, graph.first, graph.arg
+    foldable = np.zeros(FOLD + 2, bool)  # the last two are leaves
+    foldable[[*_FOLDED]] = True
+    nodes = np.flatnonzero(foldable[code] & (np.diff(first) == 2) & ~sums.absorbed)  # noqa: PLR2004 - two arguments
+    uses = np.bincount(arg, minlength=len(code))
+    np.add.at(uses, graph.roots, 1)
+    pairs = arg[first[nodes][:, None] + [0, 1]]
+    inner = np.zeros(len(code), bool)
+    inner[nodes] = uses[nodes] == 1
+    goes_on = inner[pairs] & (code[pairs] == code[nodes][:, None])
+    through = np.where(goes_on.any(axis=1), pairs[np.arange(len(nodes)), goes_on.argmax(axis=1)], -1)
+    other = np.where(goes_on[:, 0], pairs[:, 1], pairs[:, 0])
+    links = dict(zip(nodes.tolist(), zip(through.tolist(), other.tolist(), strict=True), strict=True))
+    inside = set(through.tolist())
+    folds: dict[int, list[int]] = {}
+    for end in [node for node in links if node not in inside]:
+        members, terms = [end], []
+        while (link := links[members[-1]])[0] >= 0:
+            terms.append(link[1])
+            members.append(link[0])
+        terms += arg[first[members[-1]] : first[members[-1]] + 2][::-1].tolist()
+        if len(terms) >= _FOLDED[int(code[end])]:
+            folds[end] = terms[::-1]
+            sums.absorbed[members[1:]] = True
+    return folds
+
+
 def halves(args: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The left and the right factors of a scalar product."""
     half = len(args) // 2
@@ -121,14 +161,16 @@ def halves(args: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64
 class _Rebuilt:
     """A graph on its way to another one: each node is asked for by its row and its arguments, and made if there is none."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, *, folds: bool) -> None:
         count = len(graph.code) + 2
         empty = np.zeros(count, np.int64)
         self.out = Simplified(empty, np.zeros(count), empty.copy(), empty.copy(), np.zeros(count, bool), [], [])
         self._known: dict[tuple[object, ...], int] = {}
         self._graph = graph
+        self._folds = folds
         new = self._leaves()
         sums = _find_sums(graph)
+        chains = _find_folds(graph, sums) if folds else {}
         pending = dict(zip(sums.root.tolist(), range(len(sums.root)), strict=True))
         first, codes = graph.first.tolist(), graph.code.tolist()
         for i in np.flatnonzero(~sums.absorbed & (graph.code >= 0)).tolist():
@@ -136,6 +178,8 @@ class _Rebuilt:
                 new[i] = self._constant(float(graph.number[i]))
             elif (k := pending.get(i)) is not None:
                 new[i] = self._sum(sums, slice(sums.start[k], sums.start[k + 1]), new)
+            elif i in chains:
+                new[i] = self._node(FOLD + codes[i], new[chains[i]])
             else:
                 new[i] = self._node(codes[i], new[graph.arg[first[i] : first[i + 1]]])
         self.out.zero, self.out.one = self._constant(0.0), self._constant(1.0)
@@ -171,13 +215,15 @@ class _Rebuilt:
     def _constant(self, number: float) -> int:
         return self._add((CONSTANT, struct.pack("d", number)), CONSTANT, _NOTHING, number)
 
-    def _node(self, code: int, args: NDArray[np.int64]) -> int:  # noqa: PLR0911 - one for each way of being simpler
+    def _node(self, code: int, args: NDArray[np.int64]) -> int:  # noqa: C901, PLR0911 - one branch for each way of being simpler
         """The node of row ``code`` at ``args``, or something simpler that is equal to it."""
         out = self.out
         constant = out.code[args] == CONSTANT
         if constant.any():
             numbers = out.number[args[constant]].tolist()
             if len(numbers) == len(args):
+                if code >= FOLD:
+                    return self._constant(functools.reduce(ROWS[code - FOLD].on_floats, numbers))
                 return self._constant(ROWS[code].on_floats(*numbers))
             if code == POWC and numbers == [2.0]:
                 return self._node(SQUARE, args[:1])
@@ -191,8 +237,10 @@ class _Rebuilt:
             return self._node(SQUARE, args[:1])
         if code == DOT:
             return self._dot(*halves(args))
-        if code == FSUM and len(args) <= 2:  # noqa: PLR2004 - what add is for
-            return self._node(ADD, args) if len(args) > 1 else int(args[0])
+        if (code in {FSUM, PROD}) and len(args) <= 2:  # noqa: PLR2004 - what add and mul are for
+            return self._node(ADD if code == FSUM else MUL, args) if len(args) > 1 else int(args[0])
+        if code == PROD and self._folds:
+            code += FOLD
         return self._add((code, args.tobytes()), code, args)
 
     def _dot(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> int:

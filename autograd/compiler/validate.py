@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.folds import Fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -70,11 +71,19 @@ def _reads(i: Instruction, held: dict[Space, NDArray[np.bool_]], insist: Callabl
             i.rows is not None and i.rows.min() >= 0 and i.rows.max() < i.views[0].size, "there are the rows that it gathers"
         )
     for view in (*i.views, *i.finite):
+        if i.chain is not None and i.kind == "sweep" and view is i.args[0]:
+            received = _held(held, view.space)[view.rows[i.chain.received]]
+            insist(received.all(), "the cotangents that steps have received have been written")
+            continue
         insist(_held(held, view.space)[_rows_read(i, view)].all(), f"what it reads, {view}, has been written")
 
 
 def _writes(i: Instruction, held: dict[Space, NDArray[np.bool_]], given: Sequence[Space], insist: Callable[..., None]) -> None:
     rows = i.out.rows.ravel() if i.kind != "scatter" or i.rows is None else i.out.rows.ravel()[i.rows]
+    if i.chain is not None and i.kind == "sweep":  # it writes to what it hands something on to, and nowhere else
+        cells = np.unique(i.chain.target[i.chain.target >= 0])
+        steps = cells[cells >= i.chain.base] - i.chain.base
+        rows = np.append(rows[cells[cells < i.chain.given]], i.args[0].rows[steps])
     insist(i.out.space not in given, "it writes where there is something to be written")
     insist(len(np.unique(rows)) == len(rows), "it writes each row once")
     insist(not set(rows.tolist()) & set(i.out.space.filled), "constants stay what they are")
@@ -106,6 +115,38 @@ def _sum(i: Instruction, insist: Callable[..., None]) -> None:
 def _reduce(i: Instruction, insist: Callable[..., None]) -> None:
     (view,) = i.views
     insist(view.shape[:-1] == i.out.shape, "the last axis is the one that goes")
+
+
+def _unfold(i: Instruction, insist: Callable[..., None]) -> None:
+    g, y, x = i.views
+    insist(x.shape == i.out.shape and g.shape == y.shape == x.shape[:-1], "there is a cotangent for each item that was reduced")
+
+
+def _chain(i: Instruction, insist: Callable[..., None]) -> None:
+    chain = i.chain
+    assert chain is not None
+    insist(len(i.views[0].shape) == len(i.out.shape) == 1, "its rows are in one axis")
+    insist(chain.given == i.views[0].size and len(chain.code) == i.out.size, "there is a row for each step")
+    last = np.repeat(chain.base + np.arange(len(chain.code)), np.diff(chain.first))
+    insist(((chain.arg >= 0) & (chain.arg < last)).all(), "no step needs a later one")
+    for k, code in enumerate(chain.code.tolist()):
+        row, arity = chain.rows[code], int(chain.first[k + 1] - chain.first[k])
+        insist(row in ANY_ARITY or isinstance(row, Fold) or arity == len(row.domain), "operations take so many arguments")
+
+
+def _sweep(i: Instruction, insist: Callable[..., None]) -> None:
+    d_out, x, out = i.views
+    chain = i.chain
+    assert chain is not None
+    insist(chain.given == x.size == i.out.size and len(chain.code) == out.size == d_out.size, "there is a row for each step")
+    written = [False] * chain.base + chain.received.tolist()
+    for k in chain.back.tolist():
+        insist(written[chain.base + k], "a step has a cotangent to hand on")
+        for j in range(chain.first[k], chain.first[k + 1]):
+            if (to := int(chain.target[j])) >= 0:
+                insist(to == chain.arg[j], "cotangents go to arguments")
+                insist(bool(chain.adds[j]) == written[to], "the first contribution is written, later ones are added")
+                written[to] = True
 
 
 def _segments(i: Instruction, insist: Callable[..., None]) -> None:
@@ -160,6 +201,9 @@ _SHAPES: dict[str, Callable[[Instruction, Callable[..., None]], None]] = {
     "move": _move,
     "sum": _sum,
     "reduce": _reduce,
+    "unfold": _unfold,
+    "chain": _chain,
+    "sweep": _sweep,
     "peak": _reduce,
     "segments": _segments,
     "product": _matrices,

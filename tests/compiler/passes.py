@@ -13,7 +13,7 @@ from autograd.compiler.layout import Layout
 from autograd.compiler.pack import Group, pack
 from autograd.compiler.program import Program
 from autograd.compiler.record import INPUT, ROWS, VARIABLE, Graph, Input, as_graph, record
-from autograd.compiler.simplify import CONSTANT, Simplified, simplify
+from autograd.compiler.simplify import CONSTANT, FOLD, Simplified, simplify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,7 +54,7 @@ def formulas(fn: Function, size: int = 0) -> list[str]:
             return f"x{leaf}"
         if code == CONSTANT:
             return f"{graph.number[node]:g}"
-        return f"{ROWS[code].name}({', '.join(map(formula, graph.args[node].tolist()))})"
+        return f"{ROWS[code % FOLD].name}({', '.join(map(formula, graph.args[node].tolist()))})"
 
     return [formula(root) for root in graph.roots]
 
@@ -154,3 +154,9 @@ def agree(fn: Function, examples: Sequence[Sequence[float]], reduction: str | No
     np.testing.assert_allclose(got[0], expected[0], CLOSE, CLOSE)
     assert got[1].keys() == expected[1].keys()
     np.testing.assert_allclose([got[1][v] for v in expected[1]], [*expected[1].values()], CLOSE, CLOSE)
+
+
+def kinds_of(fn: Function, size: int = 0) -> dict[str, int]:
+    """How many instructions of each kind there are in the program that gives the sum and its gradient."""
+    kinds: dict[str, int] = program(fn, size).stats["instructions"]
+    return kinds

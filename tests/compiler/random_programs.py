@@ -127,7 +127,25 @@ def tree(f: Callable[[Any, Any], Any], x: Sequence[Any]) -> Any:
     return x[0]
 
 
-PARTS = {f.__name__: f for f in (chosen, layer, attention, ragged, products, without_gradient, outer, slide, each, tree)}
+def chained(f: Callable[[Any, Any], Any], x: Sequence[Any]) -> Any:
+    """One after the other, the last result first or second."""
+    a = x[0]
+    for i, b in enumerate(x[1:]):
+        a = f(b, a) if i % 3 == 1 else f(a, b)
+    return a
+
+
+def repeated(f: Callable[[Any, Any], Any], x: Sequence[Any], steps: int) -> list[Any]:
+    """What becomes of each of ``x`` after so many steps, each of which takes its neighbour's result, too."""
+    for _ in range(steps):
+        x = [f(a, b) for a, b in zip(x, [*x[1:], x[0]], strict=True)]
+    return [*x]
+
+
+PARTS = {
+    f.__name__: f
+    for f in (chosen, layer, attention, ragged, products, without_gradient, outer, slide, each, tree, chained, repeated)
+}
 
 
 @dataclass
@@ -239,10 +257,14 @@ POWERS = ["{} ** -1", "{} ** 0.5", "{} ** -2.0", "{} ** 1.5", "{} ** -0.5", "1 /
 MANY = [
     "math.fsum({})", "math.prod({})", "math.logsumexp({})", "math.hypot(*{})", "sum({})", "math.prod({}, start=2.0)",
     "tree(math.maximum, {})", "tree(math.minimum, {})", "tree(lambda a, b: a + b, {})", "tree(lambda a, b: a * b, {})",
-    "sum({}) / 3", "tree(math.hypot, {})",
+    "sum({}) / 3", "tree(math.hypot, {})", "chained(math.maximum, {})", "chained(math.minimum, {})",
+    "chained(lambda a, b: a * b, {})", "chained(math.maximum, [0.0, *{}])", "chained(math.hypot, {})",
 ]  # fmt: skip
 LISTS = ["math.softmax({})", "math.log_softmax({})", "each(math.tanh, {})", "each(math.relu, {})", "each(lambda a: a * a, {})"]
 LISTS += ["each(math.sigmoid, {})", "each(lambda a: -a, {})", "each(lambda a: a.detach(), {})", "{}[::-1]", "{}[::2]"]
+STEPS = ["math.sin(a)", "math.tanh(a + b)", "0.5 * (a + b)", "a + w[0] * math.sin(b - a)", "math.relu(a) - math.cos(b)"]
+STEPS += ["math.hypot(a, b) / 2", "math.sumprod([w[0], a], [math.sin(b), 0.5])", "math.where(a < b, math.sin(a), b)"]
+STEPS += ["math.minimum(a, math.maximum(b, -a.detach()))", "math.prod([a, 0.5, math.cos(b)])", "math.sin(-a) - w[0]"]
 DETACHED = ["{0}.detach()", "{0}.detach() * {0}", "{0} - math.tanh({0}).detach()", "{0} * without_gradient({0})"]
 CONDITIONS = ["{} < {}", "{} <= {}", "{} > {}", "{} >= {}", "{} > 0", "0.5 <= {}", "{} >= 1.0"]
 
@@ -318,10 +340,10 @@ class Writer:
         self.vectors.append((name, size))
         self.scalars += [f"{name}[{i}]" for i in {0, size - 1, self.rng.randrange(size)}]
 
-    def irregular(self, room: int) -> int:  # noqa: C901, PLR0911, PLR0912 - a menu
+    def irregular(self, room: int) -> int:  # noqa: C901, PLR0911, PLR0912, PLR0915 - a menu
         """Write a line; about how many nodes it makes."""
         rng = self.rng
-        kind = rng.randrange(12)
+        kind = rng.randrange(13)
         if kind <= 2:
             name = rng.choice(UNARY)
             arg = self.scalar()
@@ -370,6 +392,10 @@ class Writer:
             a = self.scalar()
             self.scalars.append(self.let(rng.choice(DETACHED).format(a)))
             return 1
+        if kind == 11:
+            x, size = self.vector(3)
+            self.keep_list(f"repeated(lambda a, b: {rng.choice(STEPS)}, {x}, {rng.randint(10, 40)})", size)
+            return 40 * size
         p, size = self.vector(max(1, room // 2))
         if rng.random() < 0.5:
             self.keep(f"math.dist({p}, {self.weights(size)})")

@@ -353,6 +353,27 @@ def test_lookups_alone_have_no_gradient(suffix: str, tmp_path: Path) -> None:
     assert "gradient" not in file.path.read_text()
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_chains_are_exported_as_they_are_written(suffix: str, tmp_path: Path) -> None:
+    """A largest one in a loop, a product of 300 factors, which was a RecursionError, and a recurrence; equal numbers, too."""
+
+    def f(x: Any) -> Any:
+        largest, smallest, state = x[0], x[0], x[1]
+        for y in x[1:]:
+            largest, smallest = math.maximum(largest, y), math.minimum(y, smallest)
+        for k in range(50):
+            state = math.tanh(state * w[0] + x[k % 3]) - 0.25 * state
+        return largest * w[1] + math.prod([math.cos(y / 8) for y in x] * 60) * state + smallest
+
+    file = exported(f, tmp_path, suffix, [0.0] * 5, outputs=1, trained=[5])
+    for x in ([0.3, -0.5, 0.25, 0.3, 0.3], [1.0, 1.0, 1.0, 1.0, 1.0], [0.1, 0.2, -0.4, 0.4, -0.4]):
+        leaves = [Value(number) for number in x]
+        result = f(leaves)
+        result.backward()
+        same(file.predict(x), [result.data])
+        same(file.gradient(x), [leaf.grad for leaf in leaves], off=1e-13)
+
+
 # Files
 
 

@@ -220,12 +220,25 @@ def test_compiled_is_eager_is_the_oracle(chunk: int) -> None:
     assert undecided < 0.3 * calls
 
 
+@pytest.mark.parametrize("chunk", range(3))
+def test_steps_give_what_vectors_give(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All programs are right, too, if every level that may be taken step by step is."""
+    monkeypatch.setattr("autograd.compiler.pack._NARROW", 1e9)
+    monkeypatch.setattr("autograd.compiler.pack._LONG", 1)
+    instructions: Counter[str] = Counter()
+    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+        instructions.update(tried(seed).compiled.stats["instructions"])
+    assert instructions["chain"] > CHUNK
+    assert instructions["sweep"] > CHUNK / 2
+
+
 PLAIN = [
     "ceil", "comb", "e", "factorial", "floor", "frexp", "gcd", "isclose", "isfinite", "isinf", "isnan", "isqrt", "lcm", "modf",
     "nextafter", "perm", "pi", "tau", "trunc", "ulp",
 ]  # fmt: skip
 """What of autograd.math takes no Values, or refuses to be recorded."""
 KINDS = {"map", "sum", "peak", "segments", "product", "pairwise", "gather", "scatter", "move", "take", "put", "pick", "place"}
+KINDS |= {"reduce", "unfold", "chain", "sweep"}
 
 
 def test_the_random_programs_are_made_of_everything() -> None:

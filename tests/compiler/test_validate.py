@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from autograd import ops
+from autograd.compiler.chains import Chain
 from autograd.compiler.instructions import Instruction, Space, View, contiguous
 from autograd.compiler.validate import IllegalProgramError, validate
 
@@ -31,6 +33,16 @@ def make(kind: str, out: View, *args: Any, **more: Any) -> Instruction:
     return Instruction(kind, out, args, **more)
 
 
+def steps(*args: int, rows_of: tuple[ops.Op, ...] = (ops.square, ops.add)) -> Chain:
+    """``y0 = x * x`` and ``y1 = y0 + x``, or the same with other arguments."""
+    return Chain([*rows_of], rows(0, 1), rows(0, 1, 3), np.array(args or (0, 1, 0)), 1, [])
+
+
+def swept(**changed: Any) -> Chain:
+    """The same with a reverse sweep, in which something is ``changed``."""
+    return replace(steps().differentiate(np.array([False, True]), np.ones(3, bool), ()), **changed)
+
+
 LEGAL: dict[str, Callable[[], Instruction]] = {
     "map": lambda: make("map", at(V, 0, 2), at(X, 0, 2), at(THETA, 0, 2), op=ops.mul),
     "map in place": lambda: make("map", at(V, 5, 2), at(V, 5, 2), at(X, 0, 2), op=ops.add),
@@ -41,6 +53,9 @@ LEGAL: dict[str, Callable[[], Instruction]] = {
     "sum of all": lambda: make("sum", at(S, 0, 1), at(X, 0, 2, 3), axes=(0, 1), over_batch=True),
     "sum over the batch": lambda: make("sum", at(S, 0, 2), at(X, 0, 2), over_batch=True),
     "reduce": lambda: make("reduce", at(V, 0, 2), at(X, 0, 2, 3), op=ops.fsum),
+    "unfold": lambda: make("unfold", at(V, 0, 2, 2), at(V, 5, 2), at(V, 7, 2), at(X, 0, 2, 2), op=ops.maximum),
+    "chain": lambda: make("chain", at(V, 0, 2), at(V, 5, 1), chain=steps()),
+    "sweep": lambda: make("sweep", at(V, 12, 1), at(V, 8, 2), at(V, 5, 1), at(V, 6, 2), chain=swept()),
     "peak": lambda: make("peak", at(V, 0, 2), at(X, 0, 2, 3)),
     "segments": lambda: make("segments", at(V, 0, 2), at(X, 0, 5), op=ops.fsum, rows=rows(0, 3)),
     "product": lambda: make("product", at(V, 0, 1, 2, 3), at(THETA, 0, 1, 2, 4), at(X, 0, 1, 4, 3)),
@@ -204,6 +219,46 @@ ILLEGAL: dict[str, tuple[str, Callable[[], Instruction]]] = {
     ),
     "filled with words": ("it is filled with a number", lambda: make("fill", at(V, 0, 2), "zero")),
     "filled with a view": ("it is filled with a number", lambda: make("fill", at(V, 0, 2), at(X, 0, 2))),
+    "cotangents of other items than those that were reduced": (
+        "there is a cotangent for each item",
+        lambda: make("unfold", at(V, 0, 2, 2), at(V, 5, 2), at(V, 7, 1), at(X, 0, 2, 2), op=ops.maximum),
+    ),
+    "a chain in two axes": (
+        "its rows are in one axis",
+        lambda: make("chain", at(V, 0, 2), at(V, 5, 1, 1), chain=steps()),
+    ),
+    "a chain of more steps than rows": (
+        "there is a row for each step",
+        lambda: make("chain", at(V, 0, 1), at(V, 5, 1), chain=steps()),
+    ),
+    "a step that needs a later one": (
+        "no step needs a later one",
+        lambda: make("chain", at(V, 0, 2), at(V, 5, 1), chain=steps(1, 2, 0)),
+    ),
+    "a step with an argument more": (
+        "operations take so many arguments",
+        lambda: make("chain", at(V, 0, 2), at(V, 5, 1), chain=steps(rows_of=(ops.square, ops.exp))),
+    ),
+    "a sweep of other rows": (
+        "there is a row for each step",
+        lambda: make("sweep", at(V, 12, 2), at(V, 8, 2), at(V, 5, 1), at(V, 6, 2), chain=swept()),
+    ),
+    "a sweep from a cotangent that is not there": (
+        "cotangents that steps have received have been written",
+        lambda: make("sweep", at(V, 12, 1), at(V, 15, 2), at(V, 5, 1), at(V, 6, 2), chain=swept()),
+    ),
+    "a step without a cotangent": (
+        "a step has a cotangent to hand on",
+        lambda: make("sweep", at(V, 12, 1), at(V, 8, 2), at(V, 5, 1), at(V, 6, 2), chain=swept(back=rows(0, 1))),
+    ),
+    "a cotangent for another row": (
+        "cotangents go to arguments",
+        lambda: make("sweep", at(V, 12, 1), at(V, 8, 2), at(V, 5, 1), at(V, 6, 2), chain=swept(target=rows(0, 0, 0))),
+    ),
+    "adding to nothing": (
+        "the first contribution is written",
+        lambda: make("sweep", at(V, 12, 1), at(V, 8, 2), at(V, 5, 1), at(V, 6, 2), chain=swept(adds=np.ones(3, bool))),
+    ),
     "reading what it is writing": ("it does not read what it is writing", lambda: make("move", at(V, 5, 2), at(V, 6, 2))),
     "the same, elementwise": ("it does not read what it is writing", lambda: make("map", at(V, 5, 2), at(V, 6, 2), op=ops.exp)),
     "gathering what it is writing": (

@@ -1,0 +1,86 @@
+"""What partial derivatives are written in: Python's operators on formulas are rows of the table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd import ops
+
+
+class Formula(ops.Operand):
+    """An operand whose operators apply rows; its ``apply`` says what becomes of them."""
+
+    __slots__ = ()
+
+    def __add__(self, other: Any) -> Any:
+        return ops.add(self, other)
+
+    def __sub__(self, other: Any) -> Any:
+        return ops.sub(self, other)
+
+    def __mul__(self, other: Any) -> Any:
+        return ops.mul(self, other)
+
+    def __truediv__(self, other: Any) -> Any:
+        return ops.div(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return ops.add(other, self)
+
+    def __rsub__(self, other: Any) -> Any:
+        return ops.sub(other, self)
+
+    def __rmul__(self, other: Any) -> Any:
+        return ops.mul(other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return ops.div(other, self)
+
+    def __neg__(self) -> Any:
+        return ops.neg(self)
+
+    def __abs__(self) -> Any:
+        return ops.absolute(self)
+
+    def __lt__(self, other: Any) -> Any:
+        return ops.less(self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return ops.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return ops.less(other, self)
+
+    def __ge__(self, other: Any) -> Any:
+        return ops.less_equal(other, self)
+
+
+class Spelled(Formula):
+    """An expression in NumPy's functions, of names of arrays, or of numbers alone.
+
+    >>> Spelled("a") * ops.exp(-Spelled("b"))
+    np.multiply(a, np.exp(np.negative(b)))
+    """
+
+    __slots__ = ("number", "text")
+
+    def __init__(self, text: str, *, number: bool = False) -> None:
+        self.text = text
+        self.number = number
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def apply(self, op: ops.Op, args: tuple[Any, ...]) -> Any:
+        """The expression of ``op`` at ``args``, without choices that are known."""
+        if op is ops.where and not isinstance(args[0], Spelled):
+            return args[1] if args[0] else args[2]
+        texts = [arg.text if isinstance(arg, Spelled) else repr(float(arg)) for arg in args]
+        number = all([not isinstance(arg, Spelled) or arg.number for arg in args])
+        kernel: Any = op.on_arrays
+        if op is ops.where and args[0].number:
+            return Spelled(f"({texts[1]} if {texts[0]} else {texts[2]})", number=number)
+        name = f"np.{kernel.__name__}" if isinstance(kernel, np.ufunc) else op.name
+        return Spelled(f"{name}({', '.join(texts)})", number=number)
