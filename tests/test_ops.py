@@ -168,7 +168,7 @@ def extreme_points(row: Op) -> list[tuple[float, ...]]:
     sizes = [size for size in EXTREMES if row.name not in OVERFLOWING or 1e-60 < size < 1e60]
     found = [points(row), drawn(row, sizes, random.Random(row.name))]
     count = 12 if row.name in ARITIES else 25  # of several arguments, there are many second derivatives
-    dominated = DOMINATED if {2, 3} <= {*arities(row)} else []
+    dominated = DOMINATED if {2, 3} <= {*arities(row)} and row is not ops.select else []
     return [args for some in found for args in some[:: -(-len(some) // count)]] + dominated
 
 
