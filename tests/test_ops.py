@@ -36,6 +36,7 @@ ENOUGH_SECOND = 20  # second derivatives of every row that have a reference
 SECOND = 1e-12  # law 1: what they may be off, relatively, times their condition number
 SMALLEST = 16 * 5e-324  # where products underflow, they are off by some of the smallest numbers
 OVERFLOWING = {"prod", "pow"}  # on the way to a product, or to 0 times a power, that do not
+DOMINATED = [(40.0, 0.3), (-1.5, 25.0), (1.5, 30.0, 2.0), (2.0, 1e-9, 1e-5)]
 EXTREMES = (1e-200, 1e-17, 1e-9, 0.3, 1.5, 2.0, 40.0, 700.0, 1e5, 1e81, 1e160)
 LOST = 2.0**24  # no condition number excuses more than 4 * 2²⁴ ulp = 1.5e-8: a wrong formula is seen everywhere
 KERNEL_ULPS = 4.0  # law 1: NumPy's own bound for its vectorised functions
@@ -172,7 +173,8 @@ def extreme_points(row: Op) -> list[tuple[float, ...]]:
     sizes = [size for size in EXTREMES if row.name not in OVERFLOWING or 1e-60 < size < 1e60]
     found = [points(row), drawn(row, sizes, random.Random(row.name))]
     count = 12 if row.name in ARITIES else 25  # of several arguments, there are many second derivatives
-    return [args for some in found for args in some[:: -(-len(some) // count)]]
+    dominated = DOMINATED if {2, 3} <= {*arities(row)} and row is not ops.select else []
+    return [args for some in found for args in some[:: -(-len(some) // count)]] + dominated
 
 
 def special_points(row: Op, n: int) -> list[tuple[float, ...]]:
@@ -301,7 +303,6 @@ def test_partials(row: Op) -> None:
             allowed = PARTIAL_ULPS
             if ulps(partial, exact) > allowed:
                 allowed *= 1 + condition(lambda there, i=i: slope(row, there, i), args)  # type: ignore[misc]
-                allowed += abs(y) if row is ops.logsumexp else 0.0  # exp(x - y) feels the last bit of y
             error = ulps(partial, exact)
             assert error <= allowed, f"∂{row}{args} by {i} = {mp.nstr(exact, 20)}, not {partial!r}: {error:.1f} ulp"
     assert min(checked) >= ENOUGH
@@ -330,8 +331,6 @@ def test_second_derivatives(row: Op) -> None:
             continue
         found = hessian(row, args)
         slack = SMALLEST
-        if row is ops.logsumexp:
-            slack += abs(row.on_floats(*args)) * EPS  # exp(x - y) feels the last bit of y
         if row is ops.inversion:
             slack += 4 * EPS * max(map(abs, itertools.chain(*found)))  # those of atan2 are of third order, and may cancel
         for i, j in itertools.product(range(len(args)), repeat=2):
