@@ -128,20 +128,31 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
     prediction = model(mapped(given, example(examples.x, 0)))
     for which in _telling(examples.y):
         target = example(examples.y, which)
-        try:
-            loss(prediction, mapped(given, target))
-        except AnomalyError:  # of a prediction and a target that do not belong together
+        error = _refusal(loss, prediction, mapped(given, target))
+        if error is None:
             continue
-        except (ValueError, TypeError, IndexError) as error:
-            if getattr(examples.y, "shape", ())[1:] == (1,) and isinstance(prediction, Value):
-                msg = f"y has the shape {examples.y.shape}, and the model gives one number for an example: pass y.ravel()"
-                raise ValueError(msg) from error
-            same = np.ones(examples.size, bool)
-            for leaf in leaves(examples.y):
-                same &= (leaf == leaf[which]).reshape(examples.size, -1).all(1)
-            count = max(1, np.count_nonzero(same))  # NaN differs from itself
-            error.add_note(f"In nn.fit: {count} of {examples.size} examples have the target {shown(target)}.")
-            raise
+        if isinstance(error, IndexError):  # of select(), which asks for an index: of numbers, the loss says what it asks for
+            error = _refusal(loss, prediction, target) or error
+        if getattr(examples.y, "shape", ())[1:] == (1,) and isinstance(prediction, Value):
+            msg = f"y has the shape {examples.y.shape}, and the model gives one number for an example: pass y.ravel()"
+            raise ValueError(msg) from error
+        same = np.ones(examples.size, bool)
+        for leaf in leaves(examples.y):
+            same &= (leaf == leaf[which]).reshape(examples.size, -1).all(1)
+        count = max(1, np.count_nonzero(same))  # NaN differs from itself
+        error.add_note(f"In nn.fit: {count} of {examples.size} examples have the target {shown(target)}.")
+        raise error
+
+
+def _refusal(loss: Callable[[Any, Any], Any], prediction: Any, target: Any) -> Exception | None:
+    """What ``loss`` raises, if it does not take the target."""
+    try:
+        loss(prediction, target)
+    except AnomalyError:  # of a prediction and a target that do not belong together
+        return None
+    except (ValueError, TypeError, IndexError) as error:
+        return error
+    return None
 
 
 def _telling(y: Data) -> list[int]:

@@ -124,7 +124,7 @@ def likelihood(probabilities: Any, targets: Any) -> Any:
         t = target if _recorded(target) else _number(target)
         if isinstance(p, list):
             _check_row(p, "likelihood()")
-            _check_class(t, len(p), "likelihood()")
+            _check_class(target, len(p), "likelihood()")
             factors.append(_item(p, t))
             continue
         if not _recorded(t) and t not in (0, 1):
@@ -250,11 +250,11 @@ def _over_classes(  # noqa: PLR0913 - what the two losses above are called with
         if isinstance(t, list):
             _check_lengths(row, t, f"{function}, for probabilities as target,")
             _check_row(t, function)
-        elif not _recorded(t) and t == ignore_index:
+        elif not isinstance(label, Value) and t == ignore_index:
             losses.append(_nothing(row))
             continue
         else:
-            _check_class(t, len(row), function)
+            _check_class(label, len(row), function)
         found = loss(row, t, weights)
         losses.append(_nothing(row) if found is None else found)
         counts.append(1.0 if isinstance(t, list) or weight is None else _item(weights, t))
@@ -393,7 +393,9 @@ def _check_between_0_and_1(x: Any, what: str) -> None:
 def _check_class(t: Any, count: int, function: str) -> None:
     """Raise IndexError unless ``t`` is the index of one of ``count`` classes."""
     if isinstance(t, Value):
-        return  # select() checks it, at every call
+        if not _recorded(t):  # select() checks that one at every call, and says of this one the same
+            math.select([0.0] * count, t)
+        return
     if not isinstance(t, numbers.Integral) and not (isinstance(t, float) and t.is_integer()):
         msg = f"{function}: the index of a class is a whole number, not {type(t).__name__} {shown(t)}"
         raise TypeError(msg)
