@@ -90,7 +90,7 @@ class Op:
 
     def elementwise(self, args: tuple[Any, ...]) -> Any:
         """The values at the elements of ``args``, arrays of operands or numbers among them."""
-        return np.frompyfunc(self, len(args), 1)(*args)
+        return k.for_each(self, args)
 
     def refusal(self, arg: object) -> TypeError:
         """The error of an argument that is no number, Value or array of them."""
