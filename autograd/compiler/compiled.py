@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-import keyword
 import math
 import numbers
-import re
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -17,6 +15,8 @@ import numpy as np
 from autograd import modes, ops
 from autograd.compiler import oracle
 from autograd.compiler.captured import Captured
+from autograd.compiler.emit import RESERVED
+from autograd.compiler.names import distinct
 from autograd.compiler.program import Program
 from autograd.compiler.record import Graph, Input, as_graph, collector_paused, record
 from autograd.errors import GraphError, RecordingError
@@ -29,11 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Reduction = Literal["mean", "sum"] | None
-_RESERVED = re.compile(
-    r"np|dot|float|check|theta|constants|[svtuB]|d_\w+|[A-Za-z]\d+|(rows|starts|filled|numbers|range|hot)_?\w*|ones|examples|seed|results|step|view|index|"
-    r"differentiate|result"
-)
-"""The names that the source uses itself."""
 _OVERFLOWS = 1e150
 _CLOSE = {"float64": (1e-9, 1e-12), "float32": (1e-3, 1e-5)}
 """How far a program may be from eager code when it is checked: relative to the result, and to the largest number on the way."""
@@ -520,17 +515,9 @@ def _as_values(x: Any, inputs: list[Value]) -> Any:
 
 def _names(args: Sequence[Any], kwargs: dict[str, Any], known: Sequence[str]) -> list[str]:
     """A name in the source for each array: that of the function's parameter, as far as these are ``known``."""
-    names: list[str] = []
     called = [*known[: len(args)], *[f"argument_{i}" for i in range(len(known), len(args))]]
-    for name, arg in (*zip(called, args, strict=True), *kwargs.items()):
-        for path in _paths(arg, name):
-            stem = re.sub(r"\W+", "_", path)
-            if not stem.isidentifier() or keyword.iskeyword(stem) or _RESERVED.fullmatch(stem) or stem in ops.TABLE:
-                stem = f"{stem}_"
-            while stem in names:
-                stem += "_"
-            names.append(stem)
-    return names
+    paths = [path for name, arg in (*zip(called, args, strict=True), *kwargs.items()) for path in _paths(arg, name)]
+    return distinct(paths, RESERVED)
 
 
 # Results

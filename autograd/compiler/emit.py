@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import math
 import re
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INDENT = "    "
+RESERVED = re.compile(
+    "np|dot|float|check|view|index|range|theta|constants|[stuvmB]|ones|examples|seed|step|result|differentiate|hot|"
+    r"[A-Za-z]+\d+|(filled|numbers)_[a-z]+|" + "|".join([*ops.TABLE, *keyword.kwlist])
+)
+"""The names that the source uses itself, or that Python does: an argument cannot have them."""
 
 
 class Source:
@@ -40,7 +46,7 @@ class Source:
         self._theta = theta
         self._given = {theta, *inputs}
         self._inputs = set(inputs)
-        self._arguments = {space.name for space in inputs}
+        self._taken = {"", *[space.name for space in inputs]}
         self._dtype = dtype
         self._bound: dict[object, str] = {}
         self._counts: dict[str, int] = {}
@@ -49,9 +55,13 @@ class Source:
     # Names
 
     def _name(self, stem: str) -> str:
-        self._counts[stem] = number = self._counts.get(stem, 0) + 1
-        name = f"{stem}{number}"
-        return self._name(stem) if name in self._arguments else name
+        """A name that nothing has yet: ``x_2`` and 55 are ``x_255``, and so are ``x_25`` and 5."""
+        name = ""
+        while name in self._taken:
+            self._counts[stem] = number = self._counts.get(stem, 0) + 1
+            name = f"{stem}{number}"
+        self._taken.add(name)
+        return name
 
     def _constant(self, stem: str, value: NDArray[Any]) -> str:
         """The name of an array that the source cannot spell."""
