@@ -11,13 +11,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import warnings
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autograd import math
 from autograd.compiler import Compiled, compile  # noqa: A004 - autograd.compile, as torch.compile
-from autograd.compiler.export import export
 from autograd.draw import Drawing, draw
 from autograd.errors import AnomalyError, AutogradError, DrawError, GradcheckError, GraphError, RecordingError
 from autograd.functional import directional, gradient
@@ -27,7 +26,7 @@ from autograd.modes import detect_anomaly, enable_grad, is_compiling, no_grad
 from autograd.value import Value
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from autograd.compiler.export import export
 
 __all__ = [
     "AnomalyError",
@@ -57,10 +56,11 @@ __version__ = "0.1.0"
 __engine__ = "scalar-autograd"
 """How ``nn`` knows this package from another one of the same import name."""
 
-_foreign = [name for name in ("tracer.py", "differential_operators.py") if Path(__file__).with_name(name).exists()]
+_here = os.path.dirname(__file__)  # noqa: PTH120 - pathlib takes 3 ms to import
+_foreign = [name for name in ("tracer.py", "differential_operators.py") if os.path.exists(f"{_here}/{name}")]  # noqa: PTH110 - likewise
 if _foreign:
     warnings.warn(
-        f"{Path(__file__).parent} holds files of another package named autograd as well ({', '.join(_foreign)}): pip installed "
+        f"{_here} holds files of another package named autograd as well ({', '.join(_foreign)}): pip installed "
         "one over the other. Make a clean environment (python -m venv .venv), or run: "
         "python -m pip uninstall -y autograd && python -m pip install --force-reinstall --no-deps scalar-autograd",
         RuntimeWarning,
@@ -68,9 +68,11 @@ if _foreign:
     )
 
 
-def __getattr__(name: str) -> ModuleType:
-    """``autograd.scipy``, which is imported when it is first asked for: few programs need it."""
+def __getattr__(name: str) -> Any:
+    """``autograd.scipy`` and ``autograd.export``, which are imported when they are first asked for: few programs need them."""
     if name == "scipy":
         return importlib.import_module("autograd.scipy")
+    if name == "export":
+        return importlib.import_module("autograd.compiler.export").export
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)

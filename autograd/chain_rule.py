@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def reverse(order: Sequence[Node], gradient: Any) -> None:
-    """Set ``grad`` of every node to the derivative of the last one by it, that of the last itself being ``gradient``.
+    """Set the grad of every node to the derivative of the last one by it, that of the last itself being ``gradient``.
 
     Each node hands its grad on to its arguments. When its turn comes, everything computed from it has had its own, so its
     grad is complete: this is what the topological order is for.
     """
     for node in order:
-        node.grad = 0.0
-    order[-1].grad = gradient
+        node._grad = 0.0
+    order[-1]._grad = gradient
     for node in reversed(order):
         args, clock = node._args, node._clock
         # Most nodes have one or two arguments. A branch for each halves the time of the sweep.
@@ -36,21 +36,21 @@ def reverse(order: Sequence[Node], gradient: Any) -> None:
             if a._clock > clock or b._clock > clock:
                 raise stale(node)
             by_a, by_b = node._op.partials(node._data, a._data, b._data)
-            a.grad += node.grad * by_a
-            b.grad += node.grad * by_b
+            a._grad += node._grad * by_a
+            b._grad += node._grad * by_b
         elif len(args) == 1:
             (a,) = args
             if a._clock > clock:
                 raise stale(node)
             (by_a,) = node._op.partials(node._data, a._data)
-            a.grad += node.grad * by_a
+            a._grad += node._grad * by_a
         elif args:
             partials = node._op.partials(node._data, *[arg._data for arg in args])
-            grad = node.grad
+            grad = node._grad
             for arg, partial in zip(args, partials, strict=True):
                 if arg._clock > clock:
                     raise stale(node)
-                arg.grad += grad * partial
+                arg._grad += grad * partial
 
 
 def forward(order: Sequence[N], tangents: Mapping[N, float]) -> float:

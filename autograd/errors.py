@@ -41,7 +41,7 @@ class RecordingError(AutogradError, TypeError):
     """A function does what ``autograd.compile`` cannot record.
 
     The function is called once, on Values that stand for every example and every later call. What it makes of their numbers
-    behind the graph's back would be so for all of them, and so it is refused. There are five ways to get here.
+    behind the graph's back would be so for all of them, and so it is refused. There are six ways to get here.
 
     **A branch** takes one of two ways, and the other is never recorded:
 
@@ -60,7 +60,20 @@ class RecordingError(AutogradError, TypeError):
     >>> leaky([1.0, -1.0]).data
     0.95
 
-    **A plain number** is that of the first example, whether by ``v.data``, ``float(v)`` or a function of Python's ``math``:
+    ``x == 1`` and ``x != 1`` are such conditions, and ``x in (0, 1)``, ``match x`` and ``labels.count(1)`` ask the same. Two
+    Values are equal if they are the same one, which is never what a function of examples asks:
+
+    >>> same = autograd.compile(lambda x, y: w if x == y else 2.0 * w)
+    >>> same([1.0, 2.0], [1.0, 3.0])
+    Traceback (most recent call last):
+        ...
+    autograd.errors.RecordingError: two Values were compared by == ... write autograd.math.where(a - b == 0, x, y); ...
+    >>> same = autograd.compile(lambda x, y: math.where(x - y == 0, w, 2.0 * w))
+    >>> same([1.0, 2.0], [1.0, 3.0]).data                # the mean of w and 2 w
+    3.0
+
+    **A plain number** is that of the first example, whether by ``v.data``, ``v.grad``, ``float(v)`` or a function of Python's
+    ``math``:
 
     >>> scaled = autograd.compile(lambda x: x / abs(w.data))
     >>> scaled([1.0, 3.0])
@@ -74,6 +87,13 @@ class RecordingError(AutogradError, TypeError):
     >>> scaled([1.0, 3.0]).data
     1.0
 
+    **Text** of a number is that of the first example, too (``str(x)``, ``f"{x:.2f}"``, ``print(x)``):
+
+    >>> autograd.compile(lambda x: w * len(f"{x}"))([1.0])
+    Traceback (most recent call last):
+        ...
+    autograd.errors.RecordingError: a Value was turned into text ... do that with the result, after the call; ...
+
     **An index** that differs from example to example looks something else up for each:
 
     >>> table = [Value(10.0), Value(20.0)]
@@ -86,21 +106,26 @@ class RecordingError(AutogradError, TypeError):
     >>> look_up([0, 1, 1, 1]).data
     17.5
 
-    **A Value made inside** is a variable that nobody else can assign or differentiate by:
+    A key of a dict, likewise: ``{0: a, 1: b}[i]`` never finds a Value, and raises this error.
 
-    >>> shifted = autograd.compile(lambda x: x + Value(3.0))
-    >>> shifted([1.0])
+    **A Value made inside** is a constant there, as the ``Value(0.0)`` that a sum starts from. One that is kept for the next
+    call could be assigned or learned, and the program would not see it:
+
+    >>> kept = []
+    >>> def shifted(x):
+    ...     if not kept:
+    ...         kept.append(Value(3.0))
+    ...     return w * x + kept[0]
+    >>> autograd.compile(shifted)([1.0])
     Traceback (most recent call last):
         ...
-    autograd.errors.RecordingError: a Value of 3.0 was made, or assigned, inside the function: ...
+    autograd.errors.RecordingError: a Value of 3.0 was made inside the function, in File ... Make it outside
 
-    If it is to be learned, make it outside. If it is data, it is an argument. If it is a number, write the number:
+    If it is to be learned, make it outside. If it is data, it is an argument:
 
     >>> shift = Value(3.0)
     >>> [autograd.compile(lambda x: x + shift)([1.0]).data, autograd.compile(lambda x, y: x + y)([1.0], [3.0]).data]
     [4.0, 4.0]
-    >>> autograd.compile(lambda x: x + 3.0)([1.0]).data
-    4.0
 
     **Something that changes** between two calls with the same arguments (a counter, random numbers) is noticed by a second one:
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from autograd import modes
 from autograd.chain_rule import forward, reverse
+from autograd.errors import RecordingError
 from autograd.graph import topological_sort
 from autograd.value import Value
 
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 class _Shadow:
     """A node's stand-in for one sweep, so that the sweep leaves no trace and another thread's sweep may go on beside it."""
 
-    __slots__ = ("_args", "_clock", "_data", "_op", "grad", "label")
+    __slots__ = ("_args", "_clock", "_data", "_grad", "_op", "label")
 
     def __init__(self, node: Value, args: tuple[_Shadow, ...], data: Any) -> None:
-        self.grad: Any = 0.0
+        self._grad: Any = 0.0
         self.label = node.label
         self._args = args
         self._clock = node._clock
@@ -56,7 +57,7 @@ def gradient(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> tu
         shadows[node] = _Shadow(node, args, node if recorded else node.data)  # partials are functions of what stands here
     with modes.simplify() if recorded else nullcontext():
         reverse([*shadows.values()], 1.0)
-    grads = {node: shadow.grad for node, shadow in shadows.items()}
+    grads = {node: shadow._grad for node, shadow in shadows.items()}
     if not recorded:
         for mode in modes.active.get():
             mode.swept(grads)
@@ -95,8 +96,12 @@ def _checked(function: str, y: object, xs: Any) -> list[Value]:
         msg = f"{function} differentiates a Value, not {type(y).__name__} {y!r:.60}"
         raise TypeError(msg)
     values = [xs] if isinstance(xs, Value) else [*xs]
+    made = modes.compiling.get().made
     for x in values:
         if not isinstance(x, Value):
             msg = f"{function} differentiates by Values, not by {type(x).__name__} {x!r:.60}"
             raise TypeError(msg)
+        if x in made:
+            msg = f"{function} differentiates by a Value that was made inside the function, {made[x]}: make it outside"
+            raise RecordingError(msg)
     return values

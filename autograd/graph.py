@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 class Node(Protocol):
     """What the sort and the sweeps see of a Value. The underlined slots are what was recorded, and never change."""
 
-    grad: Any
     label: str
+    _grad: Any
+    """The derivative of a result by this node, where a sweep leaves it."""
     _op: Any
     """The row of the table that made this node; None for a variable."""
     _args: tuple[Any, ...]

@@ -89,6 +89,16 @@ def minimum(a: float, b: float) -> float:
     return a if a <= b or a != a else b  # noqa: PLR0124 - NaN is what differs from itself
 
 
+def equal(a: float, b: float) -> float:
+    """1 where the two are equal, 0 elsewhere; NaN is not equal to anything."""
+    return 1.0 if a == b else 0.0
+
+
+def not_equal(a: float, b: float) -> float:
+    """1 where the two differ, 0 elsewhere; NaN differs from everything."""
+    return 1.0 if a != b else 0.0
+
+
 def less(a: float, b: float) -> float:
     """1 where ``a`` is less than ``b``, 0 elsewhere; NaN is not less than anything."""
     return 1.0 if a < b else 0.0
@@ -102,6 +112,11 @@ def less_equal(a: float, b: float) -> float:
 def sign(a: float) -> float:
     """-1, 0 or 1; NaN stays NaN."""
     return 1.0 if a > 0.0 else -1.0 if a < 0.0 else a + 0.0
+
+
+def floor(a: float) -> float:
+    """The largest whole number not above ``a``; infinities and NaN stay what they are."""
+    return a // 1.0 if math.isfinite(a) else a
 
 
 def sigmoid(a: float) -> float:

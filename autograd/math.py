@@ -12,12 +12,14 @@ Python's functions raise, these give the infinity or NaN of IEEE 754; results ar
 from __future__ import annotations
 
 import math as _python
+from functools import reduce
 from math import comb, e, factorial, gcd, inf, isqrt, lcm, nan, nextafter, perm, pi, tau, ulp
-from numbers import Real
+from numbers import Integral, Real
+from sys import float_info
 from typing import TYPE_CHECKING, Any
 
 from autograd import ops
-from autograd.modes import refuse_while_compiling
+from autograd.modes import is_compiling, refuse_while_compiling
 from autograd.symbols import derivatives
 from autograd.value import Value
 
@@ -83,8 +85,6 @@ lgamma = _unary(ops.lgamma, "The natural logarithm of the absolute value of the 
 log10 = _unary(ops.log10, "The logarithm of ``x`` to base 10; -inf at 0, NaN below.")
 log1p = _unary(ops.log1p, "The natural logarithm of ``1 + x``, accurate for small ``x``.")
 log2 = _unary(ops.log2, "The logarithm of ``x`` to base 2; -inf at 0, NaN below.")
-maximum = _binary(ops.maximum, "The larger of two; NaN if either is.")
-minimum = _binary(ops.minimum, "The smaller of two; NaN if either is.")
 relu = _unary(ops.relu, "``x`` above 0, and 0 below.")
 remainder = _binary(ops.remainder, "IEEE 754's remainder: what is left after the nearest multiple of the second argument.")
 sigmoid = _unary(ops.sigmoid, "``1 / (1 + exp(-x))``, without overflow.")
@@ -115,7 +115,10 @@ def pow(x: Any, y: Any, /) -> Any:  # noqa: A001 - Python's math has it
 
 
 def ldexp(x: Any, i: int, /) -> Any:
-    """``x * 2**i``."""
+    """``x * 2**i``, for a whole number ``i``; TypeError for another."""
+    if not isinstance(i, Integral):
+        msg = f"ldexp() expects an int as exponent, not {type(i).__name__} {i!r:.60}: write x * 2.0**i"
+        raise TypeError(msg)
     i = max(-3000, min(i, 3000))  # from there on the product is 0 or infinite whatever x is
     third = int(i / 3)  # 2.0**i alone may overflow where the product does not
     return x * 2.0**third * 2.0**third * 2.0 ** (i - 2 * third)
@@ -185,6 +188,33 @@ def select(values: Sequence[Any], index: Any, /) -> Any:
         msg = f"select() expects an index that is a whole number from 0 to {len(values) - 1}, not {index!r}"
         raise IndexError(msg)
     return values[int(position)]
+
+
+def maximum(*values: Any) -> Any:
+    """The largest of ``values``; NaN if one of them is. Those that are equally large share its derivative equally.
+
+    >>> maximum(Value(3.0), 2.0).data
+    3.0
+    """
+    return reduce(ops.maximum, _at_least_one(values, "maximum"))
+
+
+def minimum(*values: Any) -> Any:
+    """The smallest of ``values``; NaN if one of them is. Those that are equally small share its derivative equally."""
+    return reduce(ops.minimum, _at_least_one(values, "minimum"))
+
+
+def _at_least_one(values: tuple[Any, ...], name: str) -> tuple[Any, ...]:
+    """``values``; TypeError if there are none, or if they are in a list."""
+    if not values:
+        msg = f"{name}() expects at least one number, Value or array"
+        raise TypeError(msg)
+    if len(values) > 1:
+        return values
+    if isinstance(values[0], list | tuple):
+        msg = f"{name}() expects its numbers one by one, not in a {type(values[0]).__name__}: write {name}(*values)"
+        raise TypeError(msg)
+    return values * 2  # alone, it is the largest of two that are the same
 
 
 def clip(x: Any, low: Any, high: Any, /) -> Any:
@@ -264,22 +294,23 @@ def log_softmax(values: Iterable[Any], /) -> list[Any]:
     return [v - total for v in values]
 
 
-# Without a derivative, or with the derivative 0: plain numbers, of a Value's data.
+# Without a derivative, or with the derivative 0: plain numbers, of a Value's data. While a function is recorded for the
+# compiler, these are recorded too, where there are rows for them.
 
 
-def ceil(x: Any, /) -> int:
-    """The smallest whole number not below ``x``, a plain int: its derivative is 0."""
-    return _python.ceil(_plain(x, "ceil"))
+def ceil(x: Any, /) -> Any:
+    """The smallest whole number not below ``x``, a plain int: its derivative is 0. Of an array, floats."""
+    return -ops.floor(-x) if _is_recorded(x) else _python.ceil(_plain(x, "ceil"))
 
 
-def floor(x: Any, /) -> int:
-    """The largest whole number not above ``x``, a plain int: its derivative is 0."""
-    return _python.floor(_plain(x, "floor"))
+def floor(x: Any, /) -> Any:
+    """The largest whole number not above ``x``, a plain int: its derivative is 0. Of an array, floats."""
+    return ops.floor(x) if _is_recorded(x) else _python.floor(_plain(x, "floor"))
 
 
-def trunc(x: Any, /) -> int:
-    """``x`` without its fraction, a plain int: its derivative is 0."""
-    return _python.trunc(_plain(x, "trunc"))
+def trunc(x: Any, /) -> Any:
+    """``x`` without its fraction, a plain int: its derivative is 0. Of an array, floats."""
+    return ops.copysign(ops.floor(abs(x)), x) if _is_recorded(x) else _python.trunc(_plain(x, "trunc"))
 
 
 def isclose(a: Any, b: Any, *, rel_tol: float = 1e-09, abs_tol: float = 0.0) -> bool:
@@ -287,19 +318,24 @@ def isclose(a: Any, b: Any, *, rel_tol: float = 1e-09, abs_tol: float = 0.0) -> 
     return _python.isclose(_plain(a, "isclose"), _plain(b, "isclose"), rel_tol=rel_tol, abs_tol=abs_tol)
 
 
-def isfinite(x: Any, /) -> bool:
+def isfinite(x: Any, /) -> Any:
     """Whether ``x`` is neither infinite nor NaN."""
-    return _python.isfinite(_plain(x, "isfinite"))
+    return ops.less_equal(ops.absolute(x), float_info.max) if _is_recorded(x) else _python.isfinite(_plain(x, "isfinite"))
 
 
-def isinf(x: Any, /) -> bool:
+def isinf(x: Any, /) -> Any:
     """Whether ``x`` is infinite."""
-    return _python.isinf(_plain(x, "isinf"))
+    return ops.equal(ops.absolute(x), inf) if _is_recorded(x) else _python.isinf(_plain(x, "isinf"))
 
 
-def isnan(x: Any, /) -> bool:
-    """Whether ``x`` is NaN."""
-    return _python.isnan(_plain(x, "isnan"))
+def isnan(x: Any, /) -> Any:
+    """Whether ``x`` is NaN, which alone differs from itself."""
+    return ops.not_equal(x, x) if _is_recorded(x) else _python.isnan(_plain(x, "isnan"))
+
+
+def _is_recorded(x: Any) -> bool:
+    """Whether a function without a derivative is to be made of rows for ``x``: a Value that is being recorded, or an array."""
+    return is_compiling() if isinstance(x, Value) else getattr(x, "ndim", 0) > 0
 
 
 def _plain(x: Value | float, name: str) -> float:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import linecache
 import math
+import os
 import sys
 from contextvars import ContextVar
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from autograd import ops
@@ -21,6 +22,7 @@ from autograd.graph import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Set as AbstractSet
 
     from autograd.graph import N, Node
 
@@ -30,8 +32,19 @@ active: ContextVar[tuple[Mode, ...]] = ContextVar("autograd_modes", default=())
 """The modes in force, outermost first. Empty nearly always: recording a node asks just that."""
 
 
-compiling: ContextVar[int] = ContextVar("autograd_compiling", default=0)
-"""Since when, by the clock of all graphs, a function is being recorded for the compiler; 0 if none is."""
+class Beginning(int):
+    """When the recording of a function began, by the clock of all graphs; with what the recording knows of its Values."""
+
+    def __init__(self, _: int = 0) -> None:
+        self.examples: AbstractSet[Any] = frozenset()
+        """The Values that stand for an example."""
+        self.made: dict[Any, str] = {}
+        """The variables that the function made, and where in the user's program."""
+
+
+NEVER = Beginning()
+compiling: ContextVar[Beginning] = ContextVar("autograd_compiling", default=NEVER)
+"""Since when a function is being recorded for the compiler; 0 if none is, and NEVER if the compiler does not call it at all."""
 
 
 def is_compiling() -> bool:
@@ -44,9 +57,9 @@ def is_compiling() -> bool:
 
 
 @contextlib.contextmanager
-def apart(*, since: int = 0) -> Iterator[None]:
+def apart(*, since: Beginning | None = None) -> Iterator[None]:
     """A block without the modes around it. If it says ``since`` when, it is being recorded for the compiler."""
-    tokens = compiling.set(since), active.set(())
+    tokens = compiling.set(since or Beginning()), active.set(())
     try:
         yield
     finally:
@@ -195,7 +208,7 @@ class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
         """``node``, if it is finite."""
         if any(isinstance(mode, simplify) for mode in active.get()):  # made by a sweep, not by the user's program
             return node
-        line = self._lines[node] = _calling_line()
+        line = self._lines[node] = calling_line()
         numbers = [arg._data for arg in node._args]
         if not math.isfinite(node._data) and all(map(math.isfinite, numbers)):
             shown = ", ".join([*map(repr, numbers[:_SHOWN]), *["…"] * (len(numbers) > _SHOWN)])
@@ -219,16 +232,16 @@ class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
 
 _SHOWN = 8
 """How many arguments of an operation a message shows."""
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = os.path.dirname(__file__)  # noqa: PTH120 - pathlib takes 3 ms to import
 
 
-def _calling_line() -> str:
+def calling_line() -> str:
     """The place in the user's program that is running now, and its text."""
     frame = sys._getframe()
     while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
-    code = inspect.getframeinfo(frame).code_context or [""]
-    return f'in File "{frame.f_code.co_filename}", line {frame.f_lineno}: {code[0].strip()}'
+    name, line = frame.f_code.co_filename, frame.f_lineno
+    return f'in File "{name}", line {line}: {linecache.getline(name, line, frame.f_globals).strip()}'
 
 
 class simplify(Mode):  # noqa: N801 - as its neighbours
@@ -240,11 +253,11 @@ class simplify(Mode):  # noqa: N801 - as its neighbours
         constants = [arg for arg in args if arg._op is ops.constant]
         if len(constants) == len(args):
             node._op, node._args = ops.constant, ()
-        elif op is ops.where and args[0] in constants:
+        elif op is ops.where and args[0]._op is ops.constant:
             return args[1 if args[0]._data else 2]  # type: ignore[no-any-return]  # an argument is a node as well
         elif constants and (op is ops.add or op is ops.mul):
             number = constants[0]._data
-            other = args[1] if args[0] in constants else args[0]
+            other = args[1] if args[0]._op is ops.constant else args[0]
             if number == (0.0 if op is ops.add else 1.0):
                 return other  # type: ignore[no-any-return]  # likewise
             if op is ops.mul and number == -1.0:

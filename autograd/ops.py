@@ -90,7 +90,8 @@ class Op:
 
     def elementwise(self, args: tuple[Any, ...]) -> Any:
         """The values at the elements of ``args``, arrays of operands or numbers among them."""
-        return k.for_each(self, args)
+        with np.errstate(all="ignore"):  # NumPy asks the processor about what Python's floats did, too
+            return k.for_each(self, args)
 
     def refusal(self, arg: object) -> TypeError:
         """The error of an argument that is no number, Value or array of them."""
@@ -104,6 +105,11 @@ class Op:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _row, (self.name,)  # copies and pickles of a row are the row itself
+
+
+def of_objects(ufunc: Callable[..., Any], inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """What NumPy's ``ufunc`` makes of ``inputs``, the Operands among them as objects in an array."""
+    return ufunc(*[np.asarray(x, object) if isinstance(x, Operand) else x for x in inputs], **options)
 
 
 _NUMBERS = {float, int, bool}
@@ -154,6 +160,8 @@ copysign   = _op("copysign",   "copysign",  math.copysign,                     n
                  lambda y, a, b: (sign(a) * copysign(1.0, b), 0.0),                                        REAL, REAL)
 
 # Comparisons: 1 for true, 0 for false. Values make nodes of them only while a function is recorded for the compiler.
+equal      = _op("equal",      "=",         k.equal,                           np.equal,                   _zero,                        REAL, REAL)
+not_equal  = _op("not_equal",  "≠",         k.not_equal,                       np.not_equal,               _zero,                        REAL, REAL)
 less       = _op("less",       "<",         k.less,                            np.less,                    _zero,                        REAL, REAL)
 less_equal = _op("less_equal", "≤",         k.less_equal,                      np.less_equal,              _zero,                        REAL, REAL)
 
@@ -203,6 +211,12 @@ acosh      = _op("acosh",      "acosh",     ieee(math.acosh, np.arccosh),      n
                  ieee_partials(lambda y, a: (1 / (sqrt(a - 1) * sqrt(a + 1)),)),                           FROM_ONE)
 atanh      = _op("atanh",      "atanh",     ieee(math.atanh, np.arctanh),      np.arctanh,
                  ieee_partials(lambda y, a: (1 / ((1 - a) * (1 + a)),)),                                   UNIT)
+
+# Whole numbers, whose derivative is 0 between two jumps, and Python's %, which has the sign of b.
+floor      = _op("floor",      "floor",     k.floor,                           np.floor,                   _zero,                        REAL)
+floordiv   = _op("floordiv",   "//",        ieee(operator.floordiv, np.floor_divide), np.floor_divide,     _zero,                        REAL, POSITIVE)
+mod        = _op("mod",        "%",         ieee(operator.mod, np.remainder),  np.remainder,
+                 lambda y, a, b: (1.0, -floordiv(a, b)),                                                   REAL, POSITIVE)
 
 # Remainders: y = a - n b for a whole n, so ∂y/∂b = -n.
 fmod       = _op("fmod",       "fmod",      ieee(math.fmod, np.fmod),          np.fmod,

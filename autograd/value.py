@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
 import numbers
 import operator
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from autograd import modes, ops
 from autograd.chain_rule import reverse
-from autograd.errors import GraphError
+from autograd.errors import GraphError, RecordingError
 from autograd.graph import topological_sort, validate
 
 if TYPE_CHECKING:
@@ -21,9 +23,12 @@ if TYPE_CHECKING:
 
 _assignments = itertools.count(1)
 _clock = 0  # how many assignments to leaves there have been
+_compiling, _NEVER = modes.compiling.get, modes.NEVER
 _modes = modes.active.get
 _new = object.__new__
 _one_at_a_time = threading.RLock()  # threads may differentiate graphs that share leaves
+_WHOLE_FROM = 2.0**52  # from here on all floats are whole numbers
+_QUICK = (float, int)  # these are quick to tell
 _FROZEN = "what it is for the first example would be so for all"
 
 
@@ -38,10 +43,10 @@ def _unary(op: Op) -> Callable[[Value], Value]:
         out = _new(Value)
         out._data = on_floats(self._data)
         out._clock = _clock
-        out.grad = 0.0
+        out._grad = 0.0
         out._op = op
         out._args = (self,)
-        out.label = ""
+        out._label = ""
         return modes.supervise(out) if _modes() else out
 
     return _documented(method, op)
@@ -58,10 +63,10 @@ def _binary(op: Op) -> Callable[[Value, Any], Value]:
         out = _new(Value)
         out._data = on_floats(self._data, other._data)
         out._clock = _clock
-        out.grad = 0.0
+        out._grad = 0.0
         out._op = op
         out._args = (self, other)
-        out.label = ""
+        out._label = ""
         return modes.supervise(out) if _modes() else out
 
     return _documented(method, op)
@@ -95,32 +100,40 @@ class Value(ops.Operand):
     (15.0, 8.0)
     """
 
-    __slots__ = ("_args", "_clock", "_data", "_op", "grad", "label")
+    __slots__ = ("_args", "_clock", "_data", "_grad", "_label", "_op")
 
     _display: ClassVar[Callable[[Value], str | None]] = staticmethod(lambda _: None)
     """The picture of a graph in notebooks; the package that draws puts itself here."""
 
     _args: tuple[Value, ...]
+    _grad: Any
     _op: Op | None
-    grad: float
-    """The derivative, by this Value, of the last result that ``backward`` was called on; in leaves, the sum over all calls."""
-    label: str
-    """A name for messages and drawings."""
 
     def __init__(self, data: float, label: str = "") -> None:
         self._data = data if type(data) is float else _number(data, "Value()")
-        self._clock = _clock  # a recording tells by it what was made inside it
-        self.grad = 0.0
+        self._clock = _clock
+        self._grad = 0.0
         self._op = None
         self._args = ()
-        self.label = label
+        self._label = label if type(label) is str else _name(label)
+        if _compiling() is not _NEVER:
+            self._record(data)
+
+    def _record(self, data: Any) -> None:
+        """Note that this Value was made of ``data`` in a call by the compiler; if ``data`` is a Value, compute the same."""
+        if isinstance(data, Value):  # where a function called by the user may have a plain number
+            same = ops.fsum(data)
+            self._op, self._args = same._op, same._args
+        elif began := _compiling():
+            began.made[self] = modes.calling_line()
 
     # Reading and writing
 
     @property
     def data(self) -> float:
         """The number. That of a leaf can be assigned; what was computed from it before must then be computed again."""
-        modes.refuse_while_compiling("the data of a Value was read", f"compute with v, or with v.detach(); {_FROZEN}")
+        if _compiling():
+            modes.refuse_while_compiling("the data of a Value was read", f"compute with v, or with v.detach(); {_FROZEN}")
         return self._data
 
     @data.setter
@@ -128,9 +141,38 @@ class Value(ops.Operand):
         if self._args:
             msg = f"this Value was computed by {self._op}, so its data cannot be assigned: assign to the leaves it comes from"
             raise AttributeError(msg)
-        modes.refuse_while_compiling("the data of a Value was assigned", "assign before or after the call")
-        self._data = _number(data, "data")
-        self._clock = tick()
+        if _compiling():
+            modes.refuse_while_compiling("the data of a Value was assigned", "assign before or after the call")
+        self._data = data if type(data) is float else _number(data, "data")
+        global _clock  # noqa: PLW0603 - tick(), without the call: it is assigned to all parameters at each step
+        self._clock = _clock = next(_assignments)
+
+    @property
+    def grad(self) -> Any:
+        """The derivative, by this Value, of the last result that ``backward`` was called on; in leaves, the sum over all calls.
+
+        None can be assigned, as in PyTorch, and counts as 0; TypeError for anything else that is no number.
+        """
+        if _compiling():
+            modes.refuse_while_compiling(
+                "the grad of a Value was read", f"write gradient(y, [v], create_graph=True); {_FROZEN}"
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: float | None) -> None:
+        if _compiling():
+            modes.refuse_while_compiling("the grad of a Value was assigned", "assign before or after the call")
+        self._grad = grad if type(grad) is float or grad is None else _number(grad, "grad")
+
+    @property
+    def label(self) -> str:
+        """A name for messages and drawings; TypeError if it is no str."""
+        return self._label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        self._label = label if type(label) is str else _name(label)
 
     @property
     def op(self) -> Op | None:
@@ -159,8 +201,8 @@ class Value(ops.Operand):
         >>> x.grad                           # not 2x
         3.0
         """
-        since = modes.compiling.get()
-        if since and not (self._op is None and self._clock >= since):  # a Value that was made in there is only a number
+        began = _compiling()
+        if began and self not in began.made:  # a Value that was made in there is only a number
             return ops.detach(self)  # type: ignore[no-any-return]  # a Value
         return _constant(self._data)
 
@@ -192,26 +234,44 @@ class Value(ops.Operand):
             raise GraphError(msg)
         order = topological_sort(self)
         with _one_at_a_time:
-            before = [(leaf, leaf.grad) for leaf in order if not leaf._args]
+            before = [(leaf, leaf._grad) for leaf in order if not leaf._args]
             try:
                 reverse(order, gradient)
                 for mode in _modes():
-                    mode.swept({node: node.grad for node in order})
+                    mode.swept({node: node._grad for node in order})
+                for leaf, grad in before:  # one addition a call, so that twice is exactly twice as much
+                    leaf._grad = leaf._grad + (0.0 if grad is None else grad) if leaf._op is None else 0.0
             except BaseException:  # leaves as they were, whatever happened
                 for leaf, grad in before:
-                    leaf.grad = grad
+                    leaf._grad = grad
                 raise
-            for leaf, grad in before:  # one addition a call, so that twice is exactly twice as much
-                leaf.grad = leaf.grad + grad if leaf._op is None else 0.0
 
     # Python's protocols
 
+    __hash__ = object.__hash__  # by identity, whatever the number; as fast as it can be
+
+    def __eq__(self, other: object) -> Any:
+        if isinstance(other, Value):
+            return other is self or _another(self, other)
+        return _compared(ops.equal, operator.eq, self, other)
+
+    def __ne__(self, other: object) -> Any:
+        if isinstance(other, Value):
+            return not (other is self or _another(self, other))
+        return _compared(ops.not_equal, operator.ne, self, other)
+
     def __repr__(self) -> str:
-        label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._data!r}, grad={self.grad!r}{label})"
+        label = f", label={self._label!r}" if self._label else ""
+        if _compiling():  # it is part of messages; its number would be that of the first example
+            return f"<Value{label.replace(', ', ' ', 1)}, while a function is recorded>"
+        return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
+
+    def __str__(self) -> str:
+        modes.refuse_while_compiling("a Value was turned into text", f"do that with the result, after the call; {_FROZEN}")
+        return repr(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if spec else repr(self)
+        return format(self._data, spec) if spec and not _compiling() else str(self)
 
     def __bool__(self) -> bool:
         modes.refuse_while_compiling(
@@ -232,6 +292,14 @@ class Value(ops.Operand):
     def __ge__(self, other: Value | float) -> Any:
         return _compared(ops.less_equal, operator.le, other, self)
 
+    def __and__(self, other: object) -> Any:
+        modes.refuse_while_compiling(
+            "& or | of a Value", "a condition is 0 or 1 there: write a * b for and, maximum(a, b) for or"
+        )
+        return NotImplemented
+
+    __or__ = __rand__ = __ror__ = __and__
+
     def __index__(self) -> NoReturn:
         modes.refuse_while_compiling("a Value was used as an index", f"write autograd.math.select(values, index); {_FROZEN}")
         msg = "a Value is no index: use autograd.math.select(values, v), or int(v.data) for the plain number"
@@ -248,7 +316,7 @@ class Value(ops.Operand):
         )
         raise TypeError(msg)
 
-    __int__ = __round__ = __trunc__ = __floor__ = __ceil__ = __float__
+    __int__ = __round__ = __float__
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         picture = type(self)._display(self)
@@ -256,14 +324,14 @@ class Value(ops.Operand):
 
     def __copy__(self) -> Value:
         modes.refuse_while_compiling("a Value was copied", "the copy would keep its number for ever: copy it outside")
-        return _restore(self._op, self._args, self._data, self.grad, self.label, self._clock)
+        return _restore(self._op, self._args, self._data, self._grad, self._label, self._clock)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         modes.refuse_while_compiling("a Value was copied", "the copy would keep its number for ever: copy it outside")
         for node in topological_sort(self):
             if id(node) not in memo:
                 args = tuple([memo[id(arg)] for arg in node._args])
-                memo[id(node)] = _restore(node._op, args, node._data, node.grad, node.label, node._clock)
+                memo[id(node)] = _restore(node._op, args, node._data, node._grad, node._label, node._clock)
         copied: Value = memo[id(self)]
         return copied
 
@@ -273,7 +341,7 @@ class Value(ops.Operand):
         # every node when the arguments have been written.
         if self._args and not any(self in graph.nodes for graph in _pickling.graphs):
             return _last, (_Topological(self),)
-        return _restore, (self._op, self._args, self._data, self.grad, self.label)
+        return _restore, (self._op, self._args, self._data, self._grad, self._label)
 
     # Arithmetic
 
@@ -306,6 +374,10 @@ class Value(ops.Operand):
     __truediv__ = _binary(ops.div)
     __rtruediv__ = _reflected(ops.div)
     __rpow__ = _reflected(ops.power)
+    __floordiv__ = _binary(ops.floordiv)
+    __rfloordiv__ = _reflected(ops.floordiv)
+    __mod__ = _binary(ops.mod)
+    __rmod__ = _reflected(ops.mod)
     __neg__ = _unary(ops.neg)
     __abs__ = _unary(ops.absolute)
     _to_value = _binary(ops.power)
@@ -314,12 +386,28 @@ class Value(ops.Operand):
     def __pow__(self, exponent: Value | float) -> Value:
         return self._to_value(exponent) if isinstance(exponent, Value) else self._to_number(exponent)
 
+    def __divmod__(self, other: Value | float) -> Any:
+        quotient = self.__floordiv__(other)
+        return quotient if quotient is NotImplemented else (quotient, self % other)
+
+    def __rdivmod__(self, other: float) -> Any:
+        quotient = self.__rfloordiv__(other)
+        return quotient if quotient is NotImplemented else (quotient, other % self)
+
     def __pos__(self) -> Value:
         return self
 
+    __floor__ = _unary(ops.floor)
+
+    def __ceil__(self) -> Any:
+        return -ops.floor(-self)
+
+    def __trunc__(self) -> Any:
+        return ops.copysign(ops.floor(abs(self)), self)
+
     # Functions, under Python's names and, where those differ, NumPy's: so np.exp and the like work on arrays of Values.
 
-    abs = _unary(ops.absolute)
+    abs = fabs = _unary(ops.absolute)
     acos = arccos = _unary(ops.acos)
     acosh = arccosh = _unary(ops.acosh)
     asin = arcsin = _unary(ops.asin)
@@ -328,17 +416,22 @@ class Value(ops.Operand):
     atanh = arctanh = _unary(ops.atanh)
     cbrt = _unary(ops.cbrt)
     cos = _unary(ops.cos)
+    arctan2 = _binary(ops.atan2)
+    copysign = _binary(ops.copysign)
     cosh = _unary(ops.cosh)
     erf = _unary(ops.erf)
     exp = _unary(ops.exp)
     exp2 = _unary(ops.exp2)
     expm1 = _unary(ops.expm1)
+    floor = __floor__
+    fmod = _binary(ops.fmod)
     log = _unary(ops.log)
     log10 = _unary(ops.log10)
     log1p = _unary(ops.log1p)
     log2 = _unary(ops.log2)
     relu = _unary(ops.relu)
     sigmoid = _unary(ops.sigmoid)
+    sign = _unary(ops.sign)
     sin = _unary(ops.sin)
     sinh = _unary(ops.sinh)
     softplus = _unary(ops.softplus)
@@ -347,17 +440,99 @@ class Value(ops.Operand):
     tan = _unary(ops.tan)
     tanh = _unary(ops.tanh)
 
-    def maximum(self, other: Value | float) -> Any:
-        """The larger of the two; NaN if either is."""
-        return ops.maximum(self, other)
+    ceil = __ceil__
+    trunc = __trunc__
 
-    def minimum(self, other: Value | float) -> Any:
-        """The smaller of the two; NaN if either is."""
-        return ops.minimum(self, other)
+    def maximum(self, *others: Value | float) -> Any:
+        """The largest of them; NaN if one is."""
+        return ops.maximum(self, *others)
+
+    def minimum(self, *others: Value | float) -> Any:
+        """The smallest of them; NaN if one is."""
+        return ops.minimum(self, *others)
+
+    def hypot(self, *others: Value | float) -> Any:
+        """The Euclidean norm of the point at these coordinates."""
+        return ops.hypot(self, *others)
+
+    def logaddexp(self, other: Value | float) -> Any:
+        """``log(exp(self) + exp(other))``, without overflow."""
+        return ops.logsumexp(self, other)
+
+    def signbit(self) -> Any:
+        """Whether the number is below 0, or is -0.0."""
+        return ops.copysign(1.0, self) < 0.0
+
+    def isfinite(self) -> Any:
+        """Whether the number is neither infinite nor NaN."""
+        return self.abs() <= sys.float_info.max
+
+    def isinf(self) -> Any:
+        """Whether the number is infinite."""
+        return self.abs() == math.inf
+
+    def isnan(self) -> Any:
+        """Whether the number is NaN, which alone differs from itself."""
+        return _compared(ops.not_equal, operator.ne, self, self)
+
+    def rint(self) -> Any:
+        """The nearest whole number, the even one of two; its derivative is 0."""
+        return ops.where(abs(self) < _WHOLE_FROM, self - ops.remainder(self, 1.0), self.floor())
+
+    def degrees(self) -> Value:
+        """The angle in degrees, if this is in radians."""
+        return self * (180.0 / math.pi)
+
+    def radians(self) -> Value:
+        """The angle in radians, if this is in degrees."""
+        return self * (math.pi / 180.0)
+
+    rad2deg, deg2rad = degrees, radians
 
     def conjugate(self) -> Value:
         """The Value itself: a real number is its own conjugate."""
         return self
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """What NumPy's ``ufunc`` is of ``inputs``, this Value among them.
+
+        NumPy itself asks each object in an array for the operator or the method of the function's name. That leaves functions
+        which it does not have for objects (``isnan``), or whose first argument may be a plain number (``arctan2(1.0, v)``).
+        """
+        if method == "__call__" and not options:
+            name = ufunc.__name__
+            if name in _OF_TWO:
+                return _OF_TWO[name](*inputs)
+            if name in _COMPARING and not any(getattr(x, "ndim", 0) for x in inputs):
+                return _COMPARING[name](*[x if isinstance(x, Value) else _comparable(x) for x in inputs])
+            if len(inputs) == 1 and hasattr(self, name):
+                return getattr(self, name)()
+        return ops.of_objects(getattr(ufunc, method), inputs, options)
+
+
+_OF_TWO: dict[str, Callable[..., Any]] = {
+    "arctan2": ops.atan2,
+    "copysign": ops.copysign,
+    "divmod": divmod,
+    "float_power": operator.pow,
+    "fmod": ops.fmod,
+    "heaviside": lambda x, at_0: ops.where(x == 0.0, at_0, (ops.sign(x) + 1.0) * 0.5),
+    "hypot": ops.hypot,
+    "logaddexp": ops.logsumexp,
+    "logaddexp2": lambda x, y: ops.logsumexp(x * ops.LOG_2, y * ops.LOG_2) / ops.LOG_2,
+    "maximum": ops.maximum,
+    "minimum": ops.minimum,
+}
+"""What NumPy's functions of two arguments are where one of these is a Value, by their names."""
+_COMPARING: dict[str, Callable[[Any, Any], Any]] = {
+    "equal": operator.eq,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "not_equal": operator.ne,
+}
+"""NumPy's comparisons, which it would turn into bools."""
 
 
 def tick() -> int:
@@ -368,12 +543,18 @@ def tick() -> int:
 
 
 def _number(data: Any, where: str) -> float:
-    """``data`` as a float, if it is a real number; the TypeError that it deserves, if not."""
-    if (number := _real(data)) is not None:
-        return number
+    """``data`` as a float, if it is a real number; the error that it deserves, if not."""
+    try:
+        if (number := _real(data)) is not None:
+            return number
+    except OverflowError:
+        msg = f"{where} expects a number that a float can hold, below 1.8e308 in size, not {type(data).__name__} beyond that"
+        raise OverflowError(msg) from None
     advice = ""
     if isinstance(data, Value):
-        advice = "; it is a Value already: v.data is its number"
+        if _compiling() is not _NEVER and where == "Value()":
+            return data._data
+        advice = "; it is a Value already: use x itself, or x.data for its number"
     elif hasattr(data, "__len__") and not isinstance(data, str | bytes):
         advice = "; for a list of Values: [Value(x) for x in data]"
     msg = f"{where} expects a real number, not {type(data).__name__} {data!r:.60}{advice}"
@@ -381,19 +562,56 @@ def _number(data: Any, where: str) -> float:
 
 
 def _real(x: Any) -> float | None:
-    """``x`` as a float, if it is a real number, of Python's or NumPy's."""
-    if isinstance(x, numbers.Real) or (getattr(x, "shape", None) == () and getattr(x.dtype, "kind", "") in tuple("biuf")):
+    """``x`` as a float, if it is a real number of Python's or NumPy's; OverflowError if it is a whole one beyond all floats."""
+    if isinstance(x, _QUICK) or isinstance(x, numbers.Real):  # noqa: SIM101 - numbers.Real takes ten times as long to ask
         return float(x)
-    return None
+    return float(x) if getattr(x, "shape", None) == () and getattr(x.dtype, "kind", "") in tuple("biuf") else None
+
+
+def _name(label: Any) -> str:
+    """``label``, which is of a class of its own, if that is one of strings."""
+    if isinstance(label, str):
+        return label
+    msg = f"the label of a Value must be a str, not {type(label).__name__} {label!r:.60}"
+    raise TypeError(msg)
 
 
 def _compared(op: Op, on_floats: Callable[[float, float], bool], a: Any, b: Any) -> Any:
     """Whether ``a`` and ``b``, one of them a Value, compare so: a bool, or a node while a function is being recorded."""
-    if modes.is_compiling():
-        x, y = _lift(a), _lift(b)
-        return NotImplemented if x is NotImplemented or y is NotImplemented else op(x, y)
-    left, right = [v._data if isinstance(v, Value) else _real(v) for v in (a, b)]
-    return NotImplemented if left is None or right is None else on_floats(left, right)
+    left, right = [v._data if isinstance(v, Value) else _comparable(v) for v in (a, b)]
+    if left is None or right is None:
+        return NotImplemented
+    answer = on_floats(left, right)  # TypeError for the order of complex numbers
+    return op(*[v if isinstance(v, Value) else _nearest(v) for v in (a, b)]) if modes.is_compiling() else answer
+
+
+def _comparable(x: Any) -> Any:
+    """``x`` as a number that Python compares floats with; None if it is none."""
+    try:
+        number = _real(x)
+    except OverflowError:
+        return x  # Python compares whole numbers of any size
+    return x if number is None and isinstance(x, numbers.Number) else number  # Decimals and complex numbers, too
+
+
+def _nearest(x: Any) -> float:
+    """The float that stands for the number ``x`` in comparisons; NaN, which equals nothing, for what is not real."""
+    if isinstance(x, numbers.Complex) and x.imag:
+        return math.nan
+    return float(x.real if isinstance(x, numbers.Complex) else x)
+
+
+def _another(a: Value, b: Value) -> bool:
+    """False: the two are different Values. RecordingError if that would freeze a comparison of numbers."""
+    examples = modes.compiling.get().examples
+    if examples and any(not examples.isdisjoint(topological_sort(x)) for x in (a, b)):
+        msg = (
+            "two Values were compared by == or != (or in, index, count, remove) in a function that autograd.compile records: "
+            "these ask whether they are the same Value. To compare their numbers, write autograd.math.where(a - b == 0, x, y); "
+            f"{_FROZEN}"
+        )
+        raise RecordingError(msg)
+    return False
 
 
 def _constant(data: float) -> Value:
@@ -409,16 +627,16 @@ def _lift(x: Any) -> Value:
 
 
 def _restore(  # noqa: PLR0913, PLR0917 - one for each slot
-    op: Op | None, args: tuple[Value, ...], data: float, grad: float, label: str, clock: int = 0
+    op: Op | None, args: tuple[Value, ...], data: float, grad: float | None, label: str, clock: int = 0
 ) -> Value:
     """The Value with exactly these attributes."""
     out = _new(Value)
     out._data = data
     out._clock = clock
-    out.grad = grad
+    out._grad = grad
     out._op = op
     out._args = args
-    out.label = label
+    out._label = label
     return out
 
 

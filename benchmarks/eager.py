@@ -1,10 +1,12 @@
-"""How long one training step takes, and what a node costs in memory: this engine against micrograd.
+"""How long a training step, an assignment and an import take, and what a node costs in memory: this engine against micrograd.
 
     python -m pip install micrograd && python -m benchmarks.eager [--rounds N]
 
 The job is micrograd's own: forward and backward of MLP(2, [16, 16, 1]) over 100 points. ``loops`` runs micrograd's loops over
 each engine's Value, ``nn.MLP`` this project's network. Every contestant lives in a process of its own, so that none pays for
 another's garbage; they take turns, and the ratio of a round is that of neighbours in time. Figures are medians over rounds.
+An optimizer's step assigns ``data`` of each parameter; autograd is imported by new processes that have imported numpy already.
+The figures of these two are the least of all rounds.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ import multiprocessing
 import os
 import random
 import statistics
+import subprocess
 import sys
 import time
+import timeit
 import tracemalloc
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -151,6 +155,18 @@ def memory() -> tuple[float, int]:
     return used / nodes, gc.collect()
 
 
+def assignment(value: Any) -> float:
+    """Microseconds for ``p.data = x``, the least of many rounds."""
+    return min(timeit.repeat("p.data = x", globals={"p": value(1.0), "x": 2.0}, number=10_000, repeat=20)) * 1e6 / 10_000
+
+
+def import_over_numpy(rounds: int) -> float:
+    """Milliseconds that ``import autograd`` takes where numpy is imported already, the least of some rounds."""
+    program = "import numpy, time; start = time.perf_counter(); import autograd; print(time.perf_counter() - start)"
+    command = [sys.executable, "-c", program]
+    return 1e3 * min(float(subprocess.check_output(command)) for _ in range(rounds))  # noqa: S603 - the program above
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -167,6 +183,12 @@ def main() -> None:
         print(f"{name:12}{cells[0]:>24}{cells[1]:>24}")
     size, garbage = memory()
     print(f"{size:.0f} bytes a node; {garbage} objects left for the collector")
+    from micrograd.engine import Value as Micrograd
+
+    from autograd import Value
+
+    print(f"p.data = x: {assignment(Value):.2f} us, micrograd's {assignment(Micrograd):.2f}")
+    print(f"import autograd: {import_over_numpy(rounds):.1f} ms over numpy")
 
 
 if __name__ == "__main__":

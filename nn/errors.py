@@ -24,3 +24,11 @@ class DivergedError(AutogradError, FloatingPointError):
 
     history: History
     """Of the epochs before."""
+
+
+def shown(x: object) -> str:
+    """``x`` as a message shows it: the beginning of its repr, if it has one."""
+    try:
+        return f"{x!r:.60}"
+    except Exception:  # noqa: BLE001 - a number of 5,000 digits has none, nor have deeply nested lists, and others' may fail
+        return f"of which there is no repr, {type(x).__name__}"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd import Value, no_grad
+from autograd import AnomalyError, Value
+from nn.errors import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +21,14 @@ Array = NDArray[Any]
 Data = Any
 """An array whose first axis is the examples, or a tuple or dict of such."""
 
-_LOSSES = "nn.losses"
 _SOME = 100
-"""How many different targets are looked at before training: as many as classes may be."""
+"""How many different targets are tried before training: as many as classes may be."""
+_FEW = 10
+"""How many, beside the extremes, if there are more than that."""
+_AT_ONCE = 100_000
+"""How many numbers are sorted at once to see which are different."""
+_DEPTH = 100
+"""How deep tuples and dicts may be nested."""
 
 
 class Examples(NamedTuple):
@@ -64,6 +70,8 @@ def example(data: Data, which: int) -> Any:
 
 def checked_examples(x: Data, y: Data, x_name: str, y_name: str) -> Examples:
     """Inputs and targets as arrays of float64 or int64, of as many examples each."""
+    for name, data in ((x_name, x), (y_name, y)):
+        _check_depth(data, name)
     checked = [mapped(lambda array: _array(array, name), data) for name, data in ((x_name, x), (y_name, y))]  # noqa: B023 - called at once
     sizes = [len(leaf) for data in checked for leaf in leaves(data)]
     if len(set(sizes)) != 1 or not sizes[0]:
@@ -72,14 +80,32 @@ def checked_examples(x: Data, y: Data, x_name: str, y_name: str) -> Examples:
     return Examples(checked[0], checked[1], sizes[0])
 
 
+def _check_depth(data: Data, name: str, depth: int = 0) -> None:
+    if not isinstance(data, dict | tuple):
+        return
+    if depth > _DEPTH:
+        msg = (
+            f"{name} is nested in more than {_DEPTH} tuples or dicts, or in itself: give an array, or a tuple or dict of these"
+        )
+        raise ValueError(msg)
+    for item in data.values() if isinstance(data, dict) else data:
+        _check_depth(item, name, depth + 1)
+
+
 def _array(x: Any, name: str) -> Array:
+    if isinstance(x, np.ma.MaskedArray):
+        msg = f"{name} is a masked array, and the mask would be lost: leave those examples out, or fill them, {name}.filled(0)"
+        raise TypeError(msg)
     try:
         array = np.asarray(x)
     except ValueError as error:
         msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape"
         raise ValueError(msg) from error
+    except Exception as error:  # whatever another library's __array__ raises
+        msg = f"{name} must be an array of real numbers, and {type(x).__name__} makes none: {error}"
+        raise TypeError(msg) from error
     if array.dtype.kind not in "fiub":
-        msg = f"{name} must be an array of real numbers, not of {array.dtype}, such as {array.ravel()[:1].tolist()}"
+        msg = f"{name} must be an array of real numbers, not of {array.dtype}, such as {shown(array.ravel()[:1].tolist())}"
         if array.dtype.kind in "US":
             msg += f": number them, as by classes, {name} = np.unique({name}, return_inverse=True)"
         raise TypeError(msg)
@@ -88,6 +114,16 @@ def _array(x: Any, name: str) -> Array:
         raise ValueError(msg)
     whole = array.dtype.kind != "f" and not (array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max)
     return np.ascontiguousarray(array, np.int64 if whole else np.float64)  # once, not at every step
+
+
+def not_finite(examples: Examples) -> str | None:
+    """What array holds infinite numbers or NaNs, and in how many examples; None if there are no such numbers."""
+    for name, data in (("X", examples.x), ("y", examples.y)):
+        for leaf in leaves(data):
+            if not np.isfinite(leaf).all():
+                count = int((~np.isfinite(leaf.reshape(len(leaf), -1)).all(1)).sum())
+                return f"{name} holds infinite numbers or NaNs in {count} examples: leave these out, or put other numbers there"
+    return None
 
 
 def split(examples: Examples, validation: Any, generator: np.random.Generator) -> tuple[Examples, Examples | None]:
@@ -108,31 +144,64 @@ def split(examples: Examples, validation: Any, generator: np.random.Generator) -
 
 
 def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Examples, *, compiled: bool) -> None:
-    """Raise what ``loss``, one of nn's, says of a target that it does not take: a program could not ask.
+    """Raise what ``loss`` says of a target that it does not take: a program could not ask.
 
-    A prediction is made for the first example, and held against different targets. Losses of the user's are not tried: they
-    may expect Values.
+    A prediction is made for the first example, and held against targets that differ: on Values, as if it were recorded, or
+    if it is not going to be, on numbers. So it does not matter what functions, methods or objects are between ``fit`` and a
+    loss that looks at its targets. It costs one prediction, and one loss for each target that is tried.
     """
-    if getattr(loss, "__module__", None) != _LOSSES or not isinstance(examples.y, np.ndarray):
-        return
-    with no_grad():
-        first = example(examples.x, 0)
-        prediction = model(mapped(_as_values, first) if compiled else first)
-        if examples.y.shape[1:] == (1,) and isinstance(prediction, Value):
-            msg = f"y has the shape {examples.y.shape}, and the model gives one number for an example: pass y.ravel()"
-            raise ValueError(msg)
-        different, counts = np.unique(examples.y, axis=0, return_counts=True)
-        extremes = [*range(min(_SOME, len(different))), len(different) - 1]
-        for target, count in zip(different[extremes].tolist(), counts[extremes].tolist(), strict=True):
-            try:
-                loss(prediction, target)
-            except (ValueError, TypeError, IndexError) as error:
-                error.add_note(f"In nn.fit: {count} of {examples.size} examples have the target {target!r:.60}.")
-                raise
+    given = _as_values if compiled else _as_they_are
+    prediction = model(mapped(given, example(examples.x, 0)))
+    for which in _telling(examples.y):
+        target = example(examples.y, which)
+        try:
+            loss(prediction, mapped(given, target))
+        except AnomalyError:  # of a prediction and a target that do not belong together
+            continue
+        except (ValueError, TypeError, IndexError) as error:
+            if getattr(examples.y, "shape", ())[1:] == (1,) and isinstance(prediction, Value):
+                msg = f"y has the shape {examples.y.shape}, and the model gives one number for an example: pass y.ravel()"
+                raise ValueError(msg) from error
+            same = np.ones(examples.size, bool)
+            for leaf in leaves(examples.y):
+                same &= (leaf == leaf[which]).reshape(examples.size, -1).all(1)
+            count = max(1, np.count_nonzero(same))  # NaN differs from itself
+            error.add_note(f"In nn.fit: {count} of {examples.size} examples have the target {target!r:.60}.")
+            raise
+
+
+def _telling(y: Data) -> list[int]:
+    """The places of examples that hold each different number in ``y``; the extremes, fractions and NaNs, if these are many."""
+    chosen: list[int] = []
+    for leaf in leaves(y):
+        flat, width = leaf.ravel(), math.prod(leaf.shape[1:])
+        if not width:
+            continue
+        places: dict[float, int] = {}
+        for start in range(0, len(flat), _AT_ONCE):
+            some, where = np.unique(flat[start : start + _AT_ONCE], return_index=True)
+            for number, place in zip(some.tolist(), where.tolist(), strict=True):
+                places.setdefault(number, start + place)
+            if len(places) > _SOME:
+                fractions = np.flatnonzero(flat != np.floor(flat))[:1].tolist()
+                nans = np.flatnonzero(np.isnan(flat))[:1].tolist()
+                extremes = [int(np.argmin(flat)), int(np.argmax(flat)), *fractions, *nans]
+                places = {float(flat[place]): place for place in extremes + [*places.values()][:_FEW]}
+                break
+        seen: set[float] = set()
+        for number, place in places.items():
+            if number not in seen:
+                chosen.append(place // width)
+                seen.update(leaf[place // width].ravel().tolist())
+    return sorted(set(chosen))
 
 
 def _as_values(x: Any) -> Any:
-    return [_as_values(item) for item in x] if isinstance(x, list) else Value(x).detach()
+    return [_as_values(item) for item in x] if isinstance(x, list) else Value(x)
+
+
+def _as_they_are(x: Any) -> Any:
+    return x
 
 
 def crc32(examples: Examples) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import Value, math
 from nn import init
+from nn.errors import shown
 from nn.module import Module
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ ACTIVATIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Generator, int, int
     "linear": (Value.__pos__, init.glorot_uniform),
 }
 """Each activation by name, with the initialiser that suits it."""
+_MOST = 10_000_000
+"""How many weights a layer may have: more Values than that would fill the memory."""
 
 
 class Neuron(Module):
@@ -39,6 +42,7 @@ class Neuron(Module):
 
     def __init__(self, nin: int, activation: str = "relu", *, rng: int | Generator | None = None, fan_out: int = 1) -> None:
         _check_size("nin", nin)
+        _check_size("fan_out", fan_out)
         _check_activation(activation)
         rng = init.generator(rng)
         self.activation = activation
@@ -77,7 +81,8 @@ class Layer(Module):
     """
 
     def __init__(self, nin: int, nout: int, activation: str = "relu", *, rng: int | Generator | None = None) -> None:
-        _check_size("nout", nout)
+        _check_size("nin", nin)
+        _check_size("nout", nout, nin)
         rng = init.generator(rng)
         self.neurons = [Neuron(nin, activation, rng=rng, fan_out=nout) for _ in range(nout)]
         self._name_parts()
@@ -124,11 +129,14 @@ class MLP(Module):
 
     def __init__(self, nin: int, nouts: Sequence[int], activation: str = "relu", *, rng: int | Generator | None = None) -> None:
         if not isinstance(nouts, list | tuple) or not nouts:
-            msg = f"nouts must be a list of the sizes of the layers, as [16, 16, 1], not {nouts!r}"
+            msg = f"nouts must be a list of the sizes of the layers, as [16, 16, 1], not {shown(nouts)}"
             raise TypeError(msg)
         _check_activation(activation)  # a single layer is linear and would not
         rng = init.generator(rng)
         sizes = [nin, *nouts]
+        for before, size in zip(sizes, nouts, strict=False):  # of all, before the first is made
+            _check_size("nin", before)
+            _check_size("a size in nouts", size, before)
         activations = [activation] * (len(nouts) - 1) + ["linear"]
         self.activation = activation
         self.layers = [Layer(a, b, f, rng=rng) for a, b, f in zip(sizes, nouts, activations, strict=False)]
@@ -170,7 +178,7 @@ class Sequential(Module):
     def __init__(self, *steps: Callable[[Any], Any]) -> None:
         for step in steps:
             if not callable(step):
-                msg = f"Sequential() takes modules and functions, not {type(step).__name__} {step!r:.60}"
+                msg = f"Sequential() takes modules and functions, not {type(step).__name__} {shown(step)}"
                 raise TypeError(msg)
         self.steps = list(steps)
         self._name_parts()
@@ -234,15 +242,22 @@ def _is_own(module: Module, kind: type[Module], attributes: set[str]) -> bool:
     return type(module) is kind and vars(module).keys() <= attributes | {"name", "training"}
 
 
-def _check_size(name: str, size: object) -> None:
-    if not isinstance(size, numbers.Integral) or isinstance(size, bool) or size < 1:
-        msg = f"{name} must be a whole number from 1 on, not {size!r}"
+def _check_size(name: str, size: Any, times: int = 1) -> None:
+    """Raise ValueError unless ``size`` is one, and so many Values, ``times`` over, can be kept."""
+    if not isinstance(size, numbers.Integral) or isinstance(size, bool) or int(size) < 1:
+        msg = f"{name} must be a whole number from 1 on, not {shown(size)}"
+        raise ValueError(msg)
+    if int(size) * times > _MOST:
+        msg = (
+            f"{name} must be a whole number from 1 to {_MOST // times:,} here, not {shown(size)}: "
+            f"every weight is a Value, and a layer may have {_MOST:,} of them"
+        )
         raise ValueError(msg)
 
 
 def _check_activation(activation: str) -> None:
-    if activation not in ACTIVATIONS:
-        msg = f"there is no activation {activation!r}: choose one of {', '.join(ACTIVATIONS)}"
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
+        msg = f"there is no activation {shown(activation)}: choose one of {', '.join(ACTIVATIONS)}"
         raise ValueError(msg)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
+
+from autograd import Value
+from nn.errors import shown
 
 
 def accuracy(predictions: Any, targets: Any, *, threshold: float = 0.0) -> float:
@@ -12,22 +16,29 @@ def accuracy(predictions: Any, targets: Any, *, threshold: float = 0.0) -> float
 
     Of ``predictions`` of shape (examples, classes) the largest one counts, and ``targets`` are the indices of classes. Of shape
     (examples,) it counts whether they are above the ``threshold``: 0 for scores, 0.5 for probabilities; ``targets`` are 0 and
-    1, or -1 and 1. ValueError for other shapes and targets.
+    1, or -1 and 1. A prediction that is NaN is wrong. ValueError for other shapes and targets, TypeError for what is no number.
 
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1])
     0.5
     >>> accuracy([2.5, -0.5, -1.0], [1, -1, 1])  # the last one is wrong
     0.6666666666666666
     """
-    scores, truth = np.asarray(predictions), np.asarray(targets)
-    if scores.ndim not in (1, 2) or truth.shape != scores.shape[:1]:
+    scores, truth = _numbers(predictions, "predictions"), _numbers(targets, "targets")
+    if scores.ndim not in (1, 2) or truth.shape != scores.shape[:1] or not scores.size:
         msg = (
-            "accuracy() expects predictions of shape (examples,) or (examples, classes) and targets of shape (examples,), not "
-            f"{scores.shape} and {truth.shape}"
+            "accuracy() expects predictions of shape (examples,) or (examples, classes) and targets of shape (examples,), at "
+            f"least one, not {scores.shape} and {truth.shape}"
         )
         raise ValueError(msg)
     if scores.ndim == 2:  # noqa: PLR2004 - a row of scores for each example
-        return float(np.mean(scores.argmax(1) == truth))
+        classes = scores.shape[1]
+        if not (known := np.isin(truth, np.arange(classes))).all():
+            msg = f"accuracy() expects targets that are classes from 0 to {classes - 1}, not {truth[~known][0]}"
+            raise ValueError(msg)
+        return float(np.mean((scores.argmax(1) == truth) & ~np.isnan(scores).any(1)))
+    if not isinstance(threshold, numbers.Real):
+        msg = f"accuracy(): threshold must be a number, not {type(threshold).__name__} {shown(threshold)}"
+        raise TypeError(msg)
     if not (np.isin(truth, (0, 1)).all() or np.isin(truth, (-1, 1)).all()):
         wrong = truth[~np.isin(truth, (-1, 0, 1))]
         msg = (
@@ -35,4 +46,25 @@ def accuracy(predictions: Any, targets: Any, *, threshold: float = 0.0) -> float
             f"{wrong[0] if len(wrong) else 'all three'}: for numbers that are to be predicted, pass a metric of your own"
         )
         raise ValueError(msg)
-    return float(np.mean((scores > threshold) == (truth > 0)))
+    return float(np.mean(((scores > threshold) == (truth > 0)) & ~np.isnan(scores)))
+
+
+def _numbers(x: Any, name: str) -> Any:
+    """``x`` as an array of real numbers, those of Values too; TypeError or ValueError if it is none."""
+    if isinstance(x, np.ma.MaskedArray):
+        msg = f"accuracy(): {name} are a masked array, and the mask would be lost: leave those examples out of both arguments"
+        raise TypeError(msg)
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        msg = f"accuracy(): {name} are ragged: the rows differ in length"
+        raise ValueError(msg) from error
+    except Exception as error:  # whatever another library's __array__ raises
+        msg = f"accuracy(): {name} must be an array of numbers, and {type(x).__name__} makes none: {error}"
+        raise TypeError(msg) from error
+    if array.dtype == object and all(isinstance(item, Value) for item in array.flat):
+        return np.array([item.data for item in array.flat], float).reshape(array.shape)
+    if array.dtype.kind not in "fiub":
+        msg = f"accuracy(): {name} must be real numbers, not of {array.dtype}, such as {shown(array.ravel()[:1].tolist())}"
+        raise TypeError(msg)
+    return array

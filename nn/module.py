@@ -58,10 +58,10 @@ class Module:
         """Each module directly inside this one, with its name."""
         return ((name, item) for name, item in self._items("") if isinstance(item, Module))
 
-    def zero_grad(self) -> None:
-        """Set the grad of every parameter to 0."""
+    def zero_grad(self, set_to_none: bool = False) -> None:  # noqa: FBT001, FBT002 - PyTorch's signature
+        """Set the grad of every parameter to 0, or to None, which counts as 0."""
         for parameter in self.parameters():
-            parameter.zero_grad()
+            parameter.grad = None if set_to_none else 0.0
 
     def state_dict(self) -> dict[str, float]:
         """The numbers of all parameters, by name."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd import Value
+from nn.errors import shown
 from nn.vectors import parameters_to_vector, vector_to_parameters
 
 if TYPE_CHECKING:
@@ -52,10 +53,10 @@ class Optimizer:
         vector_to_parameters(self.update(theta, self._gradient()), self.parameters)
         return loss
 
-    def zero_grad(self) -> None:
-        """Set the grad of every parameter to 0."""
+    def zero_grad(self, set_to_none: bool = False) -> None:  # noqa: FBT001, FBT002 - PyTorch's signature
+        """Set the grad of every parameter to 0, or to None, which counts as 0."""
         for parameter in self.parameters:
-            parameter.zero_grad()
+            parameter.grad = None if set_to_none else 0.0
 
     def descend(self, value_and_grad: Callable[[Array], tuple[float, Array]], theta: Array) -> tuple[float, Array]:
         """The loss at ``theta``, and the numbers after a step from there; ``value_and_grad`` is as that of a compiled loss."""
@@ -106,11 +107,14 @@ class Optimizer:
     def _clipped(self, gradient: Array) -> Array:
         if self.clip_grad_norm is None:
             return gradient
-        factor = self.clip_grad_norm / (math.sqrt(gradient.dot(gradient)) + _NORM_EPS)
+        norm = math.sqrt(gradient.dot(gradient))
+        if norm == math.inf:  # of the squares, perhaps, and not of the gradient
+            norm = _norm(gradient)
+        factor = self.clip_grad_norm / (norm + _NORM_EPS)
         return gradient * factor if factor < 1.0 else gradient
 
     def _gradient(self) -> Array:
-        return np.array([parameter.grad for parameter in self.parameters])
+        return _grads(self.parameters)
 
 
 class SGD(Optimizer):
@@ -184,8 +188,8 @@ class Adam(Optimizer):
         clip_grad_norm: float | None = None,
     ) -> None:
         super().__init__(parameters, lr, weight_decay, clip_grad_norm=clip_grad_norm)
-        if not hasattr(betas, "__len__") or len(betas) != 2 or not all(_is_fraction(beta) for beta in betas):  # noqa: PLR2004 - a pair
-            msg = f"betas must be two numbers, at least 0 and below 1, not {betas!r}"
+        if not hasattr(betas, "__len__") or len(betas) != 2 or not all(map(_is_fraction, betas)):  # noqa: PLR2004 - a pair
+            msg = f"betas must be two numbers, at least 0 and below 1, not {shown(betas)}"
             raise ValueError(msg)
         self.betas = (float(betas[0]), float(betas[1]))
         self.eps = _at_least_0("eps", eps)
@@ -269,7 +273,7 @@ class RMSprop(Optimizer):
     ) -> None:
         super().__init__(parameters, lr, weight_decay, clip_grad_norm=clip_grad_norm)
         if not _is_fraction(alpha):
-            msg = f"alpha must be a number, at least 0 and below 1, not {alpha!r}"
+            msg = f"alpha must be a number, at least 0 and below 1, not {shown(alpha)}"
             raise ValueError(msg)
         self.alpha = float(alpha)
         self.eps = _at_least_0("eps", eps)
@@ -411,7 +415,8 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float, norm_type: floa
     """The norm of all grads together, as they were; they are scaled down so that it is at most ``max_norm``.
 
     It is PyTorch's ``clip_grad_norm_``: grads are multiplied by ``max_norm / (norm + 1e-6)`` where that is below 1. The norm
-    is the ``norm_type``-th root of the sum of those powers; for ``math.inf``, the largest absolute value.
+    is the ``norm_type``-th root of the sum of those powers; for ``math.inf``, the largest absolute value. If a
+    grad is NaN, all stay as they are; if one is infinite, it becomes NaN and the finite ones 0.
 
     >>> x, y = Value(1.0), Value(2.0)
     >>> (3 * x + 4 * y).backward()
@@ -421,17 +426,30 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float, norm_type: floa
     (0.6, 0.8)
     """
     variables = _variables(parameters, "clip_grad_norm()")
-    max_norm = _at_least_0("max_norm", max_norm)
-    if not isinstance(norm_type, numbers.Real) or not norm_type > 0.0:
-        msg = f"norm_type must be a number above 0, or math.inf, not {norm_type!r}"
+    max_norm = math.inf if max_norm == math.inf else _at_least_0("max_norm", max_norm)
+    if not isinstance(norm_type, numbers.Real) or isinstance(norm_type, bool) or not norm_type > 0.0:
+        msg = f"norm_type must be a number above 0, or math.inf, not {shown(norm_type)}"
         raise ValueError(msg)
-    with np.errstate(over="ignore"):
-        norm = float(np.linalg.norm([parameter.grad for parameter in variables], norm_type))
+    norm = _norm(_grads(variables), as_float(norm_type))
     factor = max_norm / (norm + _NORM_EPS)
     if factor < 1.0:
         for parameter in variables:
-            parameter.grad *= factor
+            if parameter.grad is not None:
+                parameter.grad *= factor
     return norm
+
+
+def _grads(parameters: Iterable[Value]) -> Array:
+    """The grads in a flat array; None counts as 0."""
+    return np.array([parameter.grad or 0.0 for parameter in parameters])
+
+
+def _norm(gradient: Array, order: float = 2.0) -> float:
+    """The norm of ``gradient``, of which no power overflows or vanishes before the root is taken."""
+    largest = float(np.max(np.abs(gradient)))
+    if largest == 0.0 or not math.isfinite(largest):
+        return largest
+    return largest * float(np.linalg.norm(gradient / largest, order))
 
 
 def check_names(owner: object, names: Iterable[str], state: Mapping[str, Any]) -> None:
@@ -446,9 +464,17 @@ def check_names(owner: object, names: Iterable[str], state: Mapping[str, Any]) -
 def at_least_1(name: str, x: Any) -> int:
     """``x``, if it is a whole number from 1 on; ValueError if not."""
     if not isinstance(x, numbers.Integral) or isinstance(x, bool) or x < 1:
-        msg = f"{name} must be a whole number from 1 on, not {x!r}"
+        msg = f"{name} must be a whole number from 1 on, not {shown(x)}"
         raise ValueError(msg)
     return int(x)
+
+
+def as_float(x: Any) -> float:
+    """``x`` as a float, infinite where it is a whole number too large for one."""
+    try:
+        return float(x)
+    except OverflowError:
+        return math.inf if x > 0 else -math.inf
 
 
 def _variables(parameters: Iterable[Value], whose: str) -> list[Value]:
@@ -462,7 +488,7 @@ def _variables(parameters: Iterable[Value], whose: str) -> list[Value]:
         raise ValueError(msg)
     for parameter in variables:
         if not isinstance(parameter, Value) or parameter.op is not None:
-            msg = f"{whose} moves variables, and {parameter!r:.60} is none: pass model.parameters()"
+            msg = f"{whose} moves variables, and {shown(parameter)} is none: pass model.parameters()"
             raise TypeError(msg)
     if len(set(variables)) < len(variables):
         msg = f"{whose} got a parameter twice: each may be there once"
@@ -471,11 +497,11 @@ def _variables(parameters: Iterable[Value], whose: str) -> list[Value]:
 
 
 def _at_least_0(name: str, x: Any) -> float:
-    if not isinstance(x, numbers.Real) or isinstance(x, bool) or not 0.0 <= float(x) < math.inf:
-        msg = f"{name} must be a finite number from 0 on, not {x!r}"
+    if not isinstance(x, numbers.Real) or isinstance(x, bool) or not 0.0 <= as_float(x) < math.inf:
+        msg = f"{name} must be a finite number from 0 on, not {shown(x)}"
         raise ValueError(msg)
     return float(x)
 
 
 def _is_fraction(x: Any) -> bool:
-    return isinstance(x, numbers.Real) and not isinstance(x, bool) and 0.0 <= float(x) < 1.0
+    return isinstance(x, numbers.Real) and not isinstance(x, bool) and 0.0 <= as_float(x) < 1.0

@@ -24,10 +24,20 @@ class Progress:
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
         self.total = epochs * steps_per_epoch
-        self.shown = shown = shown and sys.stderr is not None  # as under pythonw
+        self.shown = shown and sys.stderr is not None  # as under pythonw
         self._began = perf_counter(), done
         self._next_line = (done * _LINES // self.total + 1) * self.total / _LINES
-        self._bar = self._new_bar(done) if shown and sys.stderr.isatty() else None
+        self._bar: Any = None
+        with self._whatever_becomes_of_it():
+            self._bar = self._new_bar(done) if self.shown and sys.stderr.isatty() else None
+
+    @contextlib.contextmanager
+    def _whatever_becomes_of_it(self) -> Iterator[None]:
+        """A block that shows something. If stderr does not take it, as when it is closed, nothing more is shown."""
+        try:
+            yield
+        except (OSError, ValueError, AttributeError):  # closed is a ValueError, and so is a character that it does not know
+            self.shown, self._bar = False, None
 
     def _new_bar(self, done: int) -> Any:
         try:
@@ -52,9 +62,10 @@ class Progress:
             return
         epoch = -(-done // self.steps_per_epoch)
         if self._bar is not None:
-            self._bar.n = done
-            self._bar.set_description_str(f"epoch {epoch}/{self.epochs}", refresh=False)
-            self._bar.set_postfix_str(losses.replace("validation", "val"))
+            with self._whatever_becomes_of_it():
+                self._bar.n = done
+                self._bar.set_description_str(f"epoch {epoch}/{self.epochs}", refresh=False)
+                self._bar.set_postfix_str(losses.replace("validation", "val"))
         elif done >= self._next_line:
             start, before = self._began
             rate = (done - before) / (perf_counter() - start)
@@ -63,16 +74,18 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Show a line, above the bar if there is one."""
-        if self._bar is not None:
-            self._bar.write(line, file=sys.stderr)
-        elif self.shown:
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
+        with self._whatever_becomes_of_it():
+            if self._bar is not None:
+                self._bar.write(line, file=sys.stderr)
+            elif self.shown:
+                sys.stderr.write(f"{line}\n")
+                sys.stderr.flush()
 
     def close(self) -> None:
         """Leave the bar as it is."""
-        if self._bar is not None:
-            self._bar.close()
+        with self._whatever_becomes_of_it():
+            if self._bar is not None:
+                self._bar.close()
 
 
 class Interrupt:

@@ -7,7 +7,8 @@ import numbers
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, Literal
 
-from nn.optim import Optimizer, at_least_1, check_names
+from nn.errors import shown
+from nn.optim import Optimizer, as_float, at_least_1, check_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,8 +29,8 @@ class LRScheduler:
         if not isinstance(optimizer, Optimizer):
             msg = f"{type(self).__name__} schedules an optimizer, not {type(optimizer).__name__} {optimizer!r:.60}"
             raise TypeError(msg)
-        if interval not in ("epoch", "step"):
-            msg = f'interval must be "epoch" or "step", not {interval!r}'
+        if not isinstance(interval, str) or interval not in ("epoch", "step"):
+            msg = f'interval must be "epoch" or "step", not {shown(interval)}'
             raise ValueError(msg)
         self.optimizer = optimizer
         self.interval = interval
@@ -90,7 +91,10 @@ class StepLR(LRScheduler):
 
     def lr_at(self, t: int) -> float:
         """See the base."""
-        return self.base_lr * self.gamma ** (t // self.step_size)
+        try:
+            return self.base_lr * self.gamma ** (t // self.step_size)
+        except OverflowError:  # where Python's power raises, IEEE 754's is infinite
+            return self.base_lr * math.inf
 
 
 class CosineAnnealingLR(LRScheduler):
@@ -198,8 +202,8 @@ class OneCycleLR(LRScheduler):
             raise ValueError(msg)
         if total_steps is None:
             total_steps = at_least_1("epochs", epochs) * at_least_1("steps_per_epoch", steps_per_epoch)
-        if anneal_strategy not in ("cos", "linear"):
-            msg = f'anneal_strategy must be "cos" or "linear", not {anneal_strategy!r}'
+        if not isinstance(anneal_strategy, str) or anneal_strategy not in ("cos", "linear"):
+            msg = f'anneal_strategy must be "cos" or "linear", not {shown(anneal_strategy)}'
             raise ValueError(msg)
         if cycle_momentum and not (hasattr(optimizer, "momentum") or hasattr(optimizer, "betas")):
             msg = f"{type(optimizer).__name__} has no momentum and no betas to cycle: pass cycle_momentum=False"
@@ -327,15 +331,15 @@ class SequentialLR(LRScheduler):
 
 def _number(name: str, x: Any, most: float = math.inf, below: float = math.inf) -> float:
     """``x`` as a float, if it is a finite number of that size from 0 on; ValueError if not."""
-    if not isinstance(x, numbers.Real) or isinstance(x, bool) or not (0.0 <= float(x) <= most and float(x) < below):
+    if not isinstance(x, numbers.Real) or isinstance(x, bool) or not (0.0 <= as_float(x) <= most and as_float(x) < below):
         sizes = f" to {most:g}" if most < math.inf else f" on and below {below:g}" if below < math.inf else " on, and finite"
-        msg = f"{name} must be a number from 0{sizes}, not {x!r}"
+        msg = f"{name} must be a number from 0{sizes}, not {shown(x)}"
         raise ValueError(msg)
     return float(x)
 
 
 def _above_0(name: str, x: Any) -> float:
-    if not isinstance(x, numbers.Real) or not float(x) > 0.0:
-        msg = f"{name} must be a number above 0, not {x!r}"
+    if not isinstance(x, numbers.Real) or isinstance(x, bool) or not as_float(x) > 0.0:
+        msg = f"{name} must be a number above 0, not {shown(x)}"
         raise ValueError(msg)
-    return float(x)
+    return as_float(x)

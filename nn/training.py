@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd import RecordingError
+from autograd import Compiled, RecordingError
 from nn.checkpoint import Checkpoint, load
 from nn.engines import CompiledEngine, EagerEngine
 from nn.errors import DivergedError
-from nn.examples import Examples, check_targets, checked_examples, crc32, leaves, split
+from nn.examples import Examples, check_targets, checked_examples, crc32, not_finite, split
 from nn.history import History
 from nn.module import Module
 from nn.optim import LBFGS, Adam, Optimizer, at_least_1
@@ -145,6 +145,7 @@ def fit(  # noqa: PLR0913 - training takes that much, and each has a name
         msg = f"early_stopping must be nn.EarlyStopping(patience=...), not {early_stopping!r:.60}"
         raise TypeError(msg)
     callbacks = _checked_calls(loss, metric, callbacks)
+    loss = loss.__wrapped__ if isinstance(loss, Compiled) else loss  # it is compiled together with the model
     examples = checked_examples(X, y, "X", "y")
     if rng is not None and not isinstance(rng, numbers.Integral | np.random.Generator):
         msg = f"rng must be an int or a numpy Generator, not {type(rng).__name__} {rng!r:.60}"
@@ -231,6 +232,10 @@ class _Training:
         steps = -(-examples.size // self.settings["batch_size"])
         if self.schedule is not None:  # one that does not go so far says so now
             self.schedule.lr_at(epochs if self.schedule.interval == "epoch" else epochs * steps)
+        wrong = not_finite(held_out) if held_out is not None else None
+        if wrong and held_out is not None and not math.isfinite(self.engine.value(self.theta, held_out.x, held_out.y)):
+            msg = f"the loss of the validation examples would be no number in any epoch, as the validation {wrong}"
+            raise ValueError(msg)
         shown = Progress(epochs, steps, self.epoch * steps + self.step, shown=progress)
         if self.epoch or self.step:
             shown.say(f"goes on after {self.epoch} epochs and {self.step} steps, as saved in {self.path}")
@@ -361,11 +366,8 @@ class _Training:
         """Raise DivergedError; the parameters are again those from before this epoch."""
         self.theta = self.before
         where = f"epoch {self.epoch + 1}, step {step}, at a learning rate of {self.optimizer.lr:g}"
-        pairs = [(name, leaf) for name, data in (("X", examples.x), ("y", examples.y)) for leaf in leaves(data)]
-        if wrong := [(name, array) for name, array in pairs if not np.isfinite(array).all()]:
-            name, array = wrong[0]
-            count = int((~np.isfinite(array.reshape(len(array), -1)).all(1)).sum())
-            remedy = f"{name} holds infinite numbers or NaNs in {count} examples: leave these out, or put other numbers there"
+        if wrong := not_finite(examples):
+            remedy = wrong
         elif isinstance(self.optimizer, LBFGS):  # which has neither
             remedy = "Try inputs and targets scaled to about 1, all examples at once (batch_size=None), or nn.Adam"
         else:

@@ -57,12 +57,12 @@ def test_a_wrong_rule_is_found_and_named(row: ops.Op, fault: str, monkeypatch: p
 @pytest.mark.parametrize(
     ("sound", "wrong"),
     [
-        ("a.grad += ", "a.grad = "),
-        ("b.grad += ", "b.grad = "),
-        ("arg.grad += ", "arg.grad = "),
-        ("a.grad += node.grad * by_a", "a.grad += by_a"),
+        ("a._grad += ", "a._grad = "),
+        ("b._grad += ", "b._grad = "),
+        ("arg._grad += ", "arg._grad = "),
+        ("a._grad += node._grad * by_a", "a._grad += by_a"),
         ("zip(args, partials", "zip(args[:1], partials[:1]"),
-        ("grad = gradient", "grad = -gradient"),
+        ("_grad = gradient", "_grad = -gradient"),
     ],
 )
 def test_a_wrong_sweep_is_found_and_no_rule_is_blamed(sound: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:

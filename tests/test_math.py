@@ -212,6 +212,33 @@ def test_taking_numbers_apart() -> None:
     assert math.fma(x, 2.0, 1.0).data == -12.5
 
 
+@pytest.mark.parametrize("wrong", [0.5, 2.0, Value(1.0), "1", None, [1]])
+def test_ldexp_refuses_what_is_no_int(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=rf"ldexp\(\) expects an int as exponent, not {type(wrong).__name__}"):
+        math.ldexp(1.0, wrong)
+    assert math.ldexp(3.0, np.int64(2)) == 12.0
+
+
+def test_maximum_and_minimum_refuse_lists_and_nothing() -> None:
+    assert math.maximum(3.0) == math.minimum(3.0) == 3.0
+    x = Value(3.0)
+    assert gradient(math.maximum(x) + math.minimum(x), [x]) == (2.0,)
+    for f in (math.maximum, math.minimum):
+        with pytest.raises(TypeError, match="expects at least one number"):
+            f()
+        for numbers in ([1.0, 2.0], (x,)):
+            with pytest.raises(TypeError, match=rf"one by one, not in a (list|tuple): write {f.__name__}\(\*values\)"):
+                f(numbers)
+
+
+def test_questions_and_whole_numbers_of_arrays() -> None:
+    x = np.array([-1.5, 0.0, 2.5, python_math.inf, -python_math.inf, python_math.nan])
+    for name in ("floor", "ceil", "trunc", "isnan", "isinf", "isfinite"):
+        np.testing.assert_array_equal(getattr(math, name)(x), getattr(np, name)(x))
+        of_values = [v.data for v in getattr(math, name)(np.array([Value(number) for number in x]))]
+        np.testing.assert_array_equal(of_values, getattr(np, name)(x).astype(float))
+
+
 def test_corners() -> None:
     b = Value(3.0)
     math.pow(2.0, np.array([b]))[0].backward()

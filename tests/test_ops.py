@@ -57,6 +57,8 @@ REFERENCE: dict[str, Callable[..., Any]] = {
     "maximum": max,
     "minimum": min,
     "copysign": lambda a, b: abs(a) if b >= 0 else -abs(a),
+    "equal": lambda a, b: mp.mpf(a == b),
+    "not_equal": lambda a, b: mp.mpf(a != b),
     "less": lambda a, b: mp.mpf(a < b),
     "less_equal": lambda a, b: mp.mpf(a <= b),
     "powc": mp.power,
@@ -88,6 +90,9 @@ REFERENCE: dict[str, Callable[..., Any]] = {
     "asinh": mp.asinh,
     "acosh": mp.acosh,
     "atanh": mp.atanh,
+    "floor": mp.floor,
+    "floordiv": lambda a, b: mp.floor(a / b),
+    "mod": lambda a, b: a - b * mp.floor(a / b),
     "fmod": lambda a, b: mp.sign(a) * (abs(a) % b),  # C's: the sign of a, where mpmath's % has that of b
     "remainder": lambda a, b: (a + b / 2) % b - b / 2,
     "gamma": mp.gamma,
@@ -102,6 +107,7 @@ REFERENCE: dict[str, Callable[..., Any]] = {
 }
 # The partial is 0 by definition.
 NOT_DIFFERENTIATED = {"constant": 0, "detach": 0, "where": 0, "copysign": 1, "polygamma": 0, "powc": 1, "select": 0}
+FLAT = {"floor", "floordiv"}  # all partials are 0: between jumps that are closer than a step where the numbers are large
 ARITIES = {"constant": [1], "dot": [2, 4, 6], **{name: [1, 2, 3, 5] for name in ("fsum", "prod", "hypot", "logsumexp")}}
 ARITIES["select"] = [2, 3, 4]
 ORDERS = [0.0, 1.0, 2.0, 3.0, 6.0]  # of polygamma
@@ -235,7 +241,8 @@ def test_partials(row: Op) -> None:
     for args in points(row):
         y = row.on_floats(*args)
         for i, partial in enumerate(row.partials(y, *args)):
-            exact = mp.zero if NOT_DIFFERENTIATED.get(row.name) == i else derivative(row, args, i)
+            by_definition = row.name in FLAT or NOT_DIFFERENTIATED.get(row.name) == i
+            exact = mp.zero if by_definition else derivative(row, args, i)
             if exact is None:
                 continue
             checked[i] += 1
@@ -329,6 +336,21 @@ def test_partials_by_complex_step(row: Op) -> None:
         (ops.minimum, (3.0, 3.0), 3.0, (0.5, 0.5)),
         (ops.maximum, (1.0, math.nan), math.nan, (0.0, 0.0)),
         (ops.where, (math.nan, 2.0, 3.0), 2.0, (0.0, 1.0, 0.0)),
+        (ops.equal, (3.0, 3.0), 1.0, (0.0, 0.0)),
+        (ops.equal, (-0.0, 0.0), 1.0, (0.0, 0.0)),
+        (ops.equal, (math.nan, math.nan), 0.0, (0.0, 0.0)),
+        (ops.not_equal, (math.nan, math.nan), 1.0, (0.0, 0.0)),
+        (ops.not_equal, (math.inf, math.inf), 0.0, (0.0, 0.0)),
+        (ops.floor, (-0.5,), -1.0, (0.0,)),
+        (ops.floor, (-math.inf,), -math.inf, (0.0,)),
+        (ops.mod, (7.5, -2.0), -0.5, (1.0, 4.0)),
+        (ops.mod, (-7.5, 2.0), 0.5, (1.0, 4.0)),
+        (ops.mod, (6.0, 2.0), 0.0, (1.0, -3.0)),
+        (ops.mod, (1.0, 0.0), math.nan, (1.0, -math.inf)),
+        (ops.mod, (-5.0, math.inf), math.inf, (1.0, 1.0)),
+        (ops.floordiv, (-7.5, 2.0), -4.0, (0.0, 0.0)),
+        (ops.floordiv, (1.0, 0.0), math.inf, (0.0, 0.0)),
+        (ops.floordiv, (0.0, 0.0), math.nan, (0.0, 0.0)),
         (ops.less, (3.0, 3.0), 0.0, (0.0, 0.0)),
         (ops.less, (math.nan, 3.0), 0.0, (0.0, 0.0)),
         (ops.less_equal, (3.0, 3.0), 1.0, (0.0, 0.0)),

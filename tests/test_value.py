@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import math as python_math
+import operator
 import pickle
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from autograd import GraphError, Value, math, no_grad, ops, topological_sort
+from autograd import AnomalyError, GraphError, Value, detect_anomaly, gradient, math, no_grad, ops, topological_sort
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,7 +227,7 @@ def test_what_is_no_real_number_is_refused(wrong: Any) -> None:
 def test_the_refusal_says_what_to_do() -> None:
     with pytest.raises(TypeError, match=r"\[Value\(x\) for x in data\]"):
         Value([1.0, 2.0])  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"v\.data is its number"):
+    with pytest.raises(TypeError, match=r"use x itself, or x\.data for its number"):
         Value(Value(1.0))  # type: ignore[arg-type]
 
 
@@ -251,6 +253,75 @@ def test_math_exp_of_a_value_names_the_way_out() -> None:
         python_math.exp(Value(1.0))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"autograd\.math"):
         np.array([Value(1.0)], dtype=float)
+
+
+NUMBERS = [
+    0,
+    0.0,
+    -0.0,
+    False,
+    np.float64(0),
+    np.float32(0),
+    np.int8(0),
+    np.bool_(False),
+    np.array(0.0),
+    Fraction(0),
+    Decimal(0),
+    0j,
+]
+
+
+@pytest.mark.parametrize("zero", NUMBERS, ids=lambda x: type(x).__name__)
+def test_a_value_and_a_number_are_equal_by_number(zero: Any) -> None:
+    """Mistake: ``1.0 if x == 0 else sin(x) / x`` divided 0 by 0."""
+    x, y = Value(0.0), Value(1.0)
+    for answer in (x == zero, zero == x, y != zero, zero != y):
+        assert answer is True or type(answer) is np.bool_
+        assert answer
+    assert not any((x != zero, zero != x, y == zero, zero == y))
+    assert (x in [1, zero], [1, zero].count(x), [1, zero].index(x)) == (True, 1, 1)
+
+
+def test_nan_and_whole_numbers_beyond_floats_are_equal_to_nothing() -> None:
+    nan, big = python_math.nan, 10**400
+    assert Value(nan) != nan
+    assert not Value(nan) == nan  # noqa: SIM201 - the other method
+    assert Value(1.0) != big
+    assert not Value(python_math.inf) == big  # noqa: SIM201
+    assert Value(1.0) < big
+    assert Value(1.0) > -big
+
+
+@pytest.mark.parametrize("other", ["0", None, 1j, [0.0], (0.0,), object(), b"", {}])
+def test_what_is_no_real_number_is_not_equal(other: Any) -> None:
+    assert Value(0.0) != other
+    assert not Value(0.0) == other  # noqa: SIM201 - the other method
+
+
+def test_values_are_equal_by_identity() -> None:
+    """They are keys of dicts, and members of lists of parameters."""
+    a, b = Value(0.0), Value(0.0)
+    assert a == a  # noqa: PLR0124 - what is claimed
+    assert a != b
+    assert not a != a  # noqa: PLR0124, SIM202 - likewise
+    assert [b, a].index(a) == 1
+    assert a not in [b, Value(0.0)]
+    assert {a: 1, b: 2}[b] == 2
+    assert hash(a) == object.__hash__(a)
+    match a:
+        case 0:
+            matched = True
+    assert matched
+
+
+def test_arrays_are_compared_item_by_item() -> None:
+    x, y = Value(1.0), Value(2.0)
+    values = np.array([x, y])
+    assert np.equal(values, 1).tolist() == np.equal(1, values).tolist() == [True, False]
+    assert (values != np.array([1.0, 3.0])).tolist() == [False, True]
+    assert (values == x).tolist() == (x == values).tolist() == [True, False]
+    assert (np.array([1.0, 2.0]) == y).tolist() == (y == np.array([1.0, 2.0])).tolist() == [False, True]
+    assert np.unique(values == 1).tolist() == [False, True]
 
 
 def test_comparisons_are_by_data_and_equality_is_identity() -> None:
@@ -333,6 +404,107 @@ def test_a_graph_made_half_before_an_assignment_is_noticed() -> None:
         y.backward()
 
 
+def test_a_grad_of_none_counts_as_0() -> None:
+    """Mistake: backward() raised in its last step, when half of the leaves had their new grads."""
+    x, w = Value(3.0), Value(2.0)
+    y = x * x * w
+    x.grad = w.grad = None
+    assert x.grad is None
+    y.backward()
+    assert (x.grad, w.grad) == (12.0, 9.0)
+    x.grad = None
+    assert repr(x) == "Value(data=3.0, grad=None)"
+    assert copy.copy(x).grad is None
+    assert gradient(y, [x]) == (12.0,)
+    x.zero_grad()
+    assert x.grad == 0.0
+    y.grad = None
+    y.backward()
+    assert (y.grad, x.grad) == (1.0, 12.0)
+
+
+@pytest.mark.parametrize("wrong", ["1", 1j, [1.0], Value(1.0), np.ones(2), object(), {}])
+def test_a_grad_that_is_no_number_is_refused_where_it_is_assigned(wrong: Any) -> None:
+    x = Value(3.0)
+    (x * x).backward()
+    with pytest.raises(TypeError, match=f"grad expects a real number, not {type(wrong).__name__}"):
+        x.grad = wrong
+    assert x.grad == 6.0
+    x.grad = np.float32(2)
+    assert type(x.grad) is float
+
+
+def test_a_backward_that_fails_leaves_the_leaves_as_they_were() -> None:
+    def fails(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    row = ops.Op("broken", "broken", lambda a: a, lambda a: a, fails, ops.REAL)
+    x, w = Value(3.0), Value(2.0)
+    y = x.apply(row, (x * w,)) * w * x
+    x.grad, w.grad = None, 5.0
+    with pytest.raises(ZeroDivisionError):
+        y.backward()
+    assert (x.grad, w.grad) == (None, 5.0)
+    with pytest.raises(AnomalyError), detect_anomaly():
+        (w * (x - 3.0).sqrt()).backward()
+    assert (x.grad, w.grad) == (None, 5.0)
+
+
+@pytest.mark.parametrize("wrong", [None, 1, b"a", ["a"], Value(1.0)])
+def test_a_label_is_text(wrong: Any) -> None:
+    match = f"the label of a Value must be a str, not {type(wrong).__name__}"
+    with pytest.raises(TypeError, match=match):
+        Value(1.0, wrong)
+    x = Value(1.0, "x")
+    with pytest.raises(TypeError, match=match):
+        x.label = wrong
+    x.label += np.str_("1")
+    assert x.label == "x1"
+
+
+@pytest.mark.parametrize("use", [Value, lambda x: setattr(Value(1.0), "data", x), lambda x: setattr(Value(1.0), "grad", x)])
+def test_a_whole_number_that_no_float_can_hold_is_refused(use: Callable[[Any], Any]) -> None:
+    with pytest.raises(OverflowError, match=r"expects a number that a float can hold, below 1\.8e308 in size, not int"):
+        use(10**5000)
+
+
+# Remainders
+
+
+@pytest.mark.parametrize("a", [7.5, -7.5, 6.0, -6.0, 0.0, 0.3])
+@pytest.mark.parametrize("b", [2.0, -2.0, 0.1, -0.75])
+def test_remainders_are_python_s(a: float, b: float) -> None:
+    x, y = Value(a), Value(b)
+    for f in (operator.mod, operator.floordiv):
+        assert f(x, y).data == f(x, b).data == f(a, y).data == f(a, b)
+    assert [v.data for v in divmod(x, y)] == [v.data for v in divmod(x, b)] == [v.data for v in divmod(a, y)] == [*divmod(a, b)]
+    (x % y * 3.0 + x // y).backward()
+    assert (x.grad, y.grad) == (3.0, -3.0 * (a // b))
+
+
+def test_remainders_by_0_are_ieee() -> None:
+    x = Value(1.0)
+    assert python_math.isnan((x % 0).data)
+    assert ((x // 0).data, (-1 // Value(0.0)).data) == (python_math.inf, -python_math.inf)
+    for f in (operator.mod, operator.floordiv, divmod):
+        for args in ((x, "a"), ([1], x), (x, None)):
+            with pytest.raises(TypeError):
+                f(*args)
+    assert [v.data for v in np.array([5.0, -5.0]) % Value(3.0)] == [2.0, 1.0]
+    assert [v.data for v in Value(7.0) // np.array([2.0, -2.0])] == [3.0, -4.0]
+
+
+def test_whole_numbers_keep_the_graph() -> None:
+    x = Value(-2.5)
+    for f in (python_math.floor, python_math.ceil, python_math.trunc, np.floor, np.ceil, np.trunc, np.rint):
+        y = f(x) * x
+        y.backward()
+        expected = getattr(np, f.__name__)(-2.5)
+        assert (f(x).data, x.grad) == (expected, expected)
+        x.zero_grad()
+    assert np.rint(Value(1e300)).data == 1e300
+
+
 def test_what_was_recorded_cannot_be_edited() -> None:
     x = Value(1.0)
     y = x + 1
@@ -383,6 +555,19 @@ def test_matrix_products_and_reductions_of_object_arrays() -> None:
 
 
 UNARY = (
+    "fabs",
+    "floor",
+    "ceil",
+    "trunc",
+    "rint",
+    "radians",
+    "degrees",
+    "deg2rad",
+    "rad2deg",
+    "reciprocal",
+    "negative",
+    "positive",
+    "absolute",
     "exp",
     "log",
     "log1p",
@@ -415,6 +600,53 @@ def test_numpy_functions_work_on_arrays_of_values(name: str) -> None:
     y = function(np.array([Value(0.25), Value(0.75)]))
     np.testing.assert_allclose([v.data for v in y], function(np.array([0.25, 0.75])), rtol=1e-15)
     assert function(Value(0.25)).data == pytest.approx(float(function(0.25)), rel=1e-15)
+
+
+BINARY = ("arctan2", "hypot", "fmod", "remainder", "floor_divide", "add", "subtract", "multiply", "divide", "power", "maximum")
+
+
+@pytest.mark.parametrize("name", [*BINARY, "minimum", "logaddexp", "copysign", "float_power"])
+def test_numpy_functions_of_two_take_values_on_either_side(name: str) -> None:
+    function = getattr(np, name)
+    a, b = 0.75, 2.0
+    expected = pytest.approx(float(function(a, b)), rel=1e-15)
+    slopes = [(float(function(a + h * i, b + h * (1 - i))) - float(function(a, b))) / h for i in (1, 0) for h in (1e-7,)]
+    for x, y in ((Value(a), Value(b)), (Value(a), b), (a, Value(b)), (np.float64(a), Value(b)), (Value(a), np.float64(b))):
+        z = function(x, y)
+        assert type(z) is Value
+        assert z.data == expected
+        z.backward()
+        for v, slope in zip((x, y), slopes, strict=True):
+            assert not isinstance(v, Value) or v.grad == pytest.approx(slope, abs=1e-5)
+    for x, y in ((np.array([a, a]), Value(b)), (Value(a), np.array([b, b]))):
+        assert [v.data for v in function(x, y)] == [expected, expected]
+    if function.types[-1] == "OO->O":  # NumPy has none of objects for the others
+        of_objects = function(np.array([Value(a), Value(a)]), b)  # maximum chooses one of its two, which may be the number
+        assert [v.data if isinstance(v, Value) else v for v in of_objects] == [expected, expected]
+
+
+def test_numpy_asks_what_a_value_is() -> None:
+    for number in (1.0, -0.0, python_math.inf, python_math.nan):
+        x = Value(number)
+        for f in (np.isnan, np.isinf, np.isfinite):
+            assert f(x) == f(number)
+        np.testing.assert_equal(np.sign(x).data, np.sign(number))
+    quotient, rest = np.divmod(Value(7.5), 2.0)
+    assert (quotient.data, rest.data) == (3.0, 1.5)
+    assert np.sign(np.array([Value(-2.0), Value(0.0)])).tolist() == [-1, 0]
+
+
+def test_numpy_s_other_ways_of_calling() -> None:
+    x = Value(2.0)
+    out = np.empty(2, object)
+    assert np.multiply(np.array([1.0, 2.0]), x, out=out) is out
+    assert [v.data for v in out] == [2.0, 4.0]
+    assert [v.data for v in np.multiply.outer(x, np.array([1.0, 3.0]))] == [2.0, 6.0]
+    values = np.array([1.0, 2.0], object)
+    values *= x
+    assert [v.data for v in values] == [2.0, 4.0]
+    with pytest.raises(TypeError):
+        np.spacing(x)
 
 
 def test_every_method_is_its_row() -> None:
@@ -476,7 +708,7 @@ def test_pickles_of_every_protocol_and_both_picklers(protocol: int) -> None:
 
 def test_a_failed_pickle_leaves_no_trace() -> None:
     x = Value(0.5)
-    x.label = lambda: 0  # type: ignore[assignment]
+    x._label = lambda: 0  # type: ignore[assignment]
     y = x.exp()
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(y)

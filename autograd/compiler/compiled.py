@@ -20,7 +20,7 @@ from autograd.compiler.names import distinct
 from autograd.compiler.program import Program
 from autograd.compiler.record import Graph, Input, as_graph, collector_paused, record
 from autograd.errors import GraphError, RecordingError
-from autograd.graph import describe
+from autograd.graph import describe, topological_sort
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -332,15 +332,21 @@ class Compiled:
         inputs: list[Value] = []
         arguments = [_example(arg, example, inputs) for arg in args]
         keywords = {name: _example(arg, example, inputs) for name, arg in kwargs.items()}
-        return *how(lambda: self.fn(*arguments, **keywords)), inputs
+        return *how(lambda: self.fn(*arguments, **keywords), inputs), inputs
 
     def _check(self, recording: Recording, graph: Graph, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]]) -> None:
         """Raise RecordingError unless the program does for the first two examples what the function itself does."""
         theta = _numbers(recording.parameters)
         last = min(1, len(leaves[0]) - 1) if leaves else 0
         with modes.apart():
-            result, _ = self._run(args, kwargs, last, lambda call: (call(),))
+            result, _ = self._run(args, kwargs, last, lambda call, _: (call(),))
         roots, form = _taken_apart(result, self.reduction, repr(self))
+        if kept := [node for root in roots if graph.made for node in topological_sort(root) if node in graph.made]:
+            msg = (
+                f"a Value of {kept[0]._data!r} was made inside the function, {graph.made[kept[0]]}, and used again by the next "
+                "call: the program would not see it change. Make it outside"
+            )
+            raise RecordingError(msg)
         if form != recording.form:
             msg = f"{self!r}: recorded, the function returns {recording.form!r:.80}; called again, {form!r:.80}. {_GIVE_IT}"
             raise RecordingError(msg)

@@ -195,6 +195,8 @@ def rendered(language: Python | C, statements: Iterable[Statement], depth: int =
 
 _PYTHON = _INFIX | {
     ops.where: "{1} if {0} else {2}",
+    ops.equal: "float({0} == {1})",
+    ops.not_equal: "float({0} != {1})",
     ops.less: "float({0} < {1})",
     ops.less_equal: "float({0} <= {1})",
 }
@@ -204,8 +206,11 @@ _POWER = (
     "math.pow(a, b)",
     "math.nan if a < 0.0 and b % 1.0 else math.copysign(math.inf, a) if b % 2.0 == 1.0 else math.inf",
 )
+_BY_ZERO = "math.nan if a == 0.0 or a != a else math.copysign(math.inf, a) * math.copysign(1.0, b)"
 _RAISING = {
-    ops.div: ("div", "a / b", "math.nan if a == 0.0 or a != a else math.copysign(math.inf, a) * math.copysign(1.0, b)"),
+    ops.div: ("div", "a / b", _BY_ZERO),
+    ops.floordiv: ("floordiv", "a // b", _BY_ZERO),
+    ops.mod: ("mod", "a % b", _NAN),
     ops.powc: _POWER,
     ops.power: _POWER,
 } | {
@@ -230,6 +235,8 @@ _PYTHON_ITEM = '''def item(x, size):
 _C = _INFIX | {
     ops.div: "{0} / {1}",
     ops.where: "{0} != 0.0 ? {1} : {2}",
+    ops.equal: "{0} == {1}",
+    ops.not_equal: "{0} != {1}",
     ops.less: "{0} < {1}",
     ops.less_equal: "{0} <= {1}",
 }
@@ -264,7 +271,7 @@ _C_FUNCTIONS = {
             ops.acosh,
             ops.atanh,
         ),
-        *(ops.fmod, ops.remainder, ops.lgamma, ops.hypot, ops.copysign),
+        *(ops.floor, ops.fmod, ops.remainder, ops.lgamma, ops.hypot, ops.copysign),
     )
 } | {ops.absolute: "fabs", ops.powc: "pow", ops.power: "pow", ops.gamma: "tgamma"}
 _C_HELPERS = {
@@ -272,6 +279,19 @@ _C_HELPERS = {
     ops.sign: "static double sign(double a) { return a > 0.0 ? 1.0 : a < 0.0 ? -1.0 : a + 0.0; }",
     ops.maximum: "static double maximum(double a, double b) { return a >= b || isnan(a) ? a : b; }",
     ops.minimum: "static double minimum(double a, double b) { return a <= b || isnan(a) ? a : b; }",
+    ops.floordiv: """static double floordiv(double a, double b)
+{
+    double m = fmod(a, b), d = (a - m) / b;
+    if (b == 0.0) return a / b;
+    if (m != 0.0 && (b < 0.0) != (m < 0.0)) d -= 1.0;
+    if (d == 0.0) return copysign(0.0, a / b);
+    return d - floor(d) > 0.5 ? floor(d) + 1.0 : floor(d);
+}""",
+    ops.mod: """static double mod(double a, double b)
+{
+    double m = fmod(a, b);
+    return m == 0.0 ? copysign(0.0, b) : (b < 0.0) != (m < 0.0) ? m + b : m;
+}""",
     ops.sigmoid: """static double sigmoid(double a)
 {
     double e = exp(-fabs(a));

@@ -15,18 +15,18 @@ import numpy as np
 
 from autograd import modes, ops
 from autograd.errors import RecordingError
-from autograd.graph import topological_sort
+from autograd.graph import describe, topological_sort
 from autograd.value import Value, tick
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
 ROWS = list(ops.TABLE.values())
 VARIABLE, INPUT = -1, -2
 CODE = {op: code for code, op in enumerate(ROWS)}
-COMPARISONS = (ops.less, ops.less_equal)
+COMPARISONS = (ops.equal, ops.not_equal, ops.less, ops.less_equal)
 STOPS = (ops.detach, *COMPARISONS)
 """What no gradient flows through, not even a 0: in eager code they are plain numbers."""
 _CODE_OR_LEAF = CODE | {None: VARIABLE}
@@ -62,6 +62,8 @@ class Graph:
     """What was made before and used in the function."""
     constants: list[Value]
     """The constants that were made before."""
+    made: dict[Value, str]
+    """The variables that the function made, which are constants here, and where in the user's program."""
 
 
 class _Everything:
@@ -83,19 +85,32 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def record(fn: Callable[[], Any]) -> tuple[Any, int]:
+def record(fn: Callable[[], Any], examples: Iterable[Value] = ()) -> tuple[Any, modes.Beginning]:
     """What ``fn()`` returns while it is recorded, and the time by the clock of all graphs when it began.
 
-    Raises RecordingError where ``fn`` does what a recording would freeze. The modes around the call, as ``no_grad``, are not
-    the function's own, and are not recorded.
+    Raises RecordingError where ``fn`` does what a recording would freeze, given that ``examples`` stand for each example. The
+    modes around the call, as ``no_grad``, are not the function's own, and are not recorded.
     """
-    began = tick()
+    began = modes.Beginning(tick())
+    began.examples = frozenset(examples)
     with modes.apart(since=began):
-        return fn(), began
+        try:
+            return fn(), began
+        except KeyError as error:
+            if not any(isinstance(key, Value) for key in error.args):
+                raise
+            msg = (
+                "a Value was looked up in a dict or a set in a function that autograd.compile records: a key that is a Value "
+                "equals itself alone. Write autograd.math.select(values, index), or where(v == 0, a, b)"
+            )
+            raise RecordingError(msg) from error
 
 
-def as_graph(roots: Sequence[Value], inputs: Sequence[Value], began: int) -> Graph:
-    """The graph of ``roots``, recorded from ``began`` on; RecordingError if a variable was made or assigned since then."""
+def as_graph(roots: Sequence[Value], inputs: Sequence[Value], began: modes.Beginning) -> Graph:
+    """The graph of ``roots``, recorded from ``began`` on; RecordingError if a variable was assigned since then.
+
+    Variables that were made since then are constants: nobody else can assign or differentiate by them.
+    """
     order: list[Any] = topological_sort(_Everything(tuple(roots)))[:-1]  # type: ignore[type-var]  # as much of a node as a sort needs
     place = dict(zip(order, range(len(order)), strict=True))
     args = [node._args for node in order]
@@ -105,6 +120,8 @@ def as_graph(roots: Sequence[Value], inputs: Sequence[Value], began: int) -> Gra
     arg = np.fromiter(map(place.__getitem__, chain.from_iterable(args)), np.int64, first[-1])
     number = np.fromiter([node._data for node in order], np.float64, len(order))
     leaf = np.full(len(order), -1)
+    made = [value for value in began.made if value in place]
+    code[[place[value] for value in made]] = CODE[ops.constant]
     for k, value in enumerate(inputs):
         if value in place:
             code[place[value]] = INPUT
@@ -124,8 +141,8 @@ def as_graph(roots: Sequence[Value], inputs: Sequence[Value], began: int) -> Gra
     for value in variables:
         if value._clock >= began:
             msg = (
-                f"a Value of {value._data!r} was made, or assigned, inside the function: it would be the same for ever. "
-                "Make it outside, pass it as an argument, or write a plain number"
+                f"the data of {describe(value)} was assigned while the function was recorded, and what was computed from it "
+                "before is out of date: assign before or after the call"
             )
             raise RecordingError(msg)
     return Graph(
@@ -137,5 +154,6 @@ def as_graph(roots: Sequence[Value], inputs: Sequence[Value], began: int) -> Gra
         roots_at,
         variables,
         captured=[order[i] for i in captured[before[captured]].tolist()],
+        made=began.made,
         constants=[order[i] for i in np.flatnonzero(before & (code == CODE[ops.constant])).tolist()],
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.draw.dot import to_dot
 from autograd.errors import DrawError
 from autograd.graph import topological_sort
 from autograd.value import Value
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Drawing", "draw"]
 
@@ -40,6 +42,8 @@ class Drawing(NamedTuple):
 
         The file is written whole or not at all. Raises DrawError as ``svg`` does, which .dot, being text, never needs.
         """
+        from pathlib import Path  # noqa: PLC0415 - to import autograd stays cheap
+
         path = Path(path)
         suffix = path.suffix.lower()
         if suffix not in SUFFIXES:

@@ -67,7 +67,9 @@ def _box(node: Value, fields: Sequence[str]) -> str:
     cells = [f"<B>{_text(str(node.label))}</B>"] if node.label else []
     if node.op is ops.constant:
         cells.append(f"{node.data:.4g}")
-    cells += [f'<FONT COLOR="#66717d">{field} </FONT>{getattr(node, field):.4g}' for field in fields]
+    for field in fields:
+        number = getattr(node, field)  # a grad may be None
+        cells.append(f'<FONT COLOR="#66717d">{field} </FONT>{number if number is None else format(number, ".4g")}')
     first, *others = cells or [""]
     row = f"<TD>{first}</TD>" + "".join(f'<TD BORDER="1" SIDES="L">{cell}</TD>' for cell in others)
     return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="6" COLOR="#c6cdd5"><TR>{row}</TR></TABLE>>'

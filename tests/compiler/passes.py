@@ -32,7 +32,7 @@ def variables(count: int) -> list[Value]:
 def recorded(fn: Function, size: int = 0) -> Graph:
     """The graph of ``fn`` of so many inputs, which are 1, 2, 3, … in the recording."""
     inputs = [Value(1.0 + i) for i in range(size)]
-    result, began = record(lambda: fn(inputs))
+    result, began = record(lambda: fn(inputs), inputs)
     return as_graph(result if isinstance(result, list) else [result], inputs, began)
 
 

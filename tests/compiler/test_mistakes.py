@@ -64,6 +64,19 @@ DATA = r"the data of a Value was read.*compute with v, or with v\.detach\(\)"
 ASKED = r"\(\) of a Value was asked for.*compute it outside, and pass it"
 
 
+TWO_VALUES = r"two Values were compared by == or !=.*write autograd\.math\.where\(a - b == 0, x, y\)"
+LOOKED_UP = r"a Value was looked up in a dict or a set.*select\(values, index\), or where\(v == 0, a, b\)"
+TEXT = "a Value was turned into text.*after the call"
+
+
+def matched(x: Any) -> Any:
+    match x:
+        case 1:
+            return w
+        case _:
+            return w * x
+
+
 def assigns(x: Any) -> Any:
     w.data = 3.0
     return w * x
@@ -80,7 +93,7 @@ FROZEN: list[tuple[Callable[..., Any], Any, str]] = [
     (lambda x: w if 0 < x < 1 else x, ONE, TRUTH),
     (lambda x: w if w > 0 else x, ONE, TRUTH),
     (lambda x: np.max(x) * w, TWO, TRUTH),
-    (lambda x: np.maximum(x[0], x[1]) * w, TWO, TRUTH),
+    (lambda x: np.maximum(np.array(x), 0.0)[0] * w, TWO, TRUTH),
     (lambda x: np.clip(x, 0, 1)[0] * w, TWO, TRUTH),
     (lambda x: np.sort(x)[0] * w, TWO, TRUTH),
     (lambda x: np.argmax(x) * w, TWO, TRUTH),
@@ -92,17 +105,11 @@ FROZEN: list[tuple[Callable[..., Any], Any, str]] = [
     (lambda x: w * round(x), ONE, NUMBER),
     (lambda x: w * complex(x), ONE, NUMBER),
     (lambda x: w * python_math.exp(x), ONE, NUMBER),
-    (lambda x: w * python_math.floor(x), ONE, NUMBER),
-    (lambda x: w * python_math.ceil(x), ONE, NUMBER),
-    (lambda x: w * python_math.trunc(x), ONE, NUMBER),
     (lambda x: w * np.asarray(x, float)[0], TWO, NUMBER),
-    (lambda x: w * math.floor(x), ONE, "floor" + ASKED),
-    (lambda x: w * math.isnan(x), ONE, "isnan" + ASKED),
     (lambda x: w * math.isclose(x, 1.0), ONE, "isclose" + ASKED),
     (lambda x: w * math.modf(x)[0], ONE, "modf" + ASKED),
     (lambda x: w * TWO[x][0], [0, 1], INDEX),
     (lambda x: sum(w for _ in range(x)), [1, 2], INDEX),
-    (lambda x: Value(3.0) * x, ONE, "a Value of 3.0 was made, or assigned, inside the function.*Make it outside, pass it"),
     (lambda x: copy.copy(w) * x, ONE, "a Value was copied.*copy it outside"),
     (lambda x: copy.deepcopy([w])[0] * x, ONE, "a Value was copied.*copy it outside"),
     (lambda x: pickle.loads(pickle.dumps(w)) * x, ONE, "a Value was pickled.*pickle it outside"),
@@ -111,7 +118,48 @@ FROZEN: list[tuple[Callable[..., Any], Any, str]] = [
     (lambda x: gradient(w * x, [x])[0], ONE, r"gradient\(\) without a graph.*add create_graph=True"),
     (lambda x: w * directional(w * x, [x], [1.0]), ONE, r"directional\(\) in a function.*gradient\(y, xs, create_graph=True\)"),
     (lambda x: gradcheck(math.exp, [x]) * w, ONE, DATA),
+    # Equality
+    (lambda x: w * x if x == 1 else -w * x, ONE, TRUTH),
+    (lambda x: w * x if x != 1 else -w * x, ONE, TRUTH),
+    (lambda x: w * x if w == 2 else -w * x, ONE, TRUTH),
+    (lambda x: w * x if np.float64(1.0) == x else w, ONE, TRUTH),
+    (lambda x: w * (x in (0, 1)), ONE, TRUTH),
+    (lambda x: w * (1 not in x), TWO, TRUTH),
+    (lambda x: w * x.count(1), TWO, TRUTH),
+    (lambda x: w * x.index(1), TWO, TRUTH),
+    (lambda x: x.remove(1), TWO, TRUTH),
+    (lambda x: w * (np.array(x) == 1), TWO, TRUTH),
+    (lambda x: w * np.count_nonzero(np.array(x) != 1), TWO, TRUTH),
+    (lambda x: w * np.unique(x)[0], TWO, TRUTH),
+    (lambda x: w * np.where(np.array(x) == 1, 1.0, 2.0)[0], TWO, TRUTH),
+    (lambda x: w * np.any(x), TWO, TRUTH),
+    (lambda x: w * np.sign(np.array(x))[0], TWO, TRUTH),
+    (matched, ONE, TRUTH),
+    (lambda x: w * (x[0] == x[1]), TWO, TWO_VALUES),
+    (lambda x: w * (x[0] != x[1]), TWO, TWO_VALUES),
+    (lambda x: w * (x == Value(1.0)), ONE, TWO_VALUES),
+    (lambda x: w * (x * 2.0 in [w, w + x]), ONE, TWO_VALUES),
+    (lambda x: w * np.array_equal(x, [w, w]), TWO, TWO_VALUES),
+    (lambda x: w * {0.0: 1.0, 1.0: 2.0}[x], ONE, LOOKED_UP),  # type: ignore[index]  # a mistake
+    (lambda x: {0.0, 1.0}.remove(x), ONE, LOOKED_UP),
+    # Text
+    (lambda x: w * len(f"{x}"), ONE, TEXT),
+    (lambda x: w * len(f"{w:.2f}"), ONE, TEXT),
+    (lambda x: w * float(str(x)), ONE, TEXT),
+    (lambda x: w * len("%s" % x), ONE, TEXT),  # noqa: UP031 - as people write
+    (lambda x: w * len(format(x, ".3f")), ONE, TEXT),
+    (lambda x: w * {"1.0": 2.0}.get(str(x), 3.0), ONE, TEXT),
+    (lambda x: print(x), ONE, TEXT),  # noqa: T201 - as people write
+    # Gradients
+    (lambda x: w * x * w.grad, ONE, "the grad of a Value was read.*create_graph=True"),
+    (lambda x: w.zero_grad() or w * x, ONE, "the grad of a Value was assigned.*before or after the call"),
+    (lambda x: gradient(x * w, [Value(1.0)], create_graph=True)[0], ONE, "by a Value that was made inside.*test_mistakes.py"),
 ]
+
+
+def test_a_dict_that_lacks_another_key_says_so() -> None:
+    with pytest.raises(KeyError, match="'b'"):
+        compile(lambda x: w * x * {"a": 1.0}["b"])(ONE)
 
 
 @pytest.mark.parametrize(("fn", "examples", "message"), FROZEN)
@@ -160,15 +208,124 @@ def test_a_result_of_another_form_is_refused() -> None:
 # What may be done with Values all the same
 
 
-def test_texts_of_values_are_texts() -> None:
+def test_the_repr_of_a_value_is_for_messages_and_holds_no_number() -> None:
     seen = []
 
     def fn(x: Any) -> Any:
-        seen.append(f"{x} {x:.2f} {x!r}")
+        seen.append(f"{x!r} {Value(1.0, 'b')!r}")
         return w * x
 
     assert compile(fn)(ONE).data == 4.0
-    assert seen[0] == "Value(data=1.0, grad=0.0) 1.00 Value(data=1.0, grad=0.0)"
+    assert seen[0] == "<Value, while a function is recorded> <Value label='b', while a function is recorded>"
+
+
+def test_equality_with_a_number_is_recorded() -> None:
+    """Mistake: ``==`` was False for all examples, and the labels of half of them were wrong."""
+    inputs, targets = [0.5, -1.0, 2.0], [1.0, 0.0, 1.0]
+    loss = compile(lambda x, t: math.where(t == 1, w * x, -w * x), reduction=None)
+    assert loss(inputs, targets).tolist() == [1.0, 2.0, 4.0]
+    loss = compile(lambda x, t: math.where(t != 1, w * x, -w * x), reduction=None)
+    assert loss(inputs, targets).tolist() == [-1.0, -2.0, -4.0]
+    loss = compile(lambda x, t: w * x * (1 == t), reduction=None)  # noqa: SIM300 - the reflected method
+    assert loss(inputs, targets).tolist() == [1.0, 0.0, 4.0]
+    assert compile(lambda x: math.where(x == w, 1.0, 0.0) if x is w else w * x)([1.0]).data == 2.0
+
+
+def test_no_gradient_flows_through_equality() -> None:
+    """Nor does 0 times an infinity."""
+    compile(lambda x: (w * x[0] - x[1] == 0) * x[0] + w * (w * x[1] != 2.0))([[1.0, 1.0], [2.0, 3.0]]).backward()
+    assert w.grad == 0.5
+    w.zero_grad()
+    compile(lambda x: math.where(math.sqrt(w - 2.0) - x == 0.0, 3.0 * w, w))([0.0, 1.0]).backward()
+    assert w.grad == 2.0
+    w.zero_grad()
+
+
+def test_the_removable_singularity() -> None:
+    sinc = compile(lambda x: math.where(x == 0, 1.0, math.sin(x) / math.where(x == 0, 1.0, x)) * w, reduction=None)
+    np.testing.assert_allclose(sinc([0.0, 1.0]), [2.0, 2.0 * python_math.sin(1.0)], rtol=1e-15)
+
+
+def test_parameters_are_themselves_in_a_recorded_function() -> None:
+    """Two Values of which none depends on an example are compared by identity, as in eager code."""
+    v = Value(2.0)
+    fn = compile(lambda x: w * x if w in [v, w] and v != w and v * 2.0 != w * 2.0 else -w * x)
+    assert fn([1.0]).data == 2.0
+    assert compile(lambda x: w * x if x in [x, w] and [x, w].index(x) == 0 else w)([3.0]).data == 6.0
+
+
+def test_a_value_of_a_value_is_that_value() -> None:
+    """What converts plain numbers in eager code meets Values in a recording."""
+    loss = compile(lambda x: Value(x * w) * Value(x, "x"))
+    result = loss([1.0, 3.0])
+    result.backward()
+    assert (result.data, w.grad) == (10.0, 5.0)
+    w.zero_grad()
+
+
+def test_a_value_that_is_made_inside_is_a_constant() -> None:
+    """A sum that starts from Value(0.0), as micrograd's users write it."""
+
+    def fn(x: Any) -> Any:
+        total = Value(0.0)
+        for _ in range(3):
+            total = total + w * x
+        return total * Value(2) - Value(1.0).detach()
+
+    result = compile(fn)([1.0, 2.0])
+    result.backward()
+    assert (result.data, w.grad) == (17.0, 9.0)
+    w.zero_grad()
+    assert compile(lambda _: Value(3.0))([1.0, 2.0]).data == 3.0
+
+
+def test_a_value_that_is_made_inside_and_kept_is_refused_with_its_line() -> None:
+    """Made at the first call and trained from then on, it would stay what it was."""
+    kept: dict[str, Value] = {}
+
+    def fn(x: Any) -> Any:
+        if "b" not in kept:
+            kept["b"] = Value(3.0, "b")
+        return w * x + kept["b"]
+
+    line = fn.__code__.co_firstlineno + 2
+    match = rf"a Value of 3\.0 was made inside .*test_mistakes\.py\", line {line}: kept\[\"b\"\] = Value\(3\.0.*Make it outside"
+    with pytest.raises(RecordingError, match=match):
+        compile(fn)([1.0])
+
+
+def test_whole_numbers_and_questions_are_recorded() -> None:
+    x = [-1.5, 0.0, 2.5, python_math.inf, python_math.nan]
+    of = {
+        "floor": lambda x: w * math.floor(x),
+        "ceil": lambda x: w * math.ceil(x),
+        "trunc": lambda x: w * math.trunc(x),
+        "isnan": lambda x: w * math.isnan(x),
+        "isinf": lambda x: w * np.isinf(x),
+        "isfinite": lambda x: w * math.isfinite(x),
+        "sign": lambda x: w * np.sign(x),
+        "rint": lambda x: w * np.rint(x),
+    }
+    for name, fn in of.items():
+        expected = 2.0 * getattr(np, name)(np.array(x))
+        np.testing.assert_array_equal(compile(fn, reduction=None)(x), expected, err_msg=name)
+    np.testing.assert_array_equal(compile(lambda x: w * python_math.floor(x), reduction=None)(x[:3]), [-4.0, 0.0, 4.0])
+    np.testing.assert_array_equal(compile(lambda x: np.maximum(x, 1.0) * w, reduction=None)(x[:3]), [2.0, 2.0, 5.0])
+
+
+def test_remainders_are_recorded() -> None:
+    a, b = [7.5, -7.5, 7.5, -7.5], [2.0, 2.0, -2.0, -2.0]
+    v = Value(1.0)
+    for fn in (lambda a, b: v * a % b, lambda a, b: v * a // b, lambda a, b: sum(divmod(v * a, b)), lambda a, b: 5 % (v * b)):
+        expected = [fn(*pair).data for pair in zip(a, b, strict=True)]
+        assert compile(fn, reduction=None)(a, b).tolist() == expected
+        compiled = compile(fn)(a, b)
+        compiled.backward()
+        slope, v.grad = v.grad, 0.0
+        for pair in zip(a, b, strict=True):
+            (fn(*pair) / 4).backward()
+        assert slope == pytest.approx(v.grad, rel=1e-15)
+        v.grad = 0.0
 
 
 @pytest.mark.parametrize(
@@ -222,11 +379,6 @@ def test_nan_and_infinity_are_numbers() -> None:
     assert math.isnan(loss([1.0, math.nan]))
     assert loss([1.0, math.inf]).data == math.inf
     assert math.isnan(gradient(loss([math.nan]), [w])[0])
-
-
-def test_identity_is_not_equality() -> None:
-    """As in eager code: a Value is equal to itself alone."""
-    assert compile(lambda x: w if x == 1.0 else w * x)([1.0, 2.0]).data == 3.0
 
 
 # Arguments

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import gc
 
 import pytest
@@ -75,11 +76,25 @@ def test_what_was_computed_before_is_captured_with_all_that_it_needs() -> None:
     assert graph.number[graph.code == CONSTANT].tolist() == [5.0]
 
 
-def test_a_variable_that_is_made_inside_is_refused() -> None:
-    with pytest.raises(RecordingError, match=r"a Value of 2\.0 was made, or assigned, inside the function"):
-        recorded(lambda x: Value(2.0) * x[0], 1)
-    with pytest.raises(RecordingError, match=r"a Value of 2\.0 was made"):
-        recorded(lambda _: Value(2.0))
+def test_a_variable_that_is_made_inside_is_a_constant_there() -> None:
+    graph = recorded(lambda x: Value(2.0) * x[0], 1)
+    assert graph.variables == graph.captured == graph.constants == []
+    assert [ROWS[code].name for code in graph.code if code >= 0] == ["constant", "mul"]
+    ((value, line),) = graph.made.items()
+    assert value._data == 2.0
+    assert "test_record.py" in line
+    assert "recorded(lambda x: Value(2.0)" in line
+
+
+def test_a_variable_that_another_thread_assigns_meanwhile_is_refused() -> None:
+    w = Value(2.0, "w")
+
+    def fn(x: list[Value]) -> Value:
+        contextvars.Context().run(setattr, w, "data", 3.0)
+        return w * x[0]
+
+    with pytest.raises(RecordingError, match="the data of 'w' was assigned while the function was recorded"):
+        recorded(fn, 1)
 
 
 def test_a_variable_that_is_assigned_inside_is_refused() -> None:

@@ -378,13 +378,18 @@ def test_the_fit_is_near_what_was_published(runs: dict[ModuleType, Run]) -> None
 
 
 def test_the_fit_is_where_central_differences_find_it() -> None:
-    """SciPy without this engine: the same χ², from the same start, and no slope in any direction."""
+    """SciPy without this engine: the same χ² at the same point, from the same start, with fewer evaluations a gradient.
+
+    How SciPy ends is not asked. The last steps are lost in the rounding of χ²: on some processors it reports success, on others
+    a loss of precision, at the same point.
+    """
     exact = autograd.scipy.minimize(fit_curve.chi2, fit_curve.START)
     other = optimize.minimize(fit_curve.chi2, fit_curve.START, jac="3-point")
     errors = np.sqrt(np.diag(fit_curve.covariance(exact.x)))
-    assert exact.success
     assert np.abs(exact.x - other.x) == pytest.approx(0.0, abs=1e-3 * errors.min())  # far below what the data can tell
-    assert exact.nfev < other.nfev / 3
+    assert exact.fun == pytest.approx(other.fun, abs=1e-6)  # 1e-3 errors off, χ² is larger by that squared
+    assert exact.nfev < 2 * exact.njev
+    assert other.nfev > 6 * other.njev  # central differences by three parameters, and the value itself
 
 
 def test_the_errors_are_those_of_the_linearised_model() -> None:

@@ -145,6 +145,12 @@ def test_show(show: str, text: str) -> None:
     assert texts(draw(y, show=show).dot)["n0"] == text
 
 
+def test_a_grad_of_none_is_drawn() -> None:
+    x = Value(1.0)
+    x.grad = None
+    assert "grad </FONT>None<" in draw(x * x, show="grad").dot
+
+
 def test_leaves_inner_values_and_the_result_differ() -> None:
     dot = draw(squared() + 1).dot
     assert len(set(re.findall(r'^\tn\d.*fillcolor="(#\w+)"', dot, re.MULTILINE))) == 4

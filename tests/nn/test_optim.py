@@ -473,7 +473,7 @@ def test_lbfgs_fits_a_line_of_least_squares() -> None:
     optimizer = LBFGS(model.parameters(), max_iter=50, tolerance_change=0.0)
     _, found = optimizer.descend(lambda theta: compiled.value_and_grad(theta, points, targets), theta)
     design = np.column_stack([points, np.ones(40)])
-    expected = np.linalg.lstsq(design, targets)[0]
+    expected = np.linalg.lstsq(design, targets, rcond=None)[0]
     assert found == pytest.approx(expected, abs=1e-6)  # where slopes are 1e-7, and curvature is about 1
     assert np.array_equal(theta, start)
 
@@ -684,3 +684,32 @@ def test_a_parameter_that_is_there_twice_is_refused() -> None:
     x = Value(1.0)
     with pytest.raises(ValueError, match="SGD got a parameter twice"):
         nn.SGD([x, Value(2.0), x])
+
+
+@pytest.mark.parametrize("optimizer", [SGD, Adam, RMSprop])
+def test_a_grad_of_none_counts_as_0(optimizer: Any) -> None:
+    """As after PyTorch's ``zero_grad(set_to_none=True)``: mistakes are a crash, and a step that is another."""
+
+    def trained(nothing: float | None) -> list[float]:
+        x, y = Value(1.0), Value(2.0)
+        steps = optimizer([x, y], lr=0.1)
+        for _ in range(3):
+            steps.zero_grad(set_to_none=nothing is None)
+            assert (x.grad, y.grad) == (nothing, nothing)
+            (x * x).backward()
+            assert clip_grad_norm([x, y], 1.0) == abs(2.0 * x.data)
+            assert y.grad == nothing
+            steps.step()
+        return [x.data, y.data]
+
+    assert trained(None) == trained(0.0)
+
+
+def test_a_module_s_grads_are_set_to_0_or_to_none() -> None:
+    model = nn.MLP(2, [2, 1], rng=0)
+    model([1.0, 1.0]).backward()
+    model.zero_grad()
+    assert {p.grad for p in model.parameters()} == {0.0}
+    model.zero_grad(set_to_none=True)
+    assert {p.grad for p in model.parameters()} == {None}
+    assert autograd.gradcheck(lambda *_: model([1.0, 1.0]), model.parameters())
