@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 import autograd
 from nn import optim
-from nn.errors import CheckpointError
+from nn.errors import CheckpointError, shown
 from nn.layers import build
 from nn.module import Module
 from nn.optim import Optimizer
@@ -66,6 +66,7 @@ def save(path: str | os.PathLike[str], model: Module, /, optimizer: Optimizer | 
     >>> path.name, checkpoint.names, checkpoint.extra
     ('neuron.npz', ['w[0]', 'w[1]', 'b'], {'note': 'untrained'})
     """
+    path = as_path(path, "path")
     return Checkpoint.of(model, optimizer, extra).write(path)
 
 
@@ -84,7 +85,7 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
     >>> checkpoint.optimizer.lr, checkpoint.extra
     (0.01, {'epochs': 20})
     """
-    path = Path(path)
+    path = as_path(path, "path")
     data = path.read_bytes()
     read = _from_npz if data.startswith(b"PK\x03\x04") else _from_safetensors  # whatever the file is called
     try:
@@ -104,6 +105,15 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
     except Exception as error:  # the checksum is right: somebody made such a file, and may have put anything there
         msg = f"{path}: it is no checkpoint that nn.save wrote ({type(error).__name__}: {error})"
         raise CheckpointError(msg) from error
+
+
+def as_path(path: str | os.PathLike[str], name: str) -> Path:
+    """``path``, if it is one; TypeError if not."""
+    try:
+        return Path(path)
+    except TypeError:
+        msg = f"{name} must be the path of a file, a str or a pathlib.Path, not {type(path).__name__} {shown(path)}"
+        raise TypeError(msg) from None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -126,10 +136,10 @@ class Checkpoint:
     def of(cls, model: Module, optimizer: Optimizer | None, extra: dict[str, Any]) -> Checkpoint:
         """The checkpoint of a model as it now is."""
         if not isinstance(model, Module):
-            msg = f"a checkpoint is of an nn.Module, not {type(model).__name__} {model!r:.60}"
+            msg = f"a checkpoint is of an nn.Module, not {type(model).__name__} {shown(model)}"
             raise TypeError(msg)
         if not isinstance(optimizer, Optimizer | None):
-            msg = f"optimizer must be an nn.Optimizer or None, not {optimizer!r:.60}; name what else to save, as epoch=3"
+            msg = f"optimizer must be an nn.Optimizer or None, not {shown(optimizer)}; name what else to save, as epoch=3"
             raise TypeError(msg)
         named = [*model.named_parameters()]
         groups = tuple(_grouped([name for name, _ in named]))
@@ -190,7 +200,7 @@ class Checkpoint:
         try:
             model = build(self.architecture)
         except Exception as error:
-            msg = f"nn cannot rebuild a model from {self.architecture!r:.100}: {way_out}"
+            msg = f"nn cannot rebuild a model from {shown(self.architecture)}: {way_out}"
             raise CheckpointError(msg) from error
         parameters = dict(model.named_parameters())
         if list(parameters) != self.names:

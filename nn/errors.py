@@ -31,4 +31,4 @@ def shown(x: object) -> str:
     try:
         return f"{x!r:.60}"
     except Exception:  # noqa: BLE001 - a number of 5,000 digits has none, nor have deeply nested lists, and others' may fail
-        return f"of which there is no repr, {type(x).__name__}"
+        return f"<{type(x).__name__}>"

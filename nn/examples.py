@@ -110,7 +110,7 @@ def _array(x: Any, name: str) -> Array:
             msg += f": number them, as by classes, {name} = np.unique({name}, return_inverse=True)"
         raise TypeError(msg)
     if array.ndim == 0:
-        msg = f"{name} is the single number {x!r}: examples lie along the first axis of an array; tuples and dicts hold arrays"
+        msg = f"{name} is the single number {shown(x)}: examples lie along the first axis of an array"
         raise ValueError(msg)
     whole = array.dtype.kind != "f" and not (array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max)
     return np.ascontiguousarray(array, np.int64 if whole else np.float64)  # once, not at every step
@@ -133,7 +133,7 @@ def split(examples: Examples, validation: Any, generator: np.random.Generator) -
     if isinstance(validation, tuple) and len(validation) == 2:  # noqa: PLR2004 - X and y
         return examples, checked_examples(*validation, "the validation X", "the validation y")
     if not isinstance(validation, int | float | np.floating) or not 0.0 < validation < 1.0:
-        msg = f"validation must be a pair (X, y), or a fraction between 0 and 1, not {validation!r:.60}"
+        msg = f"validation must be a pair (X, y), or a fraction between 0 and 1, not {shown(validation)}"
         raise ValueError(msg)
     held_out = math.ceil(validation * examples.size)
     if held_out == examples.size:
@@ -166,7 +166,7 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
             for leaf in leaves(examples.y):
                 same &= (leaf == leaf[which]).reshape(examples.size, -1).all(1)
             count = max(1, np.count_nonzero(same))  # NaN differs from itself
-            error.add_note(f"In nn.fit: {count} of {examples.size} examples have the target {target!r:.60}.")
+            error.add_note(f"In nn.fit: {count} of {examples.size} examples have the target {shown(target)}.")
             raise
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import autograd
+from nn.checkpoint import as_path
+from nn.errors import shown
 from nn.layers import MLP, Layer, Neuron, Sequential
 from nn.module import Module
 
@@ -32,8 +34,9 @@ def export(model: Module, path: str | os.PathLike[str], *, example: Any = None) 
     [1.0, 2.0]
     """
     if not isinstance(model, Module):
-        msg = f"nn.export() takes a Module, not {type(model).__name__} {model!r:.60}: for functions there is autograd.export"
+        msg = f"nn.export() takes a Module, not {type(model).__name__} {shown(model)}: for functions there is autograd.export"
         raise TypeError(msg)
+    path = as_path(path, "path")
     if example is None:
         count = _inputs(model)
         if count is None:

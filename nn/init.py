@@ -7,6 +7,11 @@ import numbers
 import random
 from typing import Protocol
 
+from nn.errors import shown
+
+_MOST = 10**300
+"""More units than that cannot be divided by."""
+
 
 class Generator(Protocol):
     """A source of random numbers: ``random.Random``, or NumPy's ``Generator``."""
@@ -21,17 +26,24 @@ def generator(rng: int | Generator | None) -> Generator:
         return random.Random(rng if rng is None else int(rng))
     if hasattr(rng, "uniform"):
         return rng
-    msg = f"rng must be an int, a random.Random or a numpy Generator, not {type(rng).__name__} {rng!r:.60}"
+    msg = f"rng must be an int, a random.Random or a numpy Generator, not {type(rng).__name__} {shown(rng)}"
     raise TypeError(msg)
 
 
 def he_uniform(rng: Generator, fan_in: int, fan_out: int) -> float:  # noqa: ARG001 - the initialisers are called alike
     """A weight of variance ``2 / fan_in``: relu passes on half of it (He et al. 2015, eq. 10)."""
-    bound = math.sqrt(6.0 / fan_in)
+    bound = math.sqrt(6.0 / _count("fan_in", fan_in))
     return float(rng.uniform(-bound, bound))
 
 
 def glorot_uniform(rng: Generator, fan_in: int, fan_out: int) -> float:
     """A weight of variance ``2 / (fan_in + fan_out)``, for units that pass small signals as they are (Glorot & Bengio 2010)."""
-    bound = math.sqrt(6.0 / (fan_in + fan_out))
+    bound = math.sqrt(6.0 / (_count("fan_in", fan_in) + _count("fan_out", fan_out)))
     return float(rng.uniform(-bound, bound))
+
+
+def _count(name: str, x: float) -> float:
+    if not isinstance(x, numbers.Real) or isinstance(x, bool) or not 0 < x < _MOST:
+        msg = f"{name} must be a number of units above 0, not {shown(x)}"
+        raise ValueError(msg)
+    return x

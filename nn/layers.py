@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from autograd import Value, math
@@ -136,7 +137,7 @@ class MLP(Module):
         sizes = [nin, *nouts]
         for before, size in zip(sizes, nouts, strict=False):  # of all, before the first is made
             _check_size("nin", before)
-            _check_size("a size in nouts", size, before)
+            _check_size("nout", size, before)
         activations = [activation] * (len(nouts) - 1) + ["linear"]
         self.activation = activation
         self.layers = [Layer(a, b, f, rng=rng) for a, b, f in zip(sizes, nouts, activations, strict=False)]
@@ -263,7 +264,7 @@ def _check_activation(activation: str) -> None:
 
 def _check_inputs(module: Module, x: object, expected: int) -> None:
     """Raise unless ``x`` is a sequence of ``expected`` items."""
-    if not hasattr(x, "__len__"):
+    if not hasattr(x, "__len__") or getattr(x, "ndim", 1) == 0 or isinstance(x, Mapping | set | frozenset | str | bytes):
         msg = f"{_full_name(module)} expects a list of {expected} inputs, not {type(x).__name__}"
         raise TypeError(msg)
     if len(x) and hasattr(x[0], "__len__"):  # type: ignore[index]  # what has a length here has items

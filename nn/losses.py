@@ -241,11 +241,13 @@ def _over_classes(  # noqa: PLR0913 - what the two losses above are called with
     rows, targets = (scores, target) if batched else ([scores], [target])
     _check_lengths(rows, targets, function)
     weights = [1.0] * len(rows[0]) if weight is None else _listed(weight, f"{function}: weight")
+    if weight is not None:
+        _check_lengths(rows[0], weights, f"{function}, for weight,")
+        _check_row(weights, function)
     losses, counts = [], []
     for row, label in zip(rows, targets, strict=True):
         _check_lengths(row, rows[0], f"{function}, for the classes,")
         _check_row(row, function)
-        _check_lengths(row, weights, f"{function}, for weight,")
         t = label if isinstance(label, list) or _recorded(label) else _number(label)
         if isinstance(t, list):
             _check_lengths(row, t, f"{function}, for probabilities as target,")
@@ -386,10 +388,9 @@ def _check_reduction(reduction: Any) -> None:
 
 
 def _check_row(row: list[Any], function: str) -> None:
-    for x in row:
-        if isinstance(x, list):
-            msg = f"{function} expects one number a class, not a list: {row!r:.60}"
-            raise TypeError(msg)
+    if not row or any(isinstance(x, list) for x in row):
+        msg = f"{function} expects one number a class, of at least one class, not {row!r:.60}"
+        raise TypeError(msg)
 
 
 def _check_between_0_and_1(x: Any, what: str) -> None:

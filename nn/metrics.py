@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd import Value
 from nn.errors import shown
+from nn.optim import as_float
 
 
 def accuracy(predictions: Any, targets: Any, *, threshold: float = 0.0) -> float:
@@ -46,7 +47,7 @@ def accuracy(predictions: Any, targets: Any, *, threshold: float = 0.0) -> float
             f"{wrong[0] if len(wrong) else 'all three'}: for numbers that are to be predicted, pass a metric of your own"
         )
         raise ValueError(msg)
-    return float(np.mean(((scores > threshold) == (truth > 0)) & ~np.isnan(scores)))
+    return float(np.mean(((scores > as_float(threshold)) == (truth > 0)) & ~np.isnan(scores)))
 
 
 def _numbers(x: Any, name: str) -> Any:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from autograd import Value
+from nn.errors import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+_DEPTH = 100
+"""How deep the lists in an attribute may be nested."""
 
 
 class Module:
@@ -69,6 +74,9 @@ class Module:
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Set all parameters to the numbers in ``state``; KeyError, and nothing is changed, unless the names are the same."""
+        if not isinstance(state, Mapping):
+            msg = f"load_state_dict() takes a dict of numbers by name, not {type(state).__name__} {shown(state)}"
+            raise TypeError(msg)
         parameters = dict(self.named_parameters())
         missing = [name for name in parameters if name not in state]
         unexpected = [name for name in state if name not in parameters]
@@ -82,11 +90,17 @@ class Module:
             except TypeError as error:
                 msg = f"{name}: {error}"
                 raise TypeError(msg) from None
+            except OverflowError:
+                msg = f"{name}: {shown(state[name])} is too large for a float"
+                raise ValueError(msg) from None
         for name, parameter in parameters.items():
             parameter.data = values[name]
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - PyTorch's signature
         """Say that this module and those inside are being trained, or not; returns the module."""
+        if not isinstance(mode, bool):
+            msg = f"train() takes True or False, not {type(mode).__name__} {shown(mode)}"
+            raise TypeError(msg)
         self.training = mode
         for _, child in self.children():
             child.train(mode)
@@ -130,10 +144,13 @@ class Module:
             child._name_modules(f"{child.name}.")  # noqa: SLF001 - a module's own kind
 
 
-def _found(name: str, x: object) -> Iterator[tuple[str, Value | Module]]:
+def _found(name: str, x: object, depth: int = 0) -> Iterator[tuple[str, Value | Module]]:
     """``x``, called ``name``, if it is a variable or a module; if it is a list, what is found in it."""
+    if depth > _DEPTH:
+        msg = f"{name[:60]}… is nested in more than {_DEPTH} lists, or in itself: a Module looks for its parameters in there"
+        raise ValueError(msg)
     if isinstance(x, Module) or (isinstance(x, Value) and x.op is None):
         yield name, x
     elif isinstance(x, list | tuple):
         for k, item in enumerate(x):
-            yield from _found(f"{name}.{k}" if isinstance(item, Module) else f"{name}[{k}]", item)
+            yield from _found(f"{name}.{k}" if isinstance(item, Module) else f"{name}[{k}]", item, depth + 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import numbers
+import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from nn.errors import shown
 from nn.vectors import parameters_to_vector, vector_to_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
 Array = NDArray[np.float64]
 
@@ -48,7 +50,7 @@ class Optimizer:
 
         The closure, if there is one, is called first: it sets the grads to 0, computes the loss, and calls ``backward()``.
         """
-        loss = None if closure is None else closure()
+        loss = None if closure is None else _closure(closure)()
         theta = parameters_to_vector(self.parameters)
         vector_to_parameters(self.update(theta, self._gradient()), self.parameters)
         return loss
@@ -65,6 +67,7 @@ class Optimizer:
 
     def update(self, theta: Array, gradient: Array) -> Array:
         """The numbers after a step from ``theta`` with this ``gradient``, of shape (parameters,) each; both stay the same."""
+        theta, gradient = self._checked(theta, gradient)
         gradient = self._clipped(gradient)
         if self.weight_decay:
             gradient = gradient + self.weight_decay * theta
@@ -90,10 +93,12 @@ class Optimizer:
         attributes = {name.removeprefix("_"): name for name in vars(self) if name not in _STRUCTURE}
         check_names(self, attributes, state)
         for name, attribute in attributes.items():
-            mine, new = getattr(self, attribute), np.shape(state[name])
-            if isinstance(mine, np.ndarray) and new != mine.shape:
+            mine, new = getattr(self, attribute), state[name]
+            check_setting(name, mine, new)
+            if isinstance(mine, np.ndarray) and np.shape(new) != mine.shape:
                 msg = (
-                    f"{name} has the shape {new}, and this {type(self).__name__} has {len(self.parameters)} parameters to move"
+                    f"{name} has the shape {np.shape(new)}, and this {type(self).__name__} has {len(self.parameters)} "
+                    "parameters to move"
                 )
                 raise ValueError(msg)
         for name, attribute in attributes.items():
@@ -103,6 +108,21 @@ class Optimizer:
     def __repr__(self) -> str:
         settings = {k: v for k, v in vars(self).items() if not k.startswith("_") and k not in _STRUCTURE}
         return f"{type(self).__name__}({len(self.parameters)} parameters, {', '.join(f'{k}={v}' for k, v in settings.items())})"
+
+    def _checked(self, theta: Any, gradient: Any) -> tuple[Array, Array]:
+        """Both as arrays of one number for each parameter; ValueError for anything else, which NumPy might spread out."""
+        shape = (len(self.parameters),)
+        flat = type(theta) is type(gradient) is np.ndarray and theta.shape == gradient.shape == shape
+        if not (flat and theta.dtype == gradient.dtype == float):
+            try:
+                theta, gradient = np.array(theta, float), np.array(gradient, float)
+            except Exception as error:  # of what is no number, ragged, or does not become an array
+                msg = f"update() takes two arrays of {shape[0]} numbers: {error}"
+                raise TypeError(msg) from error
+            if not theta.shape == gradient.shape == shape:
+                msg = f"update() takes two arrays of shape {shape}, one number a parameter, not {theta.shape}, {gradient.shape}"
+                raise ValueError(msg)
+        return theta, gradient
 
     def _clipped(self, gradient: Array) -> Array:
         if self.clip_grad_norm is None:
@@ -144,8 +164,8 @@ class SGD(Optimizer):
         super().__init__(parameters, lr, weight_decay, clip_grad_norm=clip_grad_norm)
         self.momentum = _at_least_0("momentum", momentum)
         self.dampening = _at_least_0("dampening", dampening)
-        self.nesterov = nesterov
-        if nesterov and (not momentum or dampening):
+        self.nesterov = flag("nesterov", nesterov)
+        if self.nesterov and (not momentum or dampening):
             msg = "nesterov needs a momentum above 0 and a dampening of 0"
             raise ValueError(msg)
         self._velocity = np.zeros(len(self.parameters))
@@ -188,7 +208,7 @@ class Adam(Optimizer):
         clip_grad_norm: float | None = None,
     ) -> None:
         super().__init__(parameters, lr, weight_decay, clip_grad_norm=clip_grad_norm)
-        if not hasattr(betas, "__len__") or len(betas) != 2 or not all(map(_is_fraction, betas)):  # noqa: PLR2004 - a pair
+        if not isinstance(betas, tuple | list) or len(betas) != 2 or not all(map(_is_fraction, betas)):  # noqa: PLR2004 - a pair
             msg = f"betas must be two numbers, at least 0 and below 1, not {shown(betas)}"
             raise ValueError(msg)
         self.betas = (float(betas[0]), float(betas[1]))
@@ -242,6 +262,7 @@ class AdamW(Adam):
 
     def update(self, theta: Array, gradient: Array) -> Array:
         """See the base."""
+        theta, gradient = self._checked(theta, gradient)
         return self.moved(theta * (1.0 - self.lr * self.weight_decay), self._clipped(gradient))
 
 
@@ -278,7 +299,7 @@ class RMSprop(Optimizer):
         self.alpha = float(alpha)
         self.eps = _at_least_0("eps", eps)
         self.momentum = _at_least_0("momentum", momentum)
-        self.centered = centered
+        self.centered = flag("centered", centered)
         self._square = np.zeros(len(self.parameters))
         self._mean = np.zeros(len(self.parameters))
         self._velocity = np.zeros(len(self.parameters))
@@ -357,16 +378,17 @@ class LBFGS(Optimizer):
         if closure is None:
             msg = "LBFGS computes the loss several times in a step: step() needs a closure, which computes and returns it"
             raise TypeError(msg)
+        _closure(closure)
         losses = []
 
         def value_and_grad(theta: Array) -> tuple[float, Array]:
             vector_to_parameters(theta, self.parameters)
             loss = closure()
             if not isinstance(loss, Value | numbers.Real):
-                msg = f"the closure of LBFGS must return the loss, not {type(loss).__name__} {loss!r:.60}"
+                msg = f"the closure of LBFGS must return the loss, not {type(loss).__name__} {shown(loss)}"
                 raise TypeError(msg)
             losses.append(loss)
-            return loss.data if isinstance(loss, Value) else float(loss), self._gradient()
+            return loss.data if isinstance(loss, Value) else as_float(loss), self._gradient()
 
         _, theta = self.descend(value_and_grad, parameters_to_vector(self.parameters))
         vector_to_parameters(theta, self.parameters)
@@ -426,7 +448,8 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float, norm_type: floa
     (0.6, 0.8)
     """
     variables = _variables(parameters, "clip_grad_norm()")
-    max_norm = math.inf if max_norm == math.inf else _at_least_0("max_norm", max_norm)
+    if not (isinstance(max_norm, float) and max_norm == math.inf):
+        max_norm = _at_least_0("max_norm", max_norm)
     if not isinstance(norm_type, numbers.Real) or isinstance(norm_type, bool) or not norm_type > 0.0:
         msg = f"norm_type must be a number above 0, or math.inf, not {shown(norm_type)}"
         raise ValueError(msg)
@@ -453,7 +476,10 @@ def _norm(gradient: Array, order: float = 2.0) -> float:
 
 
 def check_names(owner: object, names: Iterable[str], state: Mapping[str, Any]) -> None:
-    """Raise KeyError unless ``state`` has these ``names``."""
+    """Raise KeyError unless ``state`` has these ``names``; TypeError if it is no dict."""
+    if not isinstance(state, Mapping):
+        msg = f"load_state_dict() takes what state_dict() gave, not {type(state).__name__} {shown(state)}"
+        raise TypeError(msg)
     missing = [name for name in names if name not in state]
     unexpected = [name for name in state if name not in names]
     if missing or unexpected:
@@ -461,12 +487,42 @@ def check_names(owner: object, names: Iterable[str], state: Mapping[str, Any]) -
         raise KeyError(msg)
 
 
+def check_setting(name: str, mine: Any, new: Any) -> None:
+    """Raise TypeError unless ``new`` is of the kind of ``mine``, whose place it is to take."""
+    kind = next((kind for kind in (bool, numbers.Real, str, tuple | list, np.ndarray) if isinstance(mine, kind)), object)
+    if kind is np.ndarray:
+        try:
+            fits = np.asarray(new).dtype.kind in "fiub"
+        except Exception:  # noqa: BLE001 - of a ragged list, or whatever another library's __array__ raises
+            fits = False
+    else:
+        fits = isinstance(new, kind)
+    if not fits:
+        msg = f"the state has {shown(new)} as {name}, and that is {shown(mine)} here: load what state_dict() gave"
+        raise TypeError(msg)
+
+
 def at_least_1(name: str, x: Any) -> int:
-    """``x``, if it is a whole number from 1 on; ValueError if not."""
-    if not isinstance(x, numbers.Integral) or isinstance(x, bool) or x < 1:
+    """``x``, if it is a whole number from 1 on; ValueError if not, or if no computer counts so far."""
+    if not isinstance(x, numbers.Integral) or isinstance(x, bool) or not 1 <= int(x) <= sys.maxsize:
         msg = f"{name} must be a whole number from 1 on, not {shown(x)}"
         raise ValueError(msg)
     return int(x)
+
+
+def _closure(x: Any) -> Any:
+    if not callable(x):
+        msg = f"step() takes a closure, a function that computes the loss, not {type(x).__name__} {shown(x)}"
+        raise TypeError(msg)
+    return x
+
+
+def flag(name: str, x: Any) -> bool:
+    """``x``, if it is True or False, or what Python takes for that among numbers; TypeError if not."""
+    if not isinstance(x, bool | np.bool_ | int):
+        msg = f"{name} must be True or False, not {type(x).__name__} {shown(x)}"
+        raise TypeError(msg)
+    return bool(x)
 
 
 def as_float(x: Any) -> float:
@@ -479,10 +535,11 @@ def as_float(x: Any) -> float:
 
 def _variables(parameters: Iterable[Value], whose: str) -> list[Value]:
     """The parameters in a list, if that is what they are."""
-    if not hasattr(parameters, "__iter__"):
+    try:
+        variables = [*parameters]
+    except TypeError:
         msg = f"{whose} takes a list of parameters, not {type(parameters).__name__}: pass model.parameters()"
-        raise TypeError(msg)
-    variables = [*parameters]
+        raise TypeError(msg) from None
     if not variables:
         msg = f"{whose} got no parameters: pass model.parameters()"
         raise ValueError(msg)

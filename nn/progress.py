@@ -37,6 +37,8 @@ class Progress:
         try:
             yield
         except (OSError, ValueError, AttributeError):  # closed is a ValueError, and so is a character that it does not know
+            if self._bar is not None:
+                self._bar.disable = True  # or it would try once more when it is forgotten
             self.shown, self._bar = False, None
 
     def _new_bar(self, done: int) -> Any:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import numbers
+import sys
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, Literal
 
 from nn.errors import shown
-from nn.optim import Optimizer, as_float, at_least_1, check_names
+from nn.optim import Optimizer, as_float, at_least_1, check_names, check_setting, flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,11 +28,9 @@ class LRScheduler:
 
     def __init__(self, optimizer: Optimizer, *, interval: Interval = "epoch") -> None:
         if not isinstance(optimizer, Optimizer):
-            msg = f"{type(self).__name__} schedules an optimizer, not {type(optimizer).__name__} {optimizer!r:.60}"
+            msg = f"{type(self).__name__} schedules an optimizer, not {type(optimizer).__name__} {shown(optimizer)}"
             raise TypeError(msg)
-        if not isinstance(interval, str) or interval not in ("epoch", "step"):
-            msg = f'interval must be "epoch" or "step", not {shown(interval)}'
-            raise ValueError(msg)
+        _check_interval(interval)
         self.optimizer = optimizer
         self.interval = interval
         base_lr, scheduled = optimizer.scheduled or (optimizer.lr, None)
@@ -67,7 +66,9 @@ class LRScheduler:
 
         The optimizer is left alone: its own ``load_state_dict`` brings back the ``lr``.
         """
-        check_names(self, self.state_dict(), state)
+        check_names(self, mine := self.state_dict(), state)
+        for name, setting in mine.items():
+            check_setting(name, setting, state[name])
         vars(self).update(state)
 
     def __repr__(self) -> str:
@@ -91,6 +92,7 @@ class StepLR(LRScheduler):
 
     def lr_at(self, t: int) -> float:
         """See the base."""
+        t = _steps(t)
         try:
             return self.base_lr * self.gamma ** (t // self.step_size)
         except OverflowError:  # where Python's power raises, IEEE 754's is infinite
@@ -123,6 +125,7 @@ class CosineAnnealingLR(LRScheduler):
 
     def lr_at(self, t: int) -> float:
         """See the base."""
+        t = _steps(t)
         return self.eta_min + (self.base_lr - self.eta_min) * (1.0 + math.cos(math.pi * t / self.T_max)) / 2.0
 
 
@@ -152,7 +155,7 @@ class LinearLR(LRScheduler):
 
     def lr_at(self, t: int) -> float:
         """See the base."""
-        done = min(t, self.total_iters) / self.total_iters
+        done = min(_steps(t), self.total_iters) / self.total_iters
         return self.base_lr * (self.start_factor + (self.end_factor - self.start_factor) * done)
 
 
@@ -205,6 +208,7 @@ class OneCycleLR(LRScheduler):
         if not isinstance(anneal_strategy, str) or anneal_strategy not in ("cos", "linear"):
             msg = f'anneal_strategy must be "cos" or "linear", not {shown(anneal_strategy)}'
             raise ValueError(msg)
+        three_phase, cycle_momentum = flag("three_phase", three_phase), flag("cycle_momentum", cycle_momentum)
         if cycle_momentum and not (hasattr(optimizer, "momentum") or hasattr(optimizer, "betas")):
             msg = f"{type(optimizer).__name__} has no momentum and no betas to cycle: pass cycle_momentum=False"
             raise ValueError(msg)
@@ -239,7 +243,7 @@ class OneCycleLR(LRScheduler):
 
     def _at(self, t: int, levels: tuple[float, ...]) -> float:
         """Where a number that goes from the first of the ``levels`` to the last is after ``t`` steps."""
-        if t > self.total_steps:
+        if _steps(t) > self.total_steps:
             msg = (
                 f"this OneCycleLR is made for {self.total_steps} steps, and there are more: "
                 "make it with total_steps = epochs * steps per epoch"
@@ -278,6 +282,10 @@ class SequentialLR(LRScheduler):
         *,
         interval: Interval | None = None,
     ) -> None:
+        for name, given in (("schedules", schedulers), ("milestones", milestones)):
+            if not hasattr(given, "__iter__") or getattr(given, "ndim", 1) == 0:
+                msg = f"SequentialLR takes a list of {name}, not {type(given).__name__} {shown(given)}"
+                raise TypeError(msg)
         self.schedulers = [*schedulers]
         self.milestones = tuple(at_least_1("a milestone", milestone) for milestone in milestones)
         if not self.schedulers or len(self.schedulers) != len(self.milestones) + 1:
@@ -291,8 +299,10 @@ class SequentialLR(LRScheduler):
             raise ValueError(msg)
         for schedule in self.schedulers:
             if not isinstance(schedule, LRScheduler) or schedule.optimizer is not optimizer:
-                msg = f"SequentialLR takes schedules of its own optimizer, and {schedule!r:.60} is none"
+                msg = f"SequentialLR takes schedules of its own optimizer, and {shown(schedule)} is none"
                 raise ValueError(msg)
+        if interval is not None:
+            _check_interval(interval)
         intervals = {schedule.interval for schedule in self.schedulers} | ({interval} if interval else set())
         if len(intervals) > 1:
             msg = f"SequentialLR and its schedules must have the same interval, not {sorted(intervals)}"
@@ -325,8 +335,22 @@ class SequentialLR(LRScheduler):
 
     def _schedule_at(self, t: int) -> tuple[LRScheduler, int]:
         """The schedule that sets the rate after ``t`` steps, and when it began."""
-        k = bisect_right(self.milestones, t)
+        k = bisect_right(self.milestones, _steps(t))
         return self.schedulers[k], (0, *self.milestones)[k]
+
+
+def _steps(t: Any) -> int:
+    """``t``, if it is a number of steps."""
+    if not isinstance(t, numbers.Real) or isinstance(t, bool) or not 0 <= as_float(t) <= sys.maxsize:
+        msg = f"lr_at() takes how many steps were done, a number from 0 on, not {shown(t)}"
+        raise ValueError(msg)
+    return t  # type: ignore[return-value]  # or a place between two steps
+
+
+def _check_interval(interval: Any) -> None:
+    if not isinstance(interval, str) or interval not in ("epoch", "step"):
+        msg = f'interval must be "epoch" or "step", not {shown(interval)}'
+        raise ValueError(msg)
 
 
 def _number(name: str, x: Any, most: float = math.inf, below: float = math.inf) -> float:

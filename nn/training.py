@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd import Compiled, RecordingError
-from nn.checkpoint import Checkpoint, load
+from nn.checkpoint import Checkpoint, as_path, load
 from nn.engines import CompiledEngine, EagerEngine
-from nn.errors import DivergedError
+from nn.errors import DivergedError, shown
 from nn.examples import Examples, check_targets, checked_examples, crc32, not_finite, split
 from nn.history import History
 from nn.module import Module
-from nn.optim import LBFGS, Adam, Optimizer, at_least_1
+from nn.optim import LBFGS, Adam, Optimizer, as_float, at_least_1, flag
 from nn.progress import Interrupt, Progress, interruptible
 from nn.schedules import LRScheduler
 from nn.vectors import parameters_to_vector, vector_to_parameters
@@ -55,8 +55,9 @@ class EarlyStopping:
 
     def __post_init__(self) -> None:
         at_least_1("patience", self.patience)
+        flag("restore_best", self.restore_best)
         if not isinstance(self.min_delta, numbers.Real) or not self.min_delta >= 0:
-            msg = f"min_delta must be 0 or more, not {self.min_delta!r}"
+            msg = f"min_delta must be 0 or more, not {shown(self.min_delta)}"
             raise ValueError(msg)
 
 
@@ -142,13 +143,15 @@ def fit(  # noqa: PLR0913 - training takes that much, and each has a name
     for name, number in (("epochs", epochs), ("batch_size", 1 if batch_size is None else batch_size)):
         at_least_1(name, number)
     if early_stopping is not None and not isinstance(early_stopping, EarlyStopping):
-        msg = f"early_stopping must be nn.EarlyStopping(patience=...), not {early_stopping!r:.60}"
+        msg = f"early_stopping must be nn.EarlyStopping(patience=...), not {shown(early_stopping)}"
         raise TypeError(msg)
+    for name, switch in (("shuffle", shuffle), ("progress", progress), ("resume", resume), ("compiled", compiled)):
+        flag(name, switch)
     callbacks = _checked_calls(loss, metric, callbacks)
     loss = loss.__wrapped__ if isinstance(loss, Compiled) else loss  # it is compiled together with the model
     examples = checked_examples(X, y, "X", "y")
-    if rng is not None and not isinstance(rng, numbers.Integral | np.random.Generator):
-        msg = f"rng must be an int or a numpy Generator, not {type(rng).__name__} {rng!r:.60}"
+    if rng is not None and not (isinstance(rng, np.random.Generator) or (isinstance(rng, numbers.Integral) and rng >= 0)):
+        msg = f"rng must be an int or a numpy Generator, not {type(rng).__name__} {shown(rng)}: a seed is 0 or more"
         raise TypeError(msg)
     kept = _kept(checkpoint, model, resume=resume)
     generator = np.random.default_rng(rng) if kept is None else _generator(kept.extra["training"]["settings"]["began"])
@@ -304,9 +307,9 @@ class _Training:
             x, y, _ = held_out or examples
             number = self.metric(self.engine.predict(self.theta, x), y)
             if not isinstance(number, numbers.Real):
-                msg = f"metric must return a number, not {type(number).__name__} {number!r:.60}"
+                msg = f"metric must return a number, not {type(number).__name__} {shown(number)}"
                 raise TypeError(msg)
-            found["metric"] = float(number)
+            found["metric"] = as_float(number)
         for name, number in found.items():
             self.columns.setdefault(name, []).append(number)
         if self.callbacks:
@@ -464,15 +467,17 @@ def _checked_optimizer(
 ) -> tuple[list[Value], Optimizer, LRScheduler | None]:
     """The parameters to move, and what moves them."""
     if not isinstance(model, Module):
-        msg = f"fit() trains an nn.Module, not {type(model).__name__} {model!r:.60}"
+        msg = f"fit() trains an nn.Module, not {type(model).__name__} {shown(model)}"
         raise TypeError(msg)
     if schedule is not None and not isinstance(schedule, LRScheduler):
-        msg = f"schedule must be an nn.LRScheduler, such as nn.CosineAnnealingLR(optimizer, T_max=epochs), not {schedule!r:.60}"
+        msg = "schedule must be an nn.LRScheduler, such as nn.CosineAnnealingLR(optimizer, T_max=epochs), not " + shown(
+            schedule
+        )
         raise TypeError(msg)
     if optimizer is None:
         optimizer = Adam(model.parameters()) if schedule is None else schedule.optimizer
     if not isinstance(optimizer, Optimizer):
-        msg = f"optimizer must be one of nn's, such as nn.Adam(model.parameters(), lr=0.01), not {optimizer!r:.60}"
+        msg = f"optimizer must be one of nn's, such as nn.Adam(model.parameters(), lr=0.01), not {shown(optimizer)}"
         raise TypeError(msg)
     if schedule is not None and isinstance(optimizer, LBFGS):
         msg = "LBFGS searches for the length of each step itself: leave the schedule out"
@@ -490,16 +495,21 @@ def _checked_calls(loss: Any, metric: Any, callbacks: Any) -> list[Callable[[Tra
     """The callbacks, in a list."""
     if not callable(loss):
         msg = (
-            f"loss must be a function of a prediction and a target, such as nn.mse_loss, not {type(loss).__name__} {loss!r:.60}"
+            "loss must be a function of a prediction and a target, such as nn.mse_loss, "
+            f"not {type(loss).__name__} {shown(loss)}"
         )
         raise TypeError(msg)
     if metric is not None and not callable(metric):
-        msg = f"metric must be a function of predictions and targets, such as nn.accuracy, not {metric!r:.60}"
+        msg = f"metric must be a function of predictions and targets, such as nn.accuracy, not {shown(metric)}"
         raise TypeError(msg)
-    functions: list[Callable[[TrainingState], object]] = [callbacks] if callable(callbacks) else list(callbacks or ())
+    try:
+        functions: list[Any] = [callbacks] if callable(callbacks) else list(() if callbacks is None else callbacks)
+    except TypeError:
+        msg = f"callbacks must be a list of functions of a TrainingState, not {type(callbacks).__name__} {shown(callbacks)}"
+        raise TypeError(msg) from None
     for callback in functions:
         if not callable(callback):
-            msg = f"callbacks must be functions of a TrainingState, not {type(callback).__name__} {callback!r:.60}"
+            msg = f"callbacks must be functions of a TrainingState, not {type(callback).__name__} {shown(callback)}"
             raise TypeError(msg)
     return functions
 
@@ -518,7 +528,8 @@ def _kept(path: str | Path | None, model: Module, *, resume: bool) -> Checkpoint
             msg = "resume=True needs the file to resume from: checkpoint='training.npz'"
             raise ValueError(msg)
         return None
-    if not Path(path).exists():
+    path = as_path(path, "checkpoint")
+    if not path.exists():
         if not Path(path).absolute().parent.is_dir():  # not only when it is time to save
             raise FileNotFoundError(errno.ENOENT, "there is no such directory to save to", str(Path(path).parent))
         return None

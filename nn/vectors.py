@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd import Value
+from nn.errors import shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
-
-    from autograd import Value
 
 
 def parameters_to_vector(parameters: Iterable[Value]) -> NDArray[np.float64]:
@@ -21,7 +22,7 @@ def parameters_to_vector(parameters: Iterable[Value]) -> NDArray[np.float64]:
     >>> parameters_to_vector([Value(1.0), Value(2.5)])
     array([1. , 2.5])
     """
-    return np.array([parameter.data for parameter in parameters], float)
+    return np.array([parameter.data for parameter in _values(parameters)], float)
 
 
 def vector_to_parameters(vector: Any, parameters: Iterable[Value]) -> None:
@@ -33,12 +34,31 @@ def vector_to_parameters(vector: Any, parameters: Iterable[Value]) -> None:
     >>> slope.data, offset.data
     (3.0, -1.0)
     """
-    values, array = list(parameters), np.asarray(vector)
+    values = _values(parameters)
+    try:
+        array = np.asarray(vector)
+    except Exception as error:  # of a ragged list, or whatever another library's __array__ raises
+        msg = f"vector must be an array of real numbers, and {type(vector).__name__} makes none: {error}"
+        raise ValueError(msg) from error
     if array.dtype.kind not in "fiub":
-        msg = f"vector must be an array of real numbers, not {type(vector).__name__} {vector!r:.60}"
+        msg = f"vector must be an array of real numbers, not {type(vector).__name__} {shown(vector)}"
         raise TypeError(msg)
     if array.shape != (len(values),):
         msg = f"vector has the shape {array.shape}, and there are {len(values)} parameters: it must be ({len(values)},)"
         raise ValueError(msg)
     for value, number in zip(values, array.tolist(), strict=True):
         value.data = number
+
+
+def _values(parameters: Iterable[Value]) -> list[Value]:
+    """The parameters in a list; TypeError for anything else."""
+    try:
+        values = list(parameters)
+    except TypeError:
+        msg = f"parameters must be a list of Values, not {type(parameters).__name__}: pass model.parameters()"
+        raise TypeError(msg) from None
+    for value in values:
+        if not isinstance(value, Value):
+            msg = f"parameters must be Values, not {type(value).__name__} {shown(value)}: pass model.parameters()"
+            raise TypeError(msg)
+    return values

@@ -3,13 +3,17 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import warnings
+from collections import deque
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd
 from autograd import Value, gradcheck, gradient
 from autograd import math as amath
 from nn import (
@@ -216,6 +220,199 @@ def test_binary_cross_entropy_with_logits_is_that_of_the_sigmoid(examples: list[
     assert binary_cross_entropy_with_logits(logits, targets) == pytest.approx(expected, rel=1e-12, abs=math.exp(20) * 2.3e-16)
 
 
+# At the extremes. The truth is that of 50 digits; where a share is 0, what it is a share of costs nothing, as 0 log 0 is 0.
+
+mp = mpmath.MPContext()
+mp.dps = 50
+EXACT = 1e-14
+INF = math.inf
+LOGIT_LIST = [0.0, 1.0, -30.0, 40.0, -750.0, 1e10, -1e10, 1e-300, -1e-17, 1.7e308, INF, -INF]
+PROBABILITY_LIST = [0.0, 1.0, 0.5, 0.3, 1e-300, 1e-17, 1.0 - 2.0**-53]
+TARGETS = [0, 1, 0.5, 0.3, 1.0 - 2.0**-53, 1e-17]
+
+
+def near(found: float, truth: Any, absolute: float = 0.0) -> bool:
+    """Whether a float is the ``truth``, to some roundings; what is beyond the floats is infinite."""
+    nearest = float(truth)
+    return found == nearest or abs(found - nearest) <= EXACT * abs(nearest) + absolute
+
+
+def logit_truth(z: float, t: float) -> tuple[Any, Any, Any]:
+    """Binary cross-entropy of a logit, its slope and the slope of that."""
+    if math.isinf(z):
+        right = 1 if z > 0 else 0
+        return (mp.mpf(0) if t == right else mp.inf), right - mp.mpf(t), mp.mpf(0)
+    e = mp.exp(-abs(mp.mpf(z)))
+    wrong = (1 - mp.mpf(t)) if z > 0 else mp.mpf(t)
+    return mp.log1p(e) + wrong * abs(mp.mpf(z)), (1 if z > 0 else -1) * (wrong - e / (1 + e)), e / (1 + e) ** 2
+
+
+def probability_truth(p: float, t: float) -> tuple[Any, Any, Any]:
+    """Binary cross-entropy of a probability, its slope and the slope of that; a part that counts 0 times is left out."""
+    q, happened, happened_not = mp.mpf(p), mp.mpf(t), 1 - mp.mpf(t)
+    parts = []
+    if happened:
+        parts.append((-happened * mp.log(q), -happened / q, happened / q**2) if q else (mp.inf, -mp.inf, mp.inf))
+    if happened_not:
+        rest = 1 - q
+        parts.append(
+            (-happened_not * mp.log1p(-q), happened_not / rest, happened_not / rest**2) if rest else (mp.inf, mp.inf, mp.inf)
+        )
+    return mp.fsum([a for a, _, _ in parts]), mp.fsum([b for _, b, _ in parts]), mp.fsum([c for _, _, c in parts])
+
+
+def eager_and_compiled(loss: Any, x: float, t: float) -> list[list[float]]:
+    """The loss and its slopes: on Values, with a number and a Value as target; compiled, with one captured and one recorded."""
+    found = []
+    for target in (t, Value(float(t))):
+        value = Value(x)
+        result = loss(value, target)
+        (slope,) = gradient(result, [value], create_graph=True)
+        found.append([result.data, slope.data, *gradient(slope, [value])])
+    w = Value(x)
+    captured, recorded = (lambda one: loss(w + 0.0 * one, t)), (lambda one, target: loss(w + 0.0 * one, target))
+    for function, args in ((captured, ([0.0],)), (recorded, ([0.0], [t]))):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy's, of infinities
+            value, slopes = autograd.compile(function, parameters=[w]).value_and_grad([x], *args)
+        found.append([value, *slopes])
+    return found
+
+
+@pytest.mark.parametrize("t", TARGETS)
+@pytest.mark.parametrize("z", LOGIT_LIST)
+def test_cross_entropy_of_a_logit_however_large(z: float, t: float) -> None:
+    """Mistake: 0 times inf at an infinite logit; and beyond 1e10, a fraction of the target was lost in a difference."""
+    value, *slopes = logit_truth(z, t)
+    assert near(binary_cross_entropy_with_logits(z, t), value)
+    for found in eager_and_compiled(binary_cross_entropy_with_logits, z, t):
+        assert near(found[0], value)
+        for slope, truth in zip(found[1:], slopes, strict=False):
+            assert near(slope, truth, 3e-16)  # where they are the difference of two numbers near 1
+
+
+@pytest.mark.parametrize("t", TARGETS)
+@pytest.mark.parametrize("p", PROBABILITY_LIST)
+def test_cross_entropy_of_a_probability_at_the_ends(p: float, t: float) -> None:
+    """Mistake: with a recorded target, the slope at 0 and 1 was NaN: the infinite slope of what was not chosen, times 0."""
+    value, *slopes = probability_truth(p, t)
+    assert near(binary_cross_entropy(p, t), value)
+    for found in eager_and_compiled(binary_cross_entropy, p, t):
+        assert near(found[0], value)
+        for slope, truth in zip(found[1:], slopes, strict=False):
+            if len(found) == 2 or (p, t) != (1e-300, 0):  # 0 times 1 / p², which is beyond the floats
+                assert near(slope, truth, 3e-16)
+
+
+CLASS_LOGITS = [
+    [0.3, -1.2], [30.0, 0.0], [0.0, 50.0], [1e10, -1e10], [1e10, 1e10 - 1], [1e10, 1e10], [-INF, 0.0], [0.0, -INF],
+    [-INF, 0.0, 1.0], [40.0, 1.0, 2.0], [1e10, 0.0, 1e10 + 3], [1e-300, 0.0], [-1e10, 1e10, 1e10 - 1],
+]  # fmt: skip
+
+
+def classes_truth(z: list[float], shares: list[Any]) -> tuple[Any, list[Any]]:
+    """The sum of ``share * (logsumexp(z) - z)``, and its slopes."""
+    top = max(z)
+    depths = [mp.mpf(x) - mp.mpf(top) if x > -INF else -mp.inf for x in z]
+    powers = [mp.exp(d) if d > -1e6 else mp.mpf(0) for d in depths]
+    total = mp.log(mp.fsum(powers))
+    value = mp.fsum([share * (total - d) for share, d in zip(shares, depths, strict=True) if share])
+    return value, [mp.fsum(shares) * e / mp.fsum(powers) - share for e, share in zip(powers, shares, strict=True)]
+
+
+@pytest.mark.parametrize("z", CLASS_LOGITS)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 1.0])
+def test_cross_entropy_of_classes_however_large(z: list[float], weighted: bool, label_smoothing: float) -> None:  # noqa: FBT001 - a parameter
+    """Mistake: of [-inf, 0] and the target [0, 1] it was NaN, and logits of 1e10 lost six digits of what they differ by."""
+    n = len(z)
+    weight = [0.0] + [2.0] * (n - 1) if weighted else None
+    rest = [0.7 / (n - 1)] * (n - 1)
+    for target in (*range(n), [1.0] + [0.0] * (n - 1), [0.0] * (n - 1) + [1.0], [1 / n] * n, [0.3, *rest]):
+        probabilities = target if isinstance(target, list) else [float(k == target) for k in range(n)]
+        smooth = mp.mpf(label_smoothing)
+        shares = [
+            mp.mpf(w) * ((1 - smooth) * mp.mpf(p) + smooth / n) for w, p in zip(weight or [1.0] * n, probabilities, strict=True)
+        ]
+        value, slopes = classes_truth(z, shares)
+        settings: Any = {"weight": weight, "label_smoothing": label_smoothing, "reduction": "sum"}
+        assert near(cross_entropy(z, target, **settings), value)
+        for t in (target, [Value(p) for p in target] if isinstance(target, list) else Value(float(target))):
+            row = values(z)
+            loss = cross_entropy(row, t, **settings)
+            assert near(loss.data, value)
+            for found, truth in zip(gradient(loss, row), slopes, strict=True):
+                assert near(found, truth, 1e-15)
+        # A program is exact to a rounding of the largest number on the way, as ever; its slopes are as exact as those above.
+        rounding = 4 * max(1.0, *[abs(x) for x in z if x > -INF]) * 2.0**-52
+        row = values(z)
+
+        def captured(one: Any, t: Any = target, row: Any = row, settings: Any = settings) -> Any:
+            return cross_entropy([x + 0.0 * one for x in row], t, **settings)
+
+        def recorded(one: Any, t: Any, row: Any = row, settings: Any = settings) -> Any:
+            return cross_entropy([x + 0.0 * one for x in row], t, **settings)
+
+        for function, args in ((captured, ([0.0],)), (recorded, ([0.0], [target]))):
+            found, grads = autograd.compile(function, parameters=row).value_and_grad(z, *args)
+            assert near(found, value, rounding)
+            for slope, truth in zip(grads, slopes, strict=True):
+                assert near(slope, truth, 1e-15)
+
+
+def test_infinite_logits_are_as_in_torch_where_there_is_no_limit() -> None:
+    """Both impossible, or infinitely likely: NaN, in the loss and so in a training, which says so."""
+    assert math.isnan(cross_entropy([-INF, -INF], 0))
+    assert math.isnan(cross_entropy([INF, 0.0], 0))
+    assert cross_entropy([INF, 0.0], 1) == INF
+    assert math.isnan(mse_loss(INF, INF))
+    for loss in (binary_cross_entropy, binary_cross_entropy_with_logits):
+        for t in (0, 1, 0.5):
+            for found in eager_and_compiled(loss, math.nan, t):
+                assert math.isnan(found[0])
+                assert math.isnan(found[1])
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_a_row_that_does_not_count_hands_no_nan_on(reduction: Any) -> None:
+    """Mistake: 0 times the NaN in the graph of an ignored row went to the weights that all rows share."""
+    for loss, targets, settings in (
+        (cross_entropy, [-100, 1], {}),
+        (nll_loss, [-100, 1], {}),
+        (cross_entropy, [0, 1], {"weight": [0.0, 1.0]}),
+        (nll_loss, [0, 1], {"weight": [0.0, 1.0]}),
+        (cross_entropy, [[1.0, 0.0], [0.0, 1.0]], {"weight": [0.0, 1.0]}),
+        (cross_entropy, [0, 1], {"weight": [0.0, 1.0], "label_smoothing": 0.0}),
+    ):
+        w, good = Value(2.0), Value(1.0)
+        broken = amath.log(w * 0.0 - 1.0) + amath.sqrt(w * 0.0)  # NaN, with a slope that is NaN
+        rows = [[broken, w], [good * w, good]]
+        losses = loss(rows, targets, **settings, reduction=reduction)
+        total = amath.fsum(losses) if reduction == "none" else losses
+        alone = loss(rows[1:], targets[1:], **settings, reduction="sum")
+        halved = reduction == "mean" and isinstance(targets[0], list)  # which count by their number, as torch's
+        assert total.data == alone.data / (2 if halved else 1)
+        assert gradient(total, [w, good]) == tuple(slope / (2 if halved else 1) for slope in gradient(alone, [w, good]))
+
+
+def test_a_row_of_weight_0_costs_0_in_a_program() -> None:
+    """Whatever finite numbers its logits were computed from: they may be infinite themselves."""
+    w = Value(1.0)
+    function = autograd.compile(lambda x, t: cross_entropy([x[0] * w, x[1] * w], t, weight=[0.0, 1.0], reduction="sum"))
+    value, slopes = function.value_and_grad([1.0], [[-1e308, 5.0], [1.0, 3.0]], [0, 1])
+    assert near(value, mp.log1p(mp.exp(-2)) / 2)
+    assert near(slopes[0], -2 * mp.exp(-2) / (1 + mp.exp(-2)) / 2)
+
+
+def test_the_weighted_mean_of_a_program_is_that_of_eager_code() -> None:
+    """Of class indices that are arguments: many of them in one example."""
+    rows = [LOGITS[k % 4] for k in range(8)]
+    classes = [CLASSES[k % 4] for k in range(8)]
+    w = Value(1.0)
+    program = autograd.compile(lambda t: cross_entropy([[w * z for z in row] for row in rows], t, weight=WEIGHT))
+    assert near(program([classes]).data, mp.mpf(cross_entropy(rows, classes, weight=WEIGHT)))
+
+
 # Likelihood
 
 
@@ -343,3 +540,68 @@ def test_labels_and_probabilities_out_of_range_are_refused(loss: Any, prediction
     """0/1 labels for a hinge loss, or logits for probabilities, would train something else without a word."""
     with pytest.raises(ValueError, match="-1 or 1, not 0|must be between 0 and 1, not"):
         loss(prediction, target)
+
+
+NESTED: list[Any] = []
+NESTED.append(NESTED)
+
+
+class Broken:
+    """Not an array, though it says so, and nothing that can be shown."""
+
+    def __array__(self) -> Any:
+        raise RuntimeError
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("loss", [*ELEMENTWISE, cross_entropy, nll_loss, likelihood])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (None, "must be a number, a Value, or lists or arrays of these, not NoneType None"),
+        ("abc", "must be a number, a Value, or lists or arrays of these, not str 'abc'"),
+        ({"a": 1.0}, "must be a number, a Value, or lists or arrays of these, not dict {'a': 1.0}"),
+        ([None], "must be a number, a Value, or lists or arrays of these, not NoneType None"),
+        (1j, "must be a number, a Value, or lists or arrays of these, not complex 1j"),
+        (10**400, "is a whole number that is too large: the largest float is 1.8e308"),
+        (NESTED, "is nested in more than 32 lists, or in itself"),
+        (np.ma.array([1.0, 2.0], mask=[0, 1]), "is a masked array, and the mask would be lost: leave those examples out"),
+        (np.array(["a"]), "must be a number, a Value, or lists or arrays of these, not ndarray array(['a']"),
+        (Broken(), "must be a number, a Value or an array of them, and Broken makes none"),
+    ],
+)
+def test_what_is_no_number_is_refused(loss: Any, wrong: Any, message: str) -> None:
+    """Mistake: the keys of a dict were predictions, and None ended in an error of an operator."""
+    right, target = ([1.0, 2.0], 1) if loss in (cross_entropy, nll_loss) else ([0.5], [1])
+    for args in ((wrong, target), (right, wrong)):
+        with pytest.raises((TypeError, ValueError), match=re.escape(message)):
+            loss(*args)
+
+
+def test_numbers_of_other_kinds_are_numbers() -> None:
+    """Of NumPy, of fractions, in any sequence."""
+    assert mse_loss(np.float32(3.0), np.int8(1)) == 4.0
+    assert mse_loss(range(3), deque([0, 1, 4])) == 4 / 3
+    assert mse_loss(np.array(3.0), True) == 4.0
+    assert mse_loss(np.array([Value(3.0)]), [1]).data == 4.0
+    assert likelihood(np.array([[0.25, 0.75]]), np.array([1.0])) == 0.75
+
+
+def test_rows_of_classes_are_rows_of_numbers() -> None:
+    for function in (cross_entropy, nll_loss):
+        with pytest.raises(TypeError, match="expects one number a class, of at least one class, not "):
+            function([[[1.0], [2.0]]], [0])
+        with pytest.raises(TypeError, match="expects one number a class, of at least one class, not "):
+            function([1.0, 2.0], 0, weight=[[1.0], [2.0]])
+        with pytest.raises(TypeError, match="ignore_index must be a whole number, not None"):
+            function([1.0, 2.0], 0, ignore_index=None)
+
+
+def test_the_likelihood_of_many_examples_has_a_graph_of_one_product() -> None:
+    """600 factors; the slope by one is the product of the others."""
+    p = [Value(0.999) for _ in range(600)]
+    result = likelihood(p, [1] * 600)
+    assert near(result.data, mp.mpf(0.999) ** 600, 1e-12)
+    assert near(gradient(result, [p[300]])[0], mp.mpf(0.999) ** 599, 1e-12)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import os
 import re
 import signal
@@ -17,6 +19,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
+import autograd
 import nn
 from autograd import Value, math
 from nn.engines import CompiledEngine
@@ -817,6 +820,39 @@ def test_the_checkpoint_stays_where_it_was_named(tmp_path: Path, monkeypatch: py
     assert (tmp_path / "training.npz").exists()
 
 
+class Closing(io.StringIO):
+    """A stream that is closed after so many lines, as a pipe whose reader has gone."""
+
+    def __init__(self, lines: int, *, terminal: bool) -> None:
+        super().__init__()
+        self.lines, self.terminal = lines, terminal
+
+    def write(self, text: str) -> int:
+        if not self.lines:
+            raise BrokenPipeError
+        self.lines -= 1
+        return super().write(text)
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("lines", [0, 1, 2])
+def test_a_stderr_that_breaks_ends_no_training(monkeypatch: pytest.MonkeyPatch, lines: int, terminal: bool) -> None:  # noqa: FBT001 - a parameter
+    """Mistake: the training ended where nobody read its progress any more."""
+    monkeypatch.setattr("sys.stderr", Closing(lines, terminal=terminal))
+    assert len(quiet(mlp(), progress=True)) == 5
+
+
+def test_a_closed_stderr_ends_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    stream.close()
+    for stderr in (stream, object()):
+        monkeypatch.setattr("sys.stderr", stderr)
+        assert len(quiet(mlp(), progress=True)) == 5
+
+
 def test_without_stderr_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", None)
     assert len(quiet(mlp(), progress=True)) == 5
@@ -907,6 +943,112 @@ def test_wrong_targets_are_found_wherever_they_are(  # noqa: PLR0913, PLR0917 - 
         quiet(mlp(outputs=outputs), loss=loss, y=np.zeros_like(y) if y.ndim == 1 else y, validation=(X, y), rng=rng)
 
 
+class Judge:
+    """A loss that is an object, and one that is its method."""
+
+    def __init__(self, loss: Any) -> None:
+        self.loss = loss
+
+    def __call__(self, prediction: Any, target: Any) -> Any:
+        return self.loss(prediction, target)
+
+    def twice(self, prediction: Any, target: Any) -> Any:
+        return 2 * self.loss(prediction, target) + nn.mse_loss(prediction, target)
+
+
+def wrapped(loss: Any) -> dict[str, Any]:
+    """The ``loss`` inside others."""
+    return {
+        "lambda": lambda p, t: 1.0 * loss(p, t),
+        "partial": functools.partial(loss, reduction="sum"),
+        "object": Judge(loss),
+        "method": Judge(loss).twice,
+        "weighted": lambda p, t: 0.5 * loss(p, t) + 0.1 * math.where(t > 0, p, -p),
+        "compiled": autograd.compile(loss),
+        "wraps": functools.wraps(squared)(lambda p, t: loss(p, t) + p * 0.0),
+    }
+
+
+@pytest.mark.parametrize("way", wrapped(nn.hinge_loss))
+@pytest.mark.parametrize("compiled", [True, False])
+def test_wrong_targets_are_found_whatever_wraps_the_loss(way: str, compiled: bool) -> None:  # noqa: FBT001 - a parameter
+    """Mistake: only a loss whose module was nn's was asked, and a lambda around it trained in silence."""
+    late = np.where(np.arange(50) == 49, 3, 1)
+    for loss, y, message in (
+        (nn.hinge_loss, LABELS, "expects targets of -1 or 1, not 0"),
+        (nn.hinge_loss, late, "expects targets of -1 or 1, not 3"),
+        (nn.binary_cross_entropy_with_logits, late, "must be between 0 and 1, not 3"),
+    ):
+        with pytest.raises(ValueError, match=message) as error:
+            quiet(mlp(), loss=wrapped(loss)[way], y=y, compiled=compiled)
+        assert f"In nn.fit: {(y == y.min() if y is LABELS else y == 3).sum()} of 50 examples" in error.value.__notes__[0]
+        with pytest.raises(ValueError, match=message):
+            quiet(mlp(), loss=wrapped(loss)[way], y=np.ones(50, int), validation=(X, y), compiled=compiled)
+
+
+@pytest.mark.parametrize("wrong", [1.5, 2.0, -1.0, np.nan])
+def test_one_wrong_target_among_many_different_ones_is_found(wrong: float) -> None:
+    """Among thousands of probabilities, and of words; the extremes, the fractions and the NaNs are looked at."""
+    n = 3000
+    x, y = RNG.normal(size=(n, 3)), RNG.uniform(size=n)
+    y[n - 1] = wrong
+    if wrong == wrong:  # noqa: PLR0124 - NaN is no probability that is out of range: the training says it
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            quiet(mlp(), X=x, y=y, loss=lambda p, t: 2.0 * nn.binary_cross_entropy_with_logits(p, t), epochs=1)
+    if wrong != 2.0:  # of the 150 classes here
+        classes = (np.arange(n) % 150).astype(float)
+        classes[n // 2] = wrong
+        model = nn.Layer(3, 150, "linear", rng=0)
+        with pytest.raises((TypeError, IndexError), match="classes 0 to 149|is a whole number"):
+            quiet(model, X=x, y=classes, loss=lambda p, t: 2.0 * nn.cross_entropy(p, t), epochs=1)
+
+
+def test_wrong_targets_are_found_in_tuples_and_dicts_of_them() -> None:
+    """With weights beside them, of which each is another."""
+    weights = RNG.uniform(size=50)
+    with pytest.raises(ValueError, match="expects targets of -1 or 1, not 0"):
+        quiet(mlp(), loss=lambda p, t: t[1] * nn.hinge_loss(p, t[0]), y=(LABELS, weights))
+    with pytest.raises(ValueError, match="expects targets of -1 or 1, not 0"):
+        quiet(mlp(), loss=lambda p, t: t["w"] * nn.hinge_loss(p, t["y"]), y={"w": weights, "y": LABELS})
+    quiet(mlp(), loss=lambda p, t: t[1] * nn.hinge_loss(p, t[0]), y=(2 * LABELS - 1, weights))
+
+
+def test_a_compiled_loss_is_a_loss() -> None:
+    """It is compiled together with the model."""
+    models = [mlp(), mlp()]
+    for model, loss in zip(models, (nn.mse_loss, autograd.compile(nn.mse_loss)), strict=True):
+        quiet(model, loss=loss)
+    assert theta_of(models[0]) == theta_of(models[1])
+
+
+def test_losses_that_need_values_or_their_slopes_are_tried_on_values() -> None:
+    """Methods of Values, the slope by an input, and infinities that no example has, under detect_anomaly."""
+    quiet(mlp(), loss=lambda p, t: (p - t.exp()) ** 2)
+    model = nn.Sequential(nn.Neuron(1, "tanh", rng=0))
+    quiet(model, X=X[:, :1], loss=lambda p, t: p * p + autograd.gradient(p * t, [t], create_graph=True)[0] ** 2)
+    targets = np.array([0.0, 1.0])
+    sure = nn.Sequential(lambda x: x[0])
+    sure.w = Value(1.0)
+    sure.forward = lambda x: sure.w * x[0]
+    with autograd.detect_anomaly():
+        quiet(sure, X=targets[:, None], y=targets, loss=nn.binary_cross_entropy, epochs=1, compiled=False, batch_size=None)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_nans_in_validation_data_are_said(compiled: bool) -> None:  # noqa: FBT001 - a parameter
+    """Mistake: the validation loss was NaN from the first epoch to the last, and early stopping never saw a better one."""
+    y = Y.copy()
+    y[7] = np.nan
+    with pytest.raises(ValueError, match="the validation y holds infinite numbers or NaNs in 1 examples: leave these out"):
+        quiet(mlp(), validation=(X, y), compiled=compiled)
+    x = X.copy()
+    x[3, 0] = np.inf
+    with pytest.raises(ValueError, match="the validation X holds infinite numbers or NaNs in 1 examples"):
+        quiet(mlp(), validation=(x * 1.0, Y), loss=lambda p, t: (p - t) ** 2 * 0.0 + p * math.inf, compiled=compiled)
+    # A loss that knows what to do about it is left alone.
+    quiet(mlp(), validation=(X, y), loss=lambda p, t: math.where(t <= 10, p - t, 0.0) * 0.0 + p * p, compiled=compiled)
+
+
 def test_classes_as_floats_are_classes() -> None:
     """As a CSV has them; compiled and eager."""
     ends = []
@@ -924,6 +1066,32 @@ def test_an_accuracy_of_numbers_is_refused() -> None:
     with pytest.raises(ValueError, match="not all three"):
         nn.accuracy([1.0, 2.0, 3.0], [-1, 0, 1])
     assert nn.accuracy([0.4, 0.6], [0, 1], threshold=0.5) == 1.0
+
+
+def test_accuracy_takes_numbers() -> None:
+    """Mistake: of [[None]] and [1] it was 0, and a prediction of NaN was the class 0."""
+    nested: list[Any] = []
+    nested.append(nested)
+    for wrong in ([[None]], [["a"]], [1j], nested):
+        with pytest.raises((TypeError, ValueError), match=r"accuracy\(\)"):
+            nn.accuracy(wrong, [1])
+        with pytest.raises((TypeError, ValueError), match=r"accuracy\(\)"):
+            nn.accuracy([1.0], wrong)
+    with pytest.raises(TypeError, match="predictions are a masked array"):
+        nn.accuracy(np.ma.array([1.0], mask=[1]), [1])
+    with pytest.raises(ValueError, match="predictions are ragged"):
+        nn.accuracy([[1.0], [1.0, 2.0]], [0, 1])
+    with pytest.raises(ValueError, match="at least one, not"):
+        nn.accuracy([], [])
+    with pytest.raises(ValueError, match="classes from 0 to 1, not 2"):
+        nn.accuracy([[0.0, 1.0]], [2])
+    with pytest.raises(ValueError, match=re.escape("classes from 0 to 1, not 0.5")):
+        nn.accuracy([[0.0, 1.0]], [0.5])
+    with pytest.raises(TypeError, match="threshold must be a number, not str 'a'"):
+        nn.accuracy([0.0], [1], threshold="a")  # type: ignore[arg-type]  # on purpose
+    assert nn.accuracy([np.nan, 1.0], [0, 1]) == 0.5
+    assert nn.accuracy([[np.nan, 1.0], [0.0, 1.0]], [0, 1]) == 0.5
+    assert nn.accuracy([Value(2.0), Value(-1.0)], [1, 1]) == 0.5
 
 
 # What it says
