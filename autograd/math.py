@@ -12,6 +12,7 @@ Python's functions raise, these give the infinity or NaN of IEEE 754; results ar
 from __future__ import annotations
 
 import math as _python
+from collections.abc import Mapping
 from functools import reduce
 from math import comb, e, factorial, gcd, inf, isqrt, lcm, nan, nextafter, perm, pi, tau, ulp
 from numbers import Integral, Real
@@ -19,6 +20,7 @@ from sys import float_info
 from typing import TYPE_CHECKING, Any
 
 from autograd import ops
+from autograd.errors import shown
 from autograd.modes import is_compiling, refuse_while_compiling
 from autograd.symbols import derivatives
 from autograd.value import Value
@@ -117,11 +119,11 @@ def pow(x: Any, y: Any, /) -> Any:  # noqa: A001 - Python's math has it
 def ldexp(x: Any, i: int, /) -> Any:
     """``x * 2**i``, for a whole number ``i``; TypeError for another."""
     if not isinstance(i, Integral):
-        msg = f"ldexp() expects an int as exponent, not {type(i).__name__} {i!r:.60}: write x * 2.0**i"
+        msg = f"ldexp() expects an int as exponent, not {type(i).__name__} {shown(i)}: write x * 2.0**i"
         raise TypeError(msg)
     i = max(-3000, min(i, 3000))  # from there on the product is 0 or infinite whatever x is
     third = int(i / 3)  # 2.0**i alone may overflow where the product does not
-    return x * 2.0**third * 2.0**third * 2.0 ** (i - 2 * third)
+    return ops.mul(ops.mul(ops.mul(x, 2.0**third), 2.0**third), 2.0 ** (i - 2 * third))
 
 
 def frexp(x: Any, /) -> tuple[Any, int]:
@@ -138,17 +140,17 @@ def modf(x: Any, /) -> tuple[Any, float]:
 
 def fma(x: Any, y: Any, z: Any, /) -> Any:
     """``x * y + z``, rounded after each of the two steps."""
-    return x * y + z
+    return ops.add(ops.mul(x, y), z)
 
 
 def degrees(x: Any, /) -> Any:
     """``x`` radians in degrees."""
-    return x * (180.0 / pi)
+    return ops.mul(x, 180.0 / pi)
 
 
 def radians(x: Any, /) -> Any:
     """``x`` degrees in radians."""
-    return x * (pi / 180.0)
+    return ops.mul(x, pi / 180.0)
 
 
 def where(condition: Any, x: Any, y: Any, /) -> Any:
@@ -170,24 +172,33 @@ def select(values: Sequence[Any], index: Any, /) -> Any:
     >>> select([10.0, 20.0, 30.0], 2)
     30.0
     """
-    if not hasattr(values, "__len__"):
-        msg = f"select() expects a list of what to select from, not {type(values).__name__} {values!r:.60}"
+    if isinstance(values, str | bytes | Mapping) or not (hasattr(values, "__len__") and hasattr(values, "__getitem__")):
+        msg = f"select() expects a list of what to select from, not {type(values).__name__} {shown(values)}"
         raise TypeError(msg)
     if len(values) == 0:
         msg = "select() has nothing to select from: the list is empty"
         raise IndexError(msg)
     if isinstance(index, Value) and isinstance(values[0], list | tuple):
+        _check_rows(values, index)
         return [select(column, index) for column in zip(*values, strict=True)]
     if isinstance(index, Value) or getattr(index, "ndim", None):
         return ops.select(index, *values)
     if not isinstance(index, Real):
-        msg = f"select() expects a number or a Value as index, not {type(index).__name__} {index!r:.60}"
+        msg = f"select() expects a number or a Value as index, not {type(index).__name__} {shown(index)}"
         raise TypeError(msg)
-    position = float(index)
-    if not (0 <= position < len(values) and position == int(position)):
-        msg = f"select() expects an index that is a whole number from 0 to {len(values) - 1}, not {index!r}"
+    if not (0 <= index < len(values) and index == int(index)):
+        msg = f"select() expects an index that is a whole number from 0 to {len(values) - 1}, not {shown(index)}"
         raise IndexError(msg)
-    return values[int(position)]
+    return values[int(index)]
+
+
+def _check_rows(rows: Any, index: Value) -> None:
+    """Raise unless the ``rows`` are of one length, and ``index`` is that of one, of which there may be no items to select."""
+    for row in rows:
+        if not isinstance(row, list | tuple) or len(row) != len(rows[0]):
+            msg = f"select() expects rows of one length, {len(rows[0])} as that of the first, not {shown(row)}"
+            raise ValueError(msg)
+    ops.select(index, *[0.0] * len(rows))
 
 
 def maximum(*values: Any) -> Any:
@@ -225,18 +236,31 @@ def clip(x: Any, low: Any, high: Any, /) -> Any:
 # Of any number of arguments
 
 
+def items(values: Any, function: str) -> list[Any]:
+    """The items of ``values``, for ``function``; TypeError if there are none to take one by one, or if it is text or a dict."""
+    if isinstance(values, str | bytes | Mapping) or not _is_iterable(values):
+        msg = f"{function} expects a list, not {type(values).__name__} {shown(values)}"
+        raise TypeError(msg)
+    return [*values]
+
+
+def _is_iterable(x: Any) -> bool:
+    return isinstance(x, list | tuple) or (hasattr(type(x), "__iter__") and getattr(x, "ndim", 1) != 0)
+
+
 def fsum(values: Iterable[Any], /) -> Any:
     """The sum of ``values``, correctly rounded: one node, whatever their number.
 
     >>> fsum([0.1] * 10)
     1.0
     """
-    return ops.fsum(*values)
+    return ops.fsum(*items(values, "fsum()"))
 
 
 def prod(values: Iterable[Any], /, *, start: Any = 1) -> Any:
     """The product of ``values`` and ``start``. Its derivative by a factor is the product of the others, zeros or not."""
-    return ops.prod(*values) if start == 1 else ops.prod(start, *values)
+    factors = items(values, "prod()")
+    return ops.prod(*factors) if type(start) is int and start == 1 else ops.prod(start, *factors)
 
 
 def sumprod(p: Sequence[Any], q: Sequence[Any], /) -> Any:
@@ -246,6 +270,7 @@ def sumprod(p: Sequence[Any], q: Sequence[Any], /) -> Any:
     >>> sumprod(w, x)
     Value(data=11.0, grad=0.0)
     """
+    p, q = items(p, "sumprod()"), items(q, "sumprod()")
     if len(p) != len(q):
         msg = f"sumprod() expects two sequences of one length, not of {len(p)} and {len(q)}"
         raise ValueError(msg)
@@ -263,10 +288,11 @@ def dist(p: Sequence[Any], q: Sequence[Any], /) -> Any:
     >>> dist([1.0, 1.0], [4.0, 5.0])
     5.0
     """
+    p, q = items(p, "dist()"), items(q, "dist()")
     if len(p) != len(q):
         msg = f"dist() expects two points of one dimension, not of {len(p)} and {len(q)}"
         raise ValueError(msg)
-    return hypot(*[a - b for a, b in zip(p, q, strict=True)])
+    return hypot(*[ops.sub(a, b) for a, b in zip(p, q, strict=True)])
 
 
 def logsumexp(values: Iterable[Any], /) -> Any:
@@ -275,7 +301,7 @@ def logsumexp(values: Iterable[Any], /) -> Any:
     >>> logsumexp([1000.0, 1000.0])          # 1000 + log 2
     1000.6931471805599
     """
-    return ops.logsumexp(*values)
+    return ops.logsumexp(*items(values, "logsumexp()"))
 
 
 def softmax(values: Iterable[Any], /) -> list[Any]:
@@ -284,14 +310,14 @@ def softmax(values: Iterable[Any], /) -> list[Any]:
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
-    return [exp(v) for v in log_softmax(values)]
+    return [ops.exp(v) for v in log_softmax(items(values, "softmax()"))]
 
 
 def log_softmax(values: Iterable[Any], /) -> list[Any]:
     """The logarithms of ``softmax(values)``, accurate where these vanish."""
-    values = [*values]
-    total = logsumexp(values)
-    return [v - total for v in values]
+    values = items(values, "log_softmax()")
+    total = ops.logsumexp(*values)
+    return [ops.sub(v, total) for v in values]
 
 
 # Without a derivative, or with the derivative 0: plain numbers, of a Value's data. While a function is recorded for the

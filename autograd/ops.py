@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import kernels as k
+from autograd.errors import shown
 from autograd.kernels import elementwise, ieee, ieee_partials
 
 if TYPE_CHECKING:
@@ -79,7 +80,10 @@ class Op:
         if kinds <= _NUMBERS:
             return self.on_floats(*map(float, args))
         if np.ndarray in kinds:
-            if any(np.asarray(a).dtype == object for a in args):
+            for a in args:
+                if not (a.dtype.kind in "fiubO" if type(a) is np.ndarray else isinstance(a, numbers.Real | np.bool_)):
+                    raise self.refusal(a)
+            if any([np.asarray(a).dtype == object for a in args]):
                 return self.elementwise(args)
             with np.errstate(all="ignore"):
                 return self.on_arrays(*[np.asarray(a, dtype=float) for a in args])
@@ -97,7 +101,7 @@ class Op:
         """The error of an argument that is no number, Value or array of them."""
         advice = "; make it an array: np.array(...)" if isinstance(arg, list | tuple) else ""
         return TypeError(
-            f"{self.name}() expects numbers, Values or arrays of them, not {type(arg).__name__} {arg!r:.60}{advice}"
+            f"{self.name}() expects numbers, Values or arrays of them, not {type(arg).__name__} {shown(arg)}{advice}"
         )
 
     def __repr__(self) -> str:

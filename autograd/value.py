@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from autograd import modes, ops
 from autograd.chain_rule import reverse
-from autograd.errors import GraphError, RecordingError
+from autograd.errors import GraphError, RecordingError, shown
 from autograd.graph import topological_sort, validate
 
 if TYPE_CHECKING:
@@ -357,7 +357,7 @@ class Value(ops.Operand):
         return modes.supervise(out) if _modes() else out
 
     def _apply_to_mixed(self, op: Op, args: tuple[Any, ...]) -> Any:
-        if any(hasattr(a, "__array__") and a.ndim for a in args):
+        if any([getattr(a, "ndim", 0) for a in args]):
             return op.elementwise(args)
         nodes = [_lift(a) for a in args]
         for a, node in zip(args, nodes, strict=True):
@@ -557,7 +557,7 @@ def _number(data: Any, where: str) -> float:
         advice = "; it is a Value already: use x itself, or x.data for its number"
     elif hasattr(data, "__len__") and not isinstance(data, str | bytes):
         advice = "; for a list of Values: [Value(x) for x in data]"
-    msg = f"{where} expects a real number, not {type(data).__name__} {data!r:.60}{advice}"
+    msg = f"{where} expects a real number, not {type(data).__name__} {shown(data)}{advice}"
     raise TypeError(msg)
 
 
@@ -572,7 +572,7 @@ def _name(label: Any) -> str:
     """``label``, which is of a class of its own, if that is one of strings."""
     if isinstance(label, str):
         return label
-    msg = f"the label of a Value must be a str, not {type(label).__name__} {label!r:.60}"
+    msg = f"the label of a Value must be a str, not {type(label).__name__} {shown(label)}"
     raise TypeError(msg)
 
 
