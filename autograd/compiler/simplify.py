@@ -60,7 +60,8 @@ class _Sums:
 
 def simplify(graph: Graph) -> Simplified:
     """The same function in fewer nodes."""
-    return _Rebuilt(graph).out
+    rebuilt = _Rebuilt(graph, set())
+    return _Rebuilt(graph, unchecked).out if (unchecked := rebuilt.left_out - rebuilt.looked_up) else rebuilt.out
 
 
 def _find_sums(graph: Graph) -> _Sums:
@@ -121,7 +122,13 @@ def halves(args: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64
 class _Rebuilt:
     """A graph on its way to another one: each node is asked for by its row and its arguments, and made if there is none."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, unchecked: set[tuple[int, int]]) -> None:
+        """The graph, in which there remain selections among equal values by the ``unchecked`` indices."""
+        self.left_out: set[tuple[int, int]] = set()
+        """The indices of selections among equal values, which are these values, each with how many there are of them."""
+        self.looked_up: set[tuple[int, int]] = set()
+        """The indices of the selections that remain, which are checked at every call."""
+        self._unchecked = unchecked
         count = len(graph.code) + 2
         empty = np.zeros(count, np.int64)
         self.out = Simplified(empty, np.zeros(count), empty.copy(), empty.copy(), np.zeros(count, bool), [], [])
@@ -136,6 +143,8 @@ class _Rebuilt:
                 new[i] = self._constant(float(graph.number[i]))
             elif (k := pending.get(i)) is not None:
                 new[i] = self._sum(sums, slice(sums.start[k], sums.start[k + 1]), new)
+            elif codes[i] == SELECT:
+                new[i] = self._select(int(graph.arg[first[i]]), new[graph.arg[first[i] : first[i + 1]]])
             else:
                 new[i] = self._node(codes[i], new[graph.arg[first[i] : first[i + 1]]])
         self.out.zero, self.out.one = self._constant(0.0), self._constant(1.0)
@@ -185,8 +194,6 @@ class _Rebuilt:
                 return int(args[~constant][0])
             if code == SUB and numbers == [0.0] and constant[1]:
                 return int(args[0])
-        if code == SELECT and (args[1:] == args[1]).all():
-            return int(args[1])
         if code == MUL and args[0] == args[1]:
             return self._node(SQUARE, args[:1])
         if code == DOT:
@@ -194,6 +201,15 @@ class _Rebuilt:
         if code == FSUM and len(args) <= 2:  # noqa: PLR2004 - what add is for
             return self._node(ADD, args) if len(args) > 1 else int(args[0])
         return self._add((code, args.tobytes()), code, args)
+
+    def _select(self, index: int, args: NDArray[np.int64]) -> int:
+        """What is selected by an ``index`` of the graph: no node if all are the same, and another selection checks the index."""
+        checked = (index, len(args) - 1)
+        if checked not in self._unchecked and (args[1:] == args[1]).all():
+            self.left_out.add(checked)
+            return int(args[1])
+        self.looked_up.add(checked)
+        return self._add((SELECT, args.tobytes()), SELECT, args)
 
     def _dot(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
         """The scalar product, whose first factors are those that all examples share, where one of the two is."""
