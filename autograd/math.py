@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math as _python
 from collections.abc import Mapping
+from fractions import Fraction
 from functools import reduce
 from math import comb, e, factorial, gcd, inf, isqrt, lcm, nan, nextafter, perm, pi, tau, ulp
 from numbers import Integral, Real
@@ -172,7 +173,7 @@ def select(values: Sequence[Any], index: Any, /) -> Any:
     >>> select([10.0, 20.0, 30.0], 2)
     30.0
     """
-    if isinstance(values, str | bytes | Mapping) or not (hasattr(values, "__len__") and hasattr(values, "__getitem__")):
+    if not (hasattr(values, "__getitem__") and _is_list(values)):
         msg = f"select() expects a list of what to select from, not {type(values).__name__} {shown(values)}"
         raise TypeError(msg)
     if len(values) == 0:
@@ -183,13 +184,14 @@ def select(values: Sequence[Any], index: Any, /) -> Any:
         return [select(column, index) for column in zip(*values, strict=True)]
     if isinstance(index, Value) or getattr(index, "ndim", None):
         return ops.select(index, *values)
+    position: Any = index
     if not isinstance(index, Real):
         msg = f"select() expects a number or a Value as index, not {type(index).__name__} {shown(index)}"
         raise TypeError(msg)
-    if not (0 <= index < len(values) and index == int(index)):
+    if not (0 <= position < len(values) and position == int(position)):
         msg = f"select() expects an index that is a whole number from 0 to {len(values) - 1}, not {shown(index)}"
         raise IndexError(msg)
-    return values[int(index)]
+    return values[int(position)]
 
 
 def _check_rows(rows: Any, index: Value) -> None:
@@ -238,13 +240,15 @@ def clip(x: Any, low: Any, high: Any, /) -> Any:
 
 def items(values: Any, function: str) -> list[Any]:
     """The items of ``values``, for ``function``; TypeError if there are none to take one by one, or if it is text or a dict."""
-    if isinstance(values, str | bytes | Mapping) or not _is_iterable(values):
+    if not _is_list(values):
         msg = f"{function} expects a list, not {type(values).__name__} {shown(values)}"
         raise TypeError(msg)
     return [*values]
 
 
-def _is_iterable(x: Any) -> bool:
+def _is_list(x: Any) -> bool:
+    if isinstance(x, str | bytes | Mapping):
+        return False
     return isinstance(x, list | tuple) or (hasattr(type(x), "__iter__") and getattr(x, "ndim", 1) != 0)
 
 
@@ -326,7 +330,7 @@ def log_softmax(values: Iterable[Any], /) -> list[Any]:
 
 def ceil(x: Any, /) -> Any:
     """The smallest whole number not below ``x``, a plain int: its derivative is 0. Of an array, floats."""
-    return -ops.floor(-x) if _is_recorded(x) else _python.ceil(_plain(x, "ceil"))
+    return ops.neg(ops.floor(ops.neg(x))) if _is_recorded(x) else _python.ceil(_plain(x, "ceil"))
 
 
 def floor(x: Any, /) -> Any:
@@ -336,12 +340,14 @@ def floor(x: Any, /) -> Any:
 
 def trunc(x: Any, /) -> Any:
     """``x`` without its fraction, a plain int: its derivative is 0. Of an array, floats."""
-    return ops.copysign(ops.floor(abs(x)), x) if _is_recorded(x) else _python.trunc(_plain(x, "trunc"))
+    return ops.copysign(ops.floor(ops.absolute(x)), x) if _is_recorded(x) else _python.trunc(_plain(x, "trunc"))
 
 
 def isclose(a: Any, b: Any, *, rel_tol: float = 1e-09, abs_tol: float = 0.0) -> bool:
     """Whether two numbers are close to each other, as Python's ``math.isclose``."""
-    return _python.isclose(_plain(a, "isclose"), _plain(b, "isclose"), rel_tol=rel_tol, abs_tol=abs_tol)
+    return _python.isclose(
+        *[_plain(x, "isclose") for x in (a, b)], rel_tol=_plain(rel_tol, "isclose"), abs_tol=_plain(abs_tol, "isclose")
+    )
 
 
 def isfinite(x: Any, /) -> Any:
@@ -371,4 +377,13 @@ def _plain(x: Value | float, name: str) -> float:
             f"math.{name}() of a Value was asked for", "it is a plain number; compute it outside, and pass it"
         )
         return x.data
-    return x
+    if isinstance(x, int | float | Fraction):
+        return x  # whole numbers of any size have a ceiling
+    if (
+        hasattr(type(x), "__float__")
+        and getattr(x, "ndim", 0) == 0
+        and getattr(getattr(x, "dtype", None), "kind", "f") in "fiub"
+    ):
+        return float(x)
+    msg = f"{name}() expects a number or a Value, not {type(x).__name__} {shown(x)}"
+    raise TypeError(msg)

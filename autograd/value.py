@@ -80,6 +80,15 @@ def _reflected(op: Op) -> Callable[[Value, Any], Value]:
     return _documented(method, op)
 
 
+def _function(op: Op) -> Callable[[Value, Any], Any]:
+    """A method that is no operator: what it cannot take is refused at once, and not left to Python."""
+
+    def method(self: Value, other: Any) -> Any:
+        return op(self, other)
+
+    return _documented(method, op)
+
+
 def _documented(method: Callable[..., Value], op: Op) -> Callable[..., Value]:
     method.__name__ = op.name
     method.__qualname__ = f"Value.{op.name}"
@@ -351,6 +360,10 @@ class Value(ops.Operand):
             data = op.on_floats(*[a._data for a in args])
         except AttributeError:  # not all are Values: to ask each of them first would take as long as the operation
             data = None
+        except (TypeError, ValueError):  # a masked array has a _data as well
+            if all([isinstance(a, Value) for a in args]):
+                raise
+            data = None
         if type(data) is not float:
             return self._apply_to_mixed(op, args)
         out = _restore(op, args, data, 0.0, "", _clock)
@@ -416,15 +429,15 @@ class Value(ops.Operand):
     atanh = arctanh = _unary(ops.atanh)
     cbrt = _unary(ops.cbrt)
     cos = _unary(ops.cos)
-    arctan2 = _binary(ops.atan2)
-    copysign = _binary(ops.copysign)
+    arctan2 = _function(ops.atan2)
+    copysign = _function(ops.copysign)
     cosh = _unary(ops.cosh)
     erf = _unary(ops.erf)
     exp = _unary(ops.exp)
     exp2 = _unary(ops.exp2)
     expm1 = _unary(ops.expm1)
     floor = __floor__
-    fmod = _binary(ops.fmod)
+    fmod = _function(ops.fmod)
     log = _unary(ops.log)
     log10 = _unary(ops.log10)
     log1p = _unary(ops.log1p)

@@ -19,7 +19,7 @@ from autograd.compiler.emit import RESERVED
 from autograd.compiler.names import distinct
 from autograd.compiler.program import Program
 from autograd.compiler.record import Graph, Input, as_graph, collector_paused, record
-from autograd.errors import GraphError, RecordingError
+from autograd.errors import GraphError, RecordingError, shown
 from autograd.graph import describe, topological_sort
 from autograd.value import Value
 
@@ -633,7 +633,7 @@ def compile(  # noqa: A001 - likewise
     if fn is None:
         return functools.partial(compile, reduction=reduction, parameters=parameters, dtype=dtype)
     if not callable(fn):
-        msg = f"compile() expects a function of one example, not {type(fn).__name__} {fn!r:.60}"
+        msg = f"compile() expects a function of one example, not {type(fn).__name__} {shown(fn)}"
         raise TypeError(msg)
     if isinstance(fn, Compiled):
         msg = f"{fn!r} is compiled already"
@@ -644,19 +644,27 @@ def compile(  # noqa: A001 - likewise
     if any([kind(fn) for kind in (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)]):
         msg = f"compile() expects a function that returns its result, and {fn!r} is a generator or a coroutine: return a list"
         raise TypeError(msg)
-    if reduction not in ("mean", "sum", None):
-        msg = f'reduction must be "mean", "sum" or None, not {reduction!r}'
+    if reduction is not None and (not isinstance(reduction, str) or reduction not in ("mean", "sum")):
+        msg = f'reduction must be "mean", "sum" or None, not {shown(reduction)}'
         raise ValueError(msg)
-    if np.dtype(dtype).name not in _CLOSE:
-        msg = f"dtype must be float64 or float32, not {dtype!r}"
+    return Compiled(fn, reduction, _checked(parameters), _dtype(dtype))
+
+
+def _dtype(dtype: Any) -> np.dtype[Any]:
+    try:
+        kind: np.dtype[Any] = np.dtype(dtype)
+    except Exception:  # noqa: BLE001 - NumPy takes much else for the description of one, and raises much
+        kind = np.dtype(object)
+    if kind.name not in _CLOSE:
+        msg = f"dtype must be float64 or float32, not {shown(dtype)}"
         raise ValueError(msg)
-    return Compiled(fn, reduction, _checked(parameters), np.dtype(dtype))
+    return kind
 
 
 def _checked(parameters: Iterable[Value] | None) -> list[Value] | None:
     if parameters is None:
         return None
-    if not hasattr(parameters, "__iter__"):
+    if not hasattr(parameters, "__iter__") or getattr(parameters, "ndim", 1) == 0:
         msg = f"parameters must be a list of Values, not {type(parameters).__name__}: write parameters=model.parameters()"
         raise TypeError(msg)
     values = list(parameters)
@@ -667,7 +675,7 @@ def _checked(parameters: Iterable[Value] | None) -> list[Value] | None:
         raise ValueError(msg)
     for value in values:
         if not isinstance(value, Value) or value.op is not None:
-            msg = f"parameters must be variables, as model.parameters() gives, and {value!r:.60} is none"
+            msg = f"parameters must be variables, as model.parameters() gives, and {shown(value)} is none"
             raise TypeError(msg)
     if len(set(values)) < len(values):
         msg = "parameters holds a Value twice"

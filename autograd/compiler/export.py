@@ -129,8 +129,8 @@ class _Export:
 
     def __init__(self, fn: Callable[..., Any], example: tuple[Any, ...], language: Python | C) -> None:
         self.language = language
-        self.title = _title(fn)
         compiled = compile(fn, reduction=None)
+        self.title = _title(fn)
         batch = tuple([_batch_of_one(x) for x in example])
         compiled(*batch)  # which refuses what cannot be recorded, and checks what was
         (recording,) = compiled.recordings

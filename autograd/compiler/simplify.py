@@ -203,7 +203,7 @@ class _Rebuilt:
         return self._add((code, args.tobytes()), code, args)
 
     def _select(self, index: int, args: NDArray[np.int64]) -> int:
-        """What is selected by an ``index`` of the graph: no node if all are the same, and another selection checks the index."""
+        """What is selected by an ``index`` of the graph: no node if all are the same and another one checks the index."""
         checked = (index, len(args) - 1)
         if checked not in self._unchecked and (args[1:] == args[1]).all():
             self.left_out.add(checked)
