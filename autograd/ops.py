@@ -81,14 +81,14 @@ class Op:
             return self.on_floats(*map(float, args))
         if np.ndarray in kinds:
             for a in args:
-                if not (a.dtype.kind in "fiubO" if type(a) is np.ndarray else isinstance(a, numbers.Real | np.bool_)):
+                if not (a.dtype.kind in "fiubO" if type(a) is np.ndarray else _is_number(a)):
                     raise self.refusal(a)
             if any([np.asarray(a).dtype == object for a in args]):
                 return self.elementwise(args)
             with np.errstate(all="ignore"):
                 return self.on_arrays(*[np.asarray(a, dtype=float) for a in args])
         for a in args:
-            if not isinstance(a, numbers.Real | np.bool_):
+            if not _is_number(a):
                 raise self.refusal(a)
         return np.float64(self.on_floats(*map(float, args)))  # NumPy's numbers stay NumPy's
 
@@ -109,6 +109,11 @@ class Op:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _row, (self.name,)  # copies and pickles of a row are the row itself
+
+
+def _is_number(x: Any) -> bool:
+    """Whether ``x`` is a real number; a time of NumPy's says that it is a whole one."""
+    return isinstance(x, numbers.Real | np.bool_) and not isinstance(x, np.timedelta64)
 
 
 def of_objects(ufunc: Callable[..., Any], inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:

@@ -576,9 +576,11 @@ def _number(data: Any, where: str) -> float:
 
 def _real(x: Any) -> float | None:
     """``x`` as a float, if it is a real number of Python's or NumPy's; OverflowError if it is a whole one beyond all floats."""
-    if isinstance(x, _QUICK) or isinstance(x, numbers.Real):  # noqa: SIM101 - numbers.Real takes ten times as long to ask
+    if isinstance(x, _QUICK):  # to ask for numbers.Real takes ten times as long
         return float(x)
-    return float(x) if getattr(x, "shape", None) == () and getattr(x.dtype, "kind", "") in tuple("biuf") else None
+    if hasattr(x, "dtype"):  # a time of NumPy's says that it is a whole number
+        return float(x) if getattr(x, "shape", None) == () and getattr(x.dtype, "kind", "") in tuple("biuf") else None
+    return float(x) if isinstance(x, numbers.Real) else None
 
 
 def _name(label: Any) -> str:

@@ -143,6 +143,7 @@ BAD: dict[str, Callable[[], Any]] = {
     "date": lambda: dt.date(2000, 1, 1),
     "datetime64": lambda: np.array(["2000-01-01"], "datetime64[D]"),
     "complex array": lambda: np.ones(2, complex),
+    "timedelta64 array": lambda: np.array([3], "timedelta64[D]"),
     "strings": lambda: np.array(["a", "b"]),
     "structured": lambda: np.zeros(2, [("a", float), ("b", int)]),
     "returns no array": Text,
@@ -507,7 +508,7 @@ FINE = {
     "nn.fit checkpoint": ("None", "'a'", "Path"),
     "nn.fit callbacks": ("None", "''", "b''"),
     "nn.parameters_to_vector 0": ("''", "b''"),
-    "nn.save a": ("None", "''", "'a'", "1j", "dict", "datetime64", "complex array", "strings"),
+    "nn.save a": ("None", "''", "'a'", "1j", "dict", "datetime64", "timedelta64 array", "complex array", "strings"),
     "math.select 0": ("complex array", "strings", "structured"),  # it gives an item as it is
     **dict.fromkeys(["nn.Checkpoint.of 0", "nn.save 1"], ("Module",)),
     **dict.fromkeys(["nn.Checkpoint.write 0", "nn.load 0", "nn.save 0"], ("'a'", "Path")),
@@ -536,9 +537,12 @@ KNOWN = {
         ],
         ["dict nested in itself"],
     ),
-    *itertools.product(["math.clip 0", "math.clip 1", "math.clip 2"], ["objects", "datetime64", "strings", "structured"]),
+    *itertools.product(
+        ["math.clip 0", "math.clip 1", "math.clip 2"], ["objects", "datetime64", "timedelta64 array", "strings", "structured"]
+    ),
     ("nn.Module.named_parameters 0", "5,000 deep"),
     ("nn.SequentialLR.load_state_dict 0[0]", "0-d"),
+    ("nn.SequentialLR 2", "timedelta64 array"),
     ("nn.fit 1", "()"),
     ("nn.fit 2", "()"),
 }
