@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numbers
-import reprlib
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from autograd.errors import shown as shown  # noqa: PLC0414 - nn shows what it was given by it
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,21 +18,6 @@ _DEEPEST = 32
 _PLAIN = {float, int, bool}
 _LISTS = (list, tuple)
 _NUMBERS = {*_PLAIN, *_LISTS}
-
-_short = reprlib.Repr()
-_short.maxstring = _short.maxother = _short.maxlong = 60
-
-
-def shown(x: Any) -> str:
-    """``repr(x)``, or the beginning of it, for a message: also where that is endless, or raises.
-
-    >>> shown([1.0, "a"]), shown([0] * 1000)
-    ("[1.0, 'a']", '[0, 0, 0, 0, 0, 0, ...]')
-    """
-    try:
-        return f"{_short.repr(x):.60}"
-    except Exception:  # noqa: BLE001 - whatever it is that the object does not like
-        return f"<{type(x).__name__}>"
 
 
 def as_array(x: Any, name: str) -> NDArray[Any]:

@@ -8,6 +8,10 @@ AutogradError
     DrawError         a graph that cannot be drawn or rendered
 """
 
+from __future__ import annotations
+
+import reprlib
+
 
 class AutogradError(Exception):
     """The base of them all, so that one ``except`` catches what this package raises by itself."""
@@ -162,3 +166,19 @@ class GradcheckError(AutogradError, AssertionError):
 
 class DrawError(AutogradError, RuntimeError):
     """A graph cannot be drawn: it is too large to read, or nothing installed can render it."""
+
+
+def shown(x: object) -> str:
+    """``repr(x)``, or the beginning of it, for a message: also where that is endless, or raises.
+
+    >>> shown([1.0, "a"])
+    "[1.0, 'a']"
+    """
+    try:
+        return f"{_short.repr(x):.60}"
+    except Exception:  # noqa: BLE001 - whatever it is that the object does not like
+        return f"<{type(x).__name__}>"
+
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 60

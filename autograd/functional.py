@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from autograd import modes
 from autograd.chain_rule import forward, reverse
-from autograd.errors import RecordingError
+from autograd.errors import RecordingError, shown
 from autograd.graph import topological_sort
-from autograd.value import Value
+from autograd.math import items
+from autograd.value import Value, _number
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -75,31 +76,34 @@ def _apart(slope: Value | float, graph: Container[Value]) -> Value:
 def directional(y: Value, xs: Sequence[Value], tangents: Sequence[float]) -> float:
     """The derivative of ``y`` as each of ``xs`` moves at the speed that ``tangents`` gives it, by one forward sweep.
 
+    TypeError unless the tangents are real numbers; ValueError unless there is one for each of ``xs``.
+
     >>> a, b = Value(2.0), Value(3.0)
     >>> directional(a * b, [a, b], [1.0, 10.0])     # b · 1 + a · 10
     23.0
     """
     xs = _checked("directional()", y, xs)
     modes.refuse_while_compiling("directional()", "its number would be frozen: add up gradient(y, xs, create_graph=True)")
-    if len(xs) != len(tangents):
-        msg = f"directional() expects a tangent for each of the {len(xs)} variables, not {len(tangents)}"
+    speeds = [_number(tangent, "a tangent of directional()") for tangent in items(tangents, "directional()")]
+    if len(xs) != len(speeds):
+        msg = f"directional() expects a tangent for each of the {len(xs)} variables, not {len(speeds)}"
         raise ValueError(msg)
     moving = dict.fromkeys(xs, 0.0)
-    for x, tangent in zip(xs, tangents, strict=True):
-        moving[x] += tangent
+    for x, speed in zip(xs, speeds, strict=True):
+        moving[x] += speed
     return forward(topological_sort(y), moving)
 
 
 def _checked(function: str, y: object, xs: Any) -> list[Value]:
     """``xs`` as a list of Values; TypeError unless ``y`` is a Value, too."""
     if not isinstance(y, Value):
-        msg = f"{function} differentiates a Value, not {type(y).__name__} {y!r:.60}"
+        msg = f"{function} differentiates a Value, not {type(y).__name__} {shown(y)}"
         raise TypeError(msg)
-    values = [xs] if isinstance(xs, Value) else [*xs]
+    values = [xs] if isinstance(xs, Value) else items(xs, function)
     made = modes.compiling.get().made
     for x in values:
         if not isinstance(x, Value):
-            msg = f"{function} differentiates by Values, not by {type(x).__name__} {x!r:.60}"
+            msg = f"{function} differentiates by Values, not by {type(x).__name__} {shown(x)}"
             raise TypeError(msg)
         if x in made:
             msg = f"{function} differentiates by a Value that was made inside the function, {made[x]}: make it outside"

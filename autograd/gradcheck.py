@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from autograd.errors import GradcheckError
+from autograd.errors import GradcheckError, shown
 from autograd.functional import directional, gradient
 from autograd.graph import topological_sort
 from autograd.ops import Op, constant
@@ -77,7 +77,7 @@ def gradcheck(fn: Callable[..., Any], inputs: Any, *, rtol: float = 1e-6, atol: 
         outputs = [*_flat(fn(*_rebuilt(arguments, iter(fresh))), "what fn returns")]
         for output in outputs:
             if not isinstance(output, Value):
-                msg = f"gradcheck() expects fn to return Values, or lists of them, not {type(output).__name__} {output!r:.60}"
+                msg = f"gradcheck() expects fn to return Values, or lists of them, not {type(output).__name__} {shown(output)}"
                 raise TypeError(msg)
         if not outputs:
             msg = "gradcheck() expects fn to return at least one Value: there is nothing to differentiate"
@@ -94,17 +94,17 @@ def gradcheck(fn: Callable[..., Any], inputs: Any, *, rtol: float = 1e-6, atol: 
 def _check_settings(fn: Any, rtol: Any, atol: Any, order: Any) -> None:
     """TypeError or ValueError for a setting of gradcheck() that means nothing."""
     if not callable(fn):
-        msg = f"gradcheck() expects a function, not {type(fn).__name__} {fn!r:.60}"
+        msg = f"gradcheck() expects a function, not {type(fn).__name__} {shown(fn)}"
         raise TypeError(msg)
     for name, number in ("rtol", rtol), ("atol", atol), ("order", order):
         if not isinstance(number, int | float | np.integer | np.floating):
-            msg = f"gradcheck() expects {name} to be a number, not {type(number).__name__} {number!r:.60}"
+            msg = f"gradcheck() expects {name} to be a number, not {type(number).__name__} {shown(number)}"
             raise TypeError(msg)
     if not (0.0 <= rtol <= LARGEST and 0.0 <= atol <= LARGEST):
-        msg = f"gradcheck() expects tolerances that are finite and not negative, not rtol={rtol!r:.60}, atol={atol!r:.60}"
+        msg = f"gradcheck() expects tolerances that are finite and not negative, not rtol={shown(rtol)}, atol={shown(atol)}"
         raise ValueError(msg)
     if not 1 <= order <= HIGHEST or order != int(order):
-        msg = f"gradcheck() checks derivatives of order 1 or more, not {order!r:.60}; {HIGHEST} is the highest"
+        msg = f"gradcheck() checks derivatives of order 1 or more, not {shown(order)}; {HIGHEST} is the highest"
         raise ValueError(msg)
 
 

@@ -46,9 +46,24 @@ def elementwise(on_floats: Callable[..., float]) -> Callable[..., Any]:
     """``on_floats`` for each element of its (broadcast) arguments: for what NumPy has no function of its own."""
 
     def kernel(*args: Any) -> Any:
-        return np.asarray(np.frompyfunc(on_floats, len(args), 1)(*args), dtype=float)[()]
+        return np.asarray(for_each(on_floats, args), dtype=float)[()]
 
     return kernel
+
+
+def for_each(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """``function`` at the elements of ``args``, which are broadcast: an array of objects, or one if all have no axes."""
+    if len(args) < _MOST:
+        return np.frompyfunc(function, len(args), 1)(*args)
+    columns = np.broadcast_arrays(*[np.asarray(a, object) for a in args])
+    results = np.empty(columns[0].shape, object)
+    for place, items in enumerate(zip(*[column.flat for column in columns], strict=True)):
+        results.flat[place] = function(*items)
+    return results[()]
+
+
+_MOST = 32
+"""How many arguments and results a function of NumPy's has at most, in its oldest version that we use."""
 
 
 power = ieee(math.pow, np.power)

@@ -12,12 +12,15 @@ Python's functions raise, these give the infinity or NaN of IEEE 754; results ar
 from __future__ import annotations
 
 import math as _python
+from collections.abc import Mapping
+from fractions import Fraction
 from math import comb, e, factorial, gcd, inf, isqrt, lcm, nan, nextafter, perm, pi, tau, ulp
 from numbers import Integral, Real
 from sys import float_info
 from typing import TYPE_CHECKING, Any
 
 from autograd import ops
+from autograd.errors import shown
 from autograd.modes import is_compiling, refuse_while_compiling
 from autograd.symbols import derivatives
 from autograd.value import Value
@@ -116,11 +119,11 @@ def pow(x: Any, y: Any, /) -> Any:  # noqa: A001 - Python's math has it
 def ldexp(x: Any, i: int, /) -> Any:
     """``x * 2**i``, for a whole number ``i``; TypeError for another."""
     if not isinstance(i, Integral):
-        msg = f"ldexp() expects an int as exponent, not {type(i).__name__} {i!r:.60}: write x * 2.0**i"
+        msg = f"ldexp() expects an int as exponent, not {type(i).__name__} {shown(i)}: write x * 2.0**i"
         raise TypeError(msg)
     i = max(-3000, min(i, 3000))  # from there on the product is 0 or infinite whatever x is
     third = int(i / 3)  # 2.0**i alone may overflow where the product does not
-    return x * 2.0**third * 2.0**third * 2.0 ** (i - 2 * third)
+    return ops.mul(ops.mul(ops.mul(x, 2.0**third), 2.0**third), 2.0 ** (i - 2 * third))
 
 
 def frexp(x: Any, /) -> tuple[Any, int]:
@@ -137,17 +140,17 @@ def modf(x: Any, /) -> tuple[Any, float]:
 
 def fma(x: Any, y: Any, z: Any, /) -> Any:
     """``x * y + z``, rounded after each of the two steps."""
-    return x * y + z
+    return ops.add(ops.mul(x, y), z)
 
 
 def degrees(x: Any, /) -> Any:
     """``x`` radians in degrees."""
-    return x * (180.0 / pi)
+    return ops.mul(x, 180.0 / pi)
 
 
 def radians(x: Any, /) -> Any:
     """``x`` degrees in radians."""
-    return x * (pi / 180.0)
+    return ops.mul(x, pi / 180.0)
 
 
 def where(condition: Any, x: Any, y: Any, /) -> Any:
@@ -169,24 +172,34 @@ def select(values: Sequence[Any], index: Any, /) -> Any:
     >>> select([10.0, 20.0, 30.0], 2)
     30.0
     """
-    if not hasattr(values, "__len__"):
-        msg = f"select() expects a list of what to select from, not {type(values).__name__} {values!r:.60}"
+    if not (hasattr(values, "__getitem__") and _is_list(values)):
+        msg = f"select() expects a list of what to select from, not {type(values).__name__} {shown(values)}"
         raise TypeError(msg)
     if len(values) == 0:
         msg = "select() has nothing to select from: the list is empty"
         raise IndexError(msg)
     if isinstance(index, Value) and isinstance(values[0], list | tuple):
+        _check_rows(values, index)
         return [select(column, index) for column in zip(*values, strict=True)]
     if isinstance(index, Value) or getattr(index, "ndim", None):
         return ops.select(index, *values)
+    position: Any = index
     if not isinstance(index, Real):
-        msg = f"select() expects a number or a Value as index, not {type(index).__name__} {index!r:.60}"
+        msg = f"select() expects a number or a Value as index, not {type(index).__name__} {shown(index)}"
         raise TypeError(msg)
-    position = float(index)
     if not (0 <= position < len(values) and position == int(position)):
-        msg = f"select() expects an index that is a whole number from 0 to {len(values) - 1}, not {index!r}"
+        msg = f"select() expects an index that is a whole number from 0 to {len(values) - 1}, not {shown(index)}"
         raise IndexError(msg)
     return values[int(position)]
+
+
+def _check_rows(rows: Any, index: Value) -> None:
+    """Raise unless the ``rows`` are of one length, and ``index`` is that of one, of which there may be no items to select."""
+    for row in rows:
+        if not isinstance(row, list | tuple) or len(row) != len(rows[0]):
+            msg = f"select() expects rows of one length, {len(rows[0])} as that of the first, not {shown(row)}"
+            raise ValueError(msg)
+    ops.select(index, *[0.0] * len(rows))
 
 
 def maximum(*values: Any) -> Any:
@@ -227,18 +240,33 @@ def clip(x: Any, low: Any, high: Any, /) -> Any:
 # Of any number of arguments
 
 
+def items(values: Any, function: str) -> list[Any]:
+    """The items of ``values``, for ``function``; TypeError if there are none to take one by one, or if it is text or a dict."""
+    if not _is_list(values):
+        msg = f"{function} expects a list, not {type(values).__name__} {shown(values)}"
+        raise TypeError(msg)
+    return [*values]
+
+
+def _is_list(x: Any) -> bool:
+    if isinstance(x, str | bytes | Mapping):
+        return False
+    return isinstance(x, list | tuple) or (hasattr(type(x), "__iter__") and getattr(x, "ndim", 1) != 0)
+
+
 def fsum(values: Iterable[Any], /) -> Any:
     """The sum of ``values``, correctly rounded: one node, whatever their number.
 
     >>> fsum([0.1] * 10)
     1.0
     """
-    return ops.fsum(*values)
+    return ops.fsum(*items(values, "fsum()"))
 
 
 def prod(values: Iterable[Any], /, *, start: Any = 1) -> Any:
     """The product of ``values`` and ``start``. Its derivative by a factor is the product of the others, zeros or not."""
-    return ops.prod(*values) if start == 1 else ops.prod(start, *values)
+    factors = items(values, "prod()")
+    return ops.prod(*factors) if type(start) is int and start == 1 else ops.prod(start, *factors)
 
 
 def sumprod(p: Sequence[Any], q: Sequence[Any], /) -> Any:
@@ -248,6 +276,7 @@ def sumprod(p: Sequence[Any], q: Sequence[Any], /) -> Any:
     >>> sumprod(w, x)
     Value(data=11.0, grad=0.0)
     """
+    p, q = items(p, "sumprod()"), items(q, "sumprod()")
     if len(p) != len(q):
         msg = f"sumprod() expects two sequences of one length, not of {len(p)} and {len(q)}"
         raise ValueError(msg)
@@ -265,10 +294,11 @@ def dist(p: Sequence[Any], q: Sequence[Any], /) -> Any:
     >>> dist([1.0, 1.0], [4.0, 5.0])
     5.0
     """
+    p, q = items(p, "dist()"), items(q, "dist()")
     if len(p) != len(q):
         msg = f"dist() expects two points of one dimension, not of {len(p)} and {len(q)}"
         raise ValueError(msg)
-    return hypot(*[a - b for a, b in zip(p, q, strict=True)])
+    return hypot(*[ops.sub(a, b) for a, b in zip(p, q, strict=True)])
 
 
 def logsumexp(values: Iterable[Any], /) -> Any:
@@ -277,7 +307,7 @@ def logsumexp(values: Iterable[Any], /) -> Any:
     >>> logsumexp([1000.0, 1000.0])          # 1000 + log 2
     1000.6931471805599
     """
-    return ops.logsumexp(*values)
+    return ops.logsumexp(*items(values, "logsumexp()"))
 
 
 def softmax(values: Iterable[Any], /) -> list[Any]:
@@ -286,18 +316,18 @@ def softmax(values: Iterable[Any], /) -> list[Any]:
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
-    return [exp(v) for v in log_softmax(values)]
+    return [ops.exp(v) for v in log_softmax(items(values, "softmax()"))]
 
 
 def log_softmax(values: Iterable[Any], /) -> list[Any]:
     """The logarithms of ``softmax(values)``, accurate where these vanish, and where one of them is nearly 1."""
-    once = _less_their_logsumexp([*values])
+    once = _less_their_logsumexp(items(values, "log_softmax()"))
     return _less_their_logsumexp(once)  # the second time changes no more than the last digits, of derivatives as of values
 
 
 def _less_their_logsumexp(values: list[Any]) -> list[Any]:
-    total = logsumexp(values)
-    return [v - total for v in values]
+    total = ops.logsumexp(*values)
+    return [ops.sub(v, total) for v in values]
 
 
 # Without a derivative, or with the derivative 0: plain numbers, of a Value's data. While a function is recorded for the
@@ -306,7 +336,7 @@ def _less_their_logsumexp(values: list[Any]) -> list[Any]:
 
 def ceil(x: Any, /) -> Any:
     """The smallest whole number not below ``x``, a plain int: its derivative is 0. Of an array, floats."""
-    return -ops.floor(-x) if _is_recorded(x) else _python.ceil(_plain(x, "ceil"))
+    return ops.neg(ops.floor(ops.neg(x))) if _is_recorded(x) else _python.ceil(_plain(x, "ceil"))
 
 
 def floor(x: Any, /) -> Any:
@@ -316,12 +346,14 @@ def floor(x: Any, /) -> Any:
 
 def trunc(x: Any, /) -> Any:
     """``x`` without its fraction, a plain int: its derivative is 0. Of an array, floats."""
-    return ops.copysign(ops.floor(abs(x)), x) if _is_recorded(x) else _python.trunc(_plain(x, "trunc"))
+    return ops.copysign(ops.floor(ops.absolute(x)), x) if _is_recorded(x) else _python.trunc(_plain(x, "trunc"))
 
 
 def isclose(a: Any, b: Any, *, rel_tol: float = 1e-09, abs_tol: float = 0.0) -> bool:
     """Whether two numbers are close to each other, as Python's ``math.isclose``."""
-    return _python.isclose(_plain(a, "isclose"), _plain(b, "isclose"), rel_tol=rel_tol, abs_tol=abs_tol)
+    return _python.isclose(
+        *[_plain(x, "isclose") for x in (a, b)], rel_tol=_plain(rel_tol, "isclose"), abs_tol=_plain(abs_tol, "isclose")
+    )
 
 
 def isfinite(x: Any, /) -> Any:
@@ -351,4 +383,13 @@ def _plain(x: Value | float, name: str) -> float:
             f"math.{name}() of a Value was asked for", "it is a plain number; compute it outside, and pass it"
         )
         return x.data
-    return x
+    if isinstance(x, int | float | Fraction):
+        return x  # whole numbers of any size have a ceiling
+    if (
+        hasattr(type(x), "__float__")
+        and getattr(x, "ndim", 0) == 0
+        and getattr(getattr(x, "dtype", None), "kind", "f") in "fiub"
+    ):
+        return float(x)
+    msg = f"{name}() expects a number or a Value, not {type(x).__name__} {shown(x)}"
+    raise TypeError(msg)

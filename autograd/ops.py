@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import kernels as k
+from autograd.errors import shown
 from autograd.kernels import elementwise, ieee, ieee_partials
 
 if TYPE_CHECKING:
@@ -82,29 +83,36 @@ class Op:
         for operand in args:
             if isinstance(operand, Operand):
                 return operand.apply(self, args)
+        return self._on_numbers(args)
+
+    def _on_numbers(self, args: tuple[Any, ...]) -> Any:
+        """The number, or the array, at numbers and arrays."""
         kinds = set(map(type, args))
         if kinds <= _NUMBERS:
             return self.on_floats(*map(float, args))
         if np.ndarray in kinds:
-            if any(np.asarray(a).dtype == object for a in args):
+            for a in args:
+                if not (a.dtype.kind in "fiubO" if type(a) is np.ndarray else _is_number(a)):
+                    raise self.refusal(a)
+            if any([np.asarray(a).dtype == object for a in args]):
                 return self.elementwise(args)
             with np.errstate(all="ignore"):
                 return self.on_arrays(*[np.asarray(a, dtype=float) for a in args])
         for a in args:
-            if not isinstance(a, numbers.Real | np.bool_):
+            if not _is_number(a):
                 raise self.refusal(a)
         return np.float64(self.on_floats(*map(float, args)))  # NumPy's numbers stay NumPy's
 
     def elementwise(self, args: tuple[Any, ...]) -> Any:
         """The values at the elements of ``args``, arrays of operands or numbers among them."""
         with np.errstate(all="ignore"):  # NumPy asks the processor about what Python's floats did, too
-            return np.frompyfunc(self, len(args), 1)(*args)
+            return k.for_each(self, args)
 
     def refusal(self, arg: object) -> TypeError:
         """The error of an argument that is no number, Value or array of them."""
         advice = "; make it an array: np.array(...)" if isinstance(arg, list | tuple) else ""
         return TypeError(
-            f"{self.name}() expects numbers, Values or arrays of them, not {type(arg).__name__} {arg!r:.60}{advice}"
+            f"{self.name}() expects numbers, Values or arrays of them, not {type(arg).__name__} {shown(arg)}{advice}"
         )
 
     def __repr__(self) -> str:
@@ -112,6 +120,11 @@ class Op:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _row, (self.name,)  # copies and pickles of a row are the row itself
+
+
+def _is_number(x: Any) -> bool:
+    """Whether ``x`` is a real number; a time of NumPy's says that it is a whole one."""
+    return isinstance(x, numbers.Real | np.bool_) and not isinstance(x, np.timedelta64)
 
 
 def of_objects(ufunc: Callable[..., Any], inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from autograd import modes, ops
 from autograd.chain_rule import reverse
-from autograd.errors import GraphError, RecordingError
+from autograd.errors import GraphError, RecordingError, shown
 from autograd.graph import topological_sort, validate
 
 if TYPE_CHECKING:
@@ -75,6 +75,15 @@ def _reflected(op: Op) -> Callable[[Value, Any], Value]:
     def method(self: Value, other: Any) -> Value:
         other = _lift(other)
         return other if other is NotImplemented else self.apply(op, (other, self))
+
+    return _documented(method, op)
+
+
+def _function(op: Op) -> Callable[[Value, Any], Any]:
+    """A method that is no operator: what it cannot take is refused at once, and not left to Python."""
+
+    def method(self: Value, other: Any) -> Any:
+        return op(self, other)
 
     return _documented(method, op)
 
@@ -353,13 +362,17 @@ class Value(ops.Operand):
             data = op.on_floats(*[a._data for a in args])
         except AttributeError:  # not all are Values: to ask each of them first would take as long as the operation
             data = None
+        except (TypeError, ValueError):  # a masked array has a _data as well
+            if all([isinstance(a, Value) for a in args]):
+                raise
+            data = None
         if type(data) is not float:
             return self._apply_to_mixed(op, args)
         out = _restore(op, args, data, 0.0, "", _clock)
         return modes.supervise(out) if _modes() else out
 
     def _apply_to_mixed(self, op: Op, args: tuple[Any, ...]) -> Any:
-        if any(hasattr(a, "__array__") and a.ndim for a in args):
+        if any([getattr(a, "ndim", 0) for a in args]):
             return op.elementwise(args)
         nodes = [_lift(a) for a in args]
         for a, node in zip(args, nodes, strict=True):
@@ -418,15 +431,15 @@ class Value(ops.Operand):
     atanh = arctanh = _unary(ops.atanh)
     cbrt = _unary(ops.cbrt)
     cos = _unary(ops.cos)
-    arctan2 = _binary(ops.atan2)
-    copysign = _binary(ops.copysign)
+    arctan2 = _function(ops.atan2)
+    copysign = _function(ops.copysign)
     cosh = _unary(ops.cosh)
     erf = _unary(ops.erf)
     exp = _unary(ops.exp)
     exp2 = _unary(ops.exp2)
     expm1 = _unary(ops.expm1)
     floor = __floor__
-    fmod = _binary(ops.fmod)
+    fmod = _function(ops.fmod)
     log = _unary(ops.log)
     log10 = _unary(ops.log10)
     log1p = _unary(ops.log1p)
@@ -556,22 +569,24 @@ def _number(data: Any, where: str) -> float:
         advice = "; it is a Value already: use x itself, or x.data for its number"
     elif hasattr(data, "__len__") and not isinstance(data, str | bytes):
         advice = "; for a list of Values: [Value(x) for x in data]"
-    msg = f"{where} expects a real number, not {type(data).__name__} {data!r:.60}{advice}"
+    msg = f"{where} expects a real number, not {type(data).__name__} {shown(data)}{advice}"
     raise TypeError(msg)
 
 
 def _real(x: Any) -> float | None:
     """``x`` as a float, if it is a real number of Python's or NumPy's; OverflowError if it is a whole one beyond all floats."""
-    if isinstance(x, _QUICK) or isinstance(x, numbers.Real):  # noqa: SIM101 - numbers.Real takes ten times as long to ask
+    if isinstance(x, _QUICK):  # to ask for numbers.Real takes ten times as long
         return float(x)
-    return float(x) if getattr(x, "shape", None) == () and getattr(x.dtype, "kind", "") in tuple("biuf") else None
+    if hasattr(x, "dtype"):  # a time of NumPy's says that it is a whole number
+        return float(x) if getattr(x, "shape", None) == () and getattr(x.dtype, "kind", "") in tuple("biuf") else None
+    return float(x) if isinstance(x, numbers.Real) else None
 
 
 def _name(label: Any) -> str:
     """``label``, which is of a class of its own, if that is one of strings."""
     if isinstance(label, str):
         return label
-    msg = f"the label of a Value must be a str, not {type(label).__name__} {label!r:.60}"
+    msg = f"the label of a Value must be a str, not {type(label).__name__} {shown(label)}"
     raise TypeError(msg)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
 from autograd import Value, directional, gradient
@@ -88,3 +91,23 @@ def test_stale_graphs_are_refused_by_both() -> None:
         gradient(y, [x])
     with pytest.raises(RuntimeError, match="assigned after exp"):
         directional(y, [x], [1.0])
+
+
+@pytest.mark.parametrize("wrong", [1j, "1", None, np.array([1j]), np.array(1j), [1.0], np.timedelta64(1, "D")])
+def test_tangents_are_real_numbers(wrong: Any) -> None:
+    """Mistake: the forward sweep went through with a complex tangent, and gave a complex slope."""
+    x = Value(2.0)
+    with pytest.raises(TypeError, match=r"a tangent of directional\(\) expects a real number, not"):
+        directional(x * x, [x], [wrong])
+    with pytest.raises(TypeError, match=r"backward\(\) expects a real number, not"):
+        (x * x).backward(wrong)
+    assert x.grad == 0.0
+
+
+@pytest.mark.parametrize("wrong", [1.0, "", "a", None, {}])
+def test_tangents_and_variables_are_lists(wrong: Any) -> None:
+    x = Value(2.0)
+    with pytest.raises(TypeError, match=r"directional\(\) expects a list, not"):
+        directional(x * x, [x], wrong)
+    with pytest.raises(TypeError, match=r"gradient\(\) expects a list, not"):
+        gradient(x * x, wrong)

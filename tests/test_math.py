@@ -297,3 +297,65 @@ def test_wrong_numbers_of_arguments() -> None:
 def test_rows_know_their_names() -> None:
     assert repr(ops.exp) == "exp"
     assert repr(ops.mul) == "mul (×)"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [np.array([1j]), np.array(1j), np.array(["2000-01-01"], "M8[D]"), np.array([3], "m8[D]"), np.array(["1.0"]), 1j, "1"],
+)
+@pytest.mark.parametrize("function", [math.exp, math.degrees, math.radians, math.relu, math.floor, math.ceil, math.trunc])
+def test_what_is_no_real_number_is_refused(function: Any, wrong: Any) -> None:
+    """Mistake: the real part of a complex array, the days of a date, the number in a text; 1j in degrees."""
+    with pytest.raises(TypeError, match="expects (a number or a Value|numbers, Values or arrays of them), not"):
+        function(wrong)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("wrong", [1j, np.array([1j]), "1", None])
+def test_fma_and_ldexp_take_real_numbers(place: int, wrong: Any) -> None:
+    arguments: list[Any] = [1.0, 2.0, 3.0]
+    arguments[place] = wrong
+    with pytest.raises(TypeError, match="expects numbers, Values or arrays"):
+        math.fma(*arguments)
+    with pytest.raises(TypeError, match="expects numbers, Values or arrays"):
+        math.ldexp(wrong, 1)
+
+
+@pytest.mark.parametrize("function", [math.comb, math.perm, math.gcd, math.lcm])
+def test_whole_numbers_are_not_rounded(function: Any) -> None:
+    with pytest.raises(TypeError):
+        function(3, 0.5)
+    with pytest.raises(TypeError, match="expects an int"):
+        math.ldexp(1.0, 0.5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        math.factorial(0.5)  # type: ignore[arg-type]
+    with pytest.raises(IndexError, match="whole number"):
+        math.select([1.0, 2.0], 0.5)
+
+
+@pytest.mark.parametrize("values", ["", "12", b"", {}, {"a": 1.0}, 1.0, np.array(1.0), None])
+def test_lists_are_lists(values: Any) -> None:
+    """Mistake: the sum of no text was 0."""
+    functions = [math.fsum, math.prod, math.logsumexp, math.softmax, math.log_softmax]
+    both: list[Any] = [lambda v: math.sumprod(v, v), lambda v: math.dist(v, v)]
+    for function in (*functions, *both):
+        with pytest.raises(TypeError, match="expects a list, not"):
+            function(values)
+
+
+@pytest.mark.parametrize("count", [31, 64, 500])
+def test_arrays_of_any_number_of_arguments(count: int) -> None:
+    """Mistake: NumPy's functions of functions take 31 or 63 arguments."""
+    columns = [np.array([1.0, float(k)]) for k in range(count)]
+    np.testing.assert_array_equal(math.fsum(columns), [count, count * (count - 1) / 2])
+    total = math.fsum([np.array([Value(1.0), Value(float(k))]) for k in range(count)])
+    assert [v.data for v in total] == [count, count * (count - 1) / 2]
+    assert isinstance(math.fsum([np.array(1.0)] * count), float)
+
+
+def test_numpy_s_small_numbers_have_a_whole_part() -> None:
+    """Mistake: Python's trunc does not take them."""
+    assert [math.trunc(x) for x in (np.float16(-1.5), np.float32(2.5), np.longdouble(2.5), np.bool_(True), np.array(1.5))] == [
+        *(-1, 2, 2, 1, 1)
+    ]
+    assert math.floor(10**400) == 10**400

@@ -242,7 +242,7 @@ def _with_room(row: ops.Op) -> Callable[..., Any]:
     if row is ops.select:
         return _chosen
     if row in FOLDED:
-        kernel = functools.partial(_folded, FOLDED[row])
+        return functools.partial(_folded, FOLDED[row])
 
     def store(*args: Any, out: NDArray[Any]) -> None:
         out[...] = kernel(*args)
@@ -254,8 +254,12 @@ def _chosen(numbers: NDArray[Any], *values: Any, out: NDArray[Any]) -> None:
     np.choose(index(numbers, len(values)), values, out=out, mode="clip")
 
 
-def _folded(ufunc: Any, *args: Any) -> Any:
-    return functools.reduce(ufunc, args) if len(args) > 1 else ufunc(args[0], 0.0)
+def _folded(ufunc: Any, *args: Any, out: NDArray[Any]) -> None:
+    *others, last = args
+    if others:
+        ufunc(functools.reduce(ufunc, others), last, out=out)
+    else:
+        out[...] = last
 
 
 @functools.cache

@@ -6,10 +6,8 @@ import contextlib
 import functools
 import gc
 import inspect
-import keyword
 import math
 import numbers
-import re
 import sys
 import threading
 import weakref
@@ -23,6 +21,8 @@ from autograd import modes, ops, trees
 from autograd.arrays import as_array, shown
 from autograd.compiler import oracle
 from autograd.compiler.captured import Captured
+from autograd.compiler.emit import RESERVED
+from autograd.compiler.names import distinct
 from autograd.compiler.program import Program
 from autograd.compiler.record import Graph, Input, as_graph, collector_paused, record
 from autograd.compiler.varied import varied
@@ -36,11 +36,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Reduction = Literal["mean", "sum"] | None
-_RESERVED = re.compile(
-    r"np|dot|float|check|theta|constants|[svtuB]|d_\w+|[A-Za-z]\d+|(rows|starts|filled|numbers|range|hot|part)_?\w*|ones|examples|seed|results|step|view|index|"
-    r"differentiate|result|unfold"
-)
-"""The names that the source uses itself."""
 _OVERFLOWS = 1e150
 _CLOSE = {"float64": (1e-9, 1e-12), "float32": (1e-3, 1e-5)}
 """How far a program may be from eager code when it is checked: relative to the result, and to the largest number on the way."""
@@ -696,17 +691,9 @@ def _as_values(x: Any, inputs: list[Value]) -> Any:
 
 def _names(args: Sequence[Any], kwargs: dict[str, Any], known: Sequence[str]) -> list[str]:
     """A name in the source for each array: that of the function's parameter, as far as these are ``known``."""
-    names: list[str] = []
     called = [*known[: len(args)], *[f"argument_{i}" for i in range(len(known), len(args))]]
-    for name, arg in (*zip(called, args, strict=True), *kwargs.items()):
-        for path in _paths(arg, name):
-            stem = re.sub(r"\W+", "_", path)
-            if not stem.isidentifier() or keyword.iskeyword(stem) or _RESERVED.fullmatch(stem) or stem in ops.TABLE:
-                stem = f"{stem}_"
-            while stem in names:
-                stem += "_"
-            names.append(stem)
-    return names
+    paths = [path for name, arg in (*zip(called, args, strict=True), *kwargs.items()) for path in _paths(arg, name)]
+    return distinct(paths, RESERVED)
 
 
 # Results
@@ -829,19 +816,27 @@ def compile(  # noqa: A001 - likewise
     if any([kind(plain) for kind in (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)]):
         msg = f"compile() expects a function that returns its result, and {fn!r} is a generator or a coroutine: return a list"
         raise TypeError(msg)
-    if reduction not in ("mean", "sum", None):
-        msg = f'reduction must be "mean", "sum" or None, not {reduction!r}'
+    if reduction is not None and (not isinstance(reduction, str) or reduction not in ("mean", "sum")):
+        msg = f'reduction must be "mean", "sum" or None, not {shown(reduction)}'
         raise ValueError(msg)
-    if np.dtype(dtype).name not in _CLOSE:
-        msg = f"dtype must be float64 or float32, not {dtype!r}"
+    return Compiled(fn, reduction, _checked(parameters), _dtype(dtype))
+
+
+def _dtype(dtype: Any) -> np.dtype[Any]:
+    try:
+        kind: np.dtype[Any] = np.dtype(dtype)
+    except Exception:  # noqa: BLE001 - NumPy takes much else for the description of one, and raises much
+        kind = np.dtype(object)
+    if kind.name not in _CLOSE:
+        msg = f"dtype must be float64 or float32, not {shown(dtype)}"
         raise ValueError(msg)
-    return Compiled(fn, reduction, _checked(parameters), np.dtype(dtype))
+    return kind
 
 
 def _checked(parameters: Iterable[Value] | None) -> list[Value] | None:
     if parameters is None:
         return None
-    if not hasattr(parameters, "__iter__"):
+    if not hasattr(parameters, "__iter__") or getattr(parameters, "ndim", 1) == 0:
         msg = f"parameters must be a list of Values, not {type(parameters).__name__}: write parameters=model.parameters()"
         raise TypeError(msg)
     values = list(parameters)
@@ -852,7 +847,7 @@ def _checked(parameters: Iterable[Value] | None) -> list[Value] | None:
         raise ValueError(msg)
     for value in values:
         if not isinstance(value, Value) or value.op is not None:
-            msg = f"parameters must be variables, as model.parameters() gives, and {value!r:.60} is none"
+            msg = f"parameters must be variables, as model.parameters() gives, and {shown(value)} is none"
             raise TypeError(msg)
     if len(set(values)) < len(values):
         msg = "parameters holds a Value twice"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import keyword
 import math
 import re
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler.folds import FOLDED
+from autograd.compiler.formula import literal
 from autograd.compiler.instructions import Arg, Instruction, Space, View, contiguous
 from autograd.kernels import clip_array, relu_array
 
@@ -26,6 +28,11 @@ BETWEEN = "\n\n\n"
 """What is between blocks of lines, which may be compiled one by one."""
 _BLOCK = 500
 """As many lines are compiled at once, at most: Python's own compiler takes 10 kB for each of them."""
+RESERVED = re.compile(
+    "np|dot|float|check|view|index|theta|constants|[stuvmB]|ones|examples|seed|step|results?|differentiate|unfold|"
+    r"[A-Za-z]+\d+|(rows|starts|filled|numbers|range|hot|part)_?\w*|" + "|".join([*ops.TABLE, *keyword.kwlist])
+)
+"""The names that the source uses itself, or that Python does: an argument cannot have them."""
 
 
 class Source:
@@ -48,7 +55,7 @@ class Source:
         self._theta = theta
         self._given = {theta, *inputs}
         self._inputs = set(inputs)
-        self._arguments = {space.name for space in inputs}
+        self._taken = {"", *[space.name for space in inputs]}
         self._dtype = dtype
         self._bound: dict[object, str] = {}
         self._counts: dict[str, int] = {}
@@ -57,9 +64,13 @@ class Source:
     # Names
 
     def _name(self, stem: str) -> str:
-        self._counts[stem] = number = self._counts.get(stem, 0) + 1
-        name = f"{stem}{number}"
-        return self._name(stem) if name in self._arguments else name
+        """A name that nothing has yet: ``x_2`` and 55 are ``x_255``, and so are ``x_25`` and 5."""
+        name = ""
+        while name in self._taken:
+            self._counts[stem] = number = self._counts.get(stem, 0) + 1
+            name = f"{stem}{number}"
+        self._taken.add(name)
+        return name
 
     def _constant(self, stem: str, value: NDArray[Any]) -> str:
         """The name of an array that the source cannot spell."""
@@ -112,7 +123,7 @@ class Source:
 
     def _operand(self, arg: Arg, out: View) -> str:
         if not isinstance(arg, View):
-            return _literal(arg)
+            return literal(arg)
         return self.array(arg, "column" if out.batched and not arg.batched else "")
 
     def _map(self, i: Instruction) -> None:
@@ -142,7 +153,7 @@ class Source:
         if i.args[0] == "seed" and not i.out.space.fresh:  # the same at every call, and nobody writes to it
             self.made.append(f"{self.array(i.out)}.fill(seed)")
         else:
-            self._line(f"{self.array(i.out)}.fill({_literal(i.args[0]) if isinstance(i.args[0], float) else i.args[0]})")
+            self._line(f"{self.array(i.out)}.fill({literal(i.args[0]) if isinstance(i.args[0], float) else i.args[0]})")
 
     def _sum(self, i: Instruction) -> None:
         (x,) = i.args
@@ -282,11 +293,6 @@ class Source:
 _WITH_ROOM = (relu_array, clip_array)
 """Kernels of ours that write to where they are told, as NumPy's do."""
 _STEMS = {"theta": "b", "constants": "c", "v": "h", "d_v": "g", "t": "p", "u": "q", "s": "s", "d_s": "e", "d_theta": "d"}
-
-
-def _literal(number: float) -> str:
-    """A number as it is written in the source."""
-    return repr(number) if math.isfinite(number) else f"{'-' if number < 0 else ''}np.{abs(number)!r}"
 
 
 def _slice(name: str, v: View, merge: bool) -> str:  # noqa: FBT001 - as view's

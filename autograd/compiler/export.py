@@ -6,6 +6,7 @@ import math
 import os
 import re
 from dataclasses import dataclass
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,10 @@ from autograd import modes, ops
 from autograd.compiler.compiled import _NUMBER, Compiled, _taken_apart, compile  # noqa: A004 - autograd.compile
 from autograd.compiler.differentiate import differentiate
 from autograd.compiler.instructions import Instruction, Space, View
-from autograd.compiler.languages import RESERVED, C, Python, rendered
+from autograd.compiler.languages import C, Python, rendered
 from autograd.compiler.layout import Layout
 from autograd.compiler.loops import Block, Loop, Loops, Statement, blocks, needed
+from autograd.compiler.names import distinct
 from autograd.compiler.pack import pack
 from autograd.compiler.record import CODE, INPUT, Graph, Input, as_graph, collector_paused, record
 from autograd.compiler.simplify import simplify
@@ -37,13 +39,17 @@ def export(fn: Callable[..., Any], path: str | os.PathLike[str], *example: Any) 
 
     ``fn`` is what ``autograd.compile`` takes, a function of one example, and ``example`` is what it is called with: numbers, or
     nested lists or arrays of them. (Tuples and dicts hold such; in the file, each array is an argument.) The numbers of all
-    Values that ``fn`` captures are written into the file. There are two functions in it:
+    Values that ``fn`` captures are written into the file, which C++ compiles, too. There are two functions in it:
 
     ``predict`` gives what ``fn`` gives: in Python in the same form, in C the numbers one after the other.
 
     ``gradient`` gives the derivatives by the arguments of the sum of all results, each times its ``cotangent`` (1, if there is
     one result and nothing else is said). Arguments that ``fn`` looks up with, in ``select``, have none. An index that there
     is not raises IndexError in Python, and gives NaN in C.
+
+    The arguments are called as those of ``fn``, but for names that the file or its language needs itself: ``new`` becomes
+    ``new_`` in C, ``_a`` and ``d_a`` become ``x_a`` and ``x_d_a``, and a second ``new_`` gets a number, ``new_2_``. The first
+    comment of the file shows the names.
 
     Both agree with ``fn`` but for rounding. The file is written whole or not at all. Raises RecordingError for what cannot be
     recorded, and ValueError for an operation that C has not got.
@@ -123,8 +129,8 @@ class _Export:
 
     def __init__(self, fn: Callable[..., Any], example: tuple[Any, ...], language: Python | C) -> None:
         self.language = language
-        self.title = _title(fn)
         compiled = compile(fn, reduction=None)
+        self.title = _title(fn)
         batch = tuple([_batch_of_one(x) for x in example])
         compiled(*batch)  # which refuses what cannot be recorded, and checks what was
         (recording,) = compiled.recordings
@@ -135,7 +141,7 @@ class _Export:
             cotangents = [Value(1.0) for _ in roots]
             graph = as_graph([*roots, sumprod(cotangents, roots)], [*values, *cotangents], began)
         self.outputs = len(roots)
-        self.arguments = _arguments(recording.shapes, graph)
+        self.arguments = _arguments(recording.shapes, graph, language)
         self.trained = [a for a in self.arguments if not a.index]
         self.looked_up = [a for a in self.arguments if a.index]
         self._lay_out(graph)
@@ -222,17 +228,15 @@ def _shared(layout: Layout, theta: list[float], constants: list[float]) -> list[
     return numbers
 
 
-def _arguments(shapes: dict[str, tuple[int, ...]], graph: Graph) -> list[_Argument]:
+def _arguments(shapes: dict[str, tuple[int, ...]], graph: Graph, language: Python | C) -> list[_Argument]:
     """The arguments, with names that neither language nor the file has use for."""
     selects = np.flatnonzero(graph.code == CODE[ops.select])
     chosen = graph.arg[graph.first[selects]]
     indices = graph.leaf[chosen[graph.code[chosen] == INPUT]]
     arguments: list[_Argument] = []
     start = 0
-    for name, shape in shapes.items():
-        name = name if name.isascii() else f"input_{len(arguments)}"  # noqa: PLW2901 - a better one
-        while RESERVED.fullmatch(name) or name in [a.name for a in arguments]:
-            name += "_"  # noqa: PLW2901 - likewise
+    names = distinct([name if name.isascii() else "" for name in shapes], language.reserved)
+    for name, shape in zip(names, shapes.values(), strict=True):
         stop = start + math.prod(shape)
         arguments.append(_Argument(name, shape, start, bool(((indices >= start) & (indices < stop)).any())))
         start = stop
@@ -252,7 +256,7 @@ def _batch_of_one(x: Any) -> Any:
 def _title(fn: Any) -> str:
     """What the function is called, or the model whose method it is, in a line that a comment can hold."""
     owner = getattr(fn, "__self__", fn)
-    name = getattr(owner, "__qualname__", "").rpartition("<locals>.")[2] or repr(owner).splitlines()[0]
+    name = getattr(owner, "__qualname__", "").rpartition("<locals>.")[2] or (repr(owner).splitlines() or [""])[0]
     name = re.sub(r" at 0x\w+", "", name).encode("ascii", "replace").decode()
     return re.sub(r'[\\"*/]', "", name)
 
@@ -286,7 +290,9 @@ def _python(made: _Export, stem: str) -> str:
             )
         )
         calls.append(f"gradient({', '.join([*names, last])})")
-    imported = f"    from {stem} import {', '.join(sorted(call.split('(')[0] for call in calls))}\n\n" * stem.isidentifier()
+    imported = f"    from {stem} import {', '.join(sorted(call.split('(')[0] for call in calls))}\n\n" * (
+        stem.isidentifier() and not iskeyword(stem)
+    )
     about = "\n".join([f"    {a.name}: {a.about}" for a in made.arguments])
     head = (
         f'"""{made.title}.\n\n{_what(made)}, in plain Python, of one example at a time. Written by scalar-autograd.\n\n'
@@ -376,6 +382,8 @@ _NUMBERS = '''def numbers(name, x, count):
 
 # C
 
+_CPP = "#ifdef __cplusplus\n{}\n#endif"
+
 
 def _c(made: _Export, filename: str) -> str:
     """The file in C."""
@@ -400,16 +408,15 @@ def _c(made: _Export, filename: str) -> str:
         about.append("An index that there is not gives NaN.")
     given = (made.x, made.cotangents)
     stack = max(sum(8 * size for _, size in f.buffers(*given)) for f in (made.predict, made.gradient) if f is not None)
-    stem = re.sub(r"\W", "_", filename.removesuffix(".c"), flags=re.ASCII)
+    stem = re.sub(r"\W|^(?=\d)", "_", filename.removesuffix(".c"), flags=re.ASCII)
     renamed = [f"-D{name}={stem}_{name}" for name in ("predict", "gradient")[: len(signatures)]]
     head = [
         f"{made.title}.",
         "",
-        f"{_what(made)}, in C99, of one example at a time. Written by scalar-autograd.",
+        f"{_what(made)}, in C99 that is C++ as well, of one example at a time. Written by scalar-autograd.",
         "",
         "It needs math.h only, allocates nothing and keeps no state between calls, so that threads may call it at the same",
         f"time. A call takes {stack // 1024 + 1} KiB of the stack, or a little more.",
-        "",
         "Compile (without -ffast-math, which knows no infinities and NaNs), and link with -lm:",
         "",
         f"    cc -std=c99 -O2 -c {_shown(filename)}",
@@ -417,7 +424,6 @@ def _c(made: _Export, filename: str) -> str:
         "Declare and call, from C:",
         "",
         *[f"    {signature};" for signature in signatures],
-        "",
         *[f"    {line}" for line in (*example, *calls)],
         "",
         *about,
@@ -425,9 +431,11 @@ def _c(made: _Export, filename: str) -> str:
         f"For two such files in one program, compile with {' '.join(renamed)}.",
     ]
     comment = "\n".join(["/*", *[f" * {line}".rstrip() for line in head], " */"])
-    prototypes = "\n".join([f"{signature};" for signature in signatures])
+    prototypes = "\n".join(
+        ["#include <math.h>", _CPP.format('extern "C" {'), *[f"{signature};" for signature in signatures], _CPP.format("}")]
+    )
     parts = [*made.tables(), *made.language.helpers.values(), *functions]
-    return "\n\n".join([comment, "#include <math.h>", prototypes, *[part for part in parts if part]]) + "\n"
+    return "\n\n".join([comment, prototypes, *[part for part in parts if part]]) + "\n"
 
 
 def _c_function(made: _Export, function: _Function, signature: str, last: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -77,10 +78,15 @@ class Spelled(Formula):
         """The expression of ``op`` at ``args``, without choices that are known."""
         if op is ops.where and not isinstance(args[0], Spelled):
             return args[1] if args[0] else args[2]
-        texts = [arg.text if isinstance(arg, Spelled) else repr(float(arg)) for arg in args]
+        texts = [arg.text if isinstance(arg, Spelled) else literal(float(arg)) for arg in args]
         number = all([not isinstance(arg, Spelled) or arg.number for arg in args])
         kernel: Any = op.on_arrays
         if op is ops.where and args[0].number:
             return Spelled(f"({texts[1]} if {texts[0]} else {texts[2]})", number=number)
         name = f"np.{kernel.__name__}" if isinstance(kernel, np.ufunc) else op.name
         return Spelled(f"{name}({', '.join(texts)})", number=number)
+
+
+def literal(number: float) -> str:
+    """A number as it is written in the source."""
+    return repr(number) if math.isfinite(number) else f"{'-' if number < 0 else ''}np.{abs(number)!r}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import inspect
+import keyword
 import math
 import re
 from types import CodeType
@@ -44,6 +46,8 @@ class Python:
     """Plain Python, and its module ``math``."""
 
     end, indent = "", "    "
+    reserved: re.Pattern[str]
+    """Names that an exported file uses itself, or may not use."""
 
     def __init__(self) -> None:
         self.helpers: dict[str, str] = {}
@@ -118,6 +122,8 @@ class C:
     """C99 and its ``math.h``."""
 
     end, indent = ";", "    "
+    reserved: re.Pattern[str]
+    """Names that an exported file uses itself, or that C, C++ or a common macro has, and so may not be those of arguments."""
 
     def __init__(self) -> None:
         self.helpers: dict[str, str] = {}
@@ -311,10 +317,43 @@ _C_ITEM = """static int item(double x, int size)
     return x >= 0.0 && x < size && x == floor(x) ? (int)x : -1;
 }"""
 
-RESERVED = re.compile(
-    "auto|break|case|char|const|default|do|double|enum|extern|float|goto|inline|int|long|register|restrict|short|signed|sizeof|"
-    "static|struct|switch|typedef|union|unsigned|void|volatile|main|math|predict|gradient|cotangent|total|at|item|numbers|flat|"
-    r"inputs|outputs|cotangents|isnan|NAN|INFINITY|[vtumsijkl]|d_\w+|_\w*|[a-zA-Z]+\d+|fabs|tgamma|power|floor|range|"
-    + "|".join([*ops.TABLE, *[name for name in vars(kernels) if not name.startswith("_")]])
+
+_C_WORDS = """
+auto break case char const continue default do double else enum extern float for goto if inline int long register
+restrict return short signed sizeof static struct switch typedef union unsigned void volatile while alignas alignof
+bool constexpr false nullptr static_assert thread_local true typeof typeof_unqual asm fortran
+
+and and_eq bitand bitor catch char8_t char16_t char32_t class co_await co_return co_yield compl concept const_cast
+consteval constinit contract_assert decltype delete dynamic_cast explicit export final friend import module mutable
+namespace new noexcept not not_eq operator or or_eq override private protected public reflexpr reinterpret_cast
+requires static_cast synchronized template this throw try typeid typename using virtual wchar_t xor xor_eq std
+
+alloca assert complex errno imaginary math_errhandling noreturn offsetof setjmp stderr stdin stdout unix linux hpux
+sun sparc mips vax sgi arm cdecl far huge hyper interface near pascal small vector pixel major minor min max
+"""
+"""The keywords of C, to C23; those of C++, to C++26; and macros in small letters, of headers and of compilers."""
+_OWN = "predict|gradient|cotangents?|inputs|outputs|total|at|item|[stuvmijkl]|theta|constants|[A-Za-z]+\\d+"
+"""What files in both languages use: functions, arguments, arrays, variables of loops and tables."""
+Python.reserved = re.compile(
+    "|".join(
+        [
+            _OWN,
+            "math|numbers",
+            *ops.TABLE,
+            *[name for name in vars(kernels) if not name.startswith("_")],
+            *dir(builtins),
+            *keyword.kwlist,
+        ]
+    )
 )
-"""Names that an exported file uses itself, or may not use."""
+C.reserved = re.compile(
+    "|".join(
+        [
+            _OWN,
+            *[_C_FUNCTIONS.get(row, row.name) for row in ops.TABLE.values()],
+            "floor|isnan|signgam|main",
+            "[A-Z][A-Z0-9_]+|I",  # macros: M_PI, NULL, EOF
+            *_C_WORDS.split(),
+        ]
+    )
+)

@@ -66,7 +66,9 @@ class _Sums:
 
 def simplify(graph: Graph, *, folds: bool = True) -> Simplified:
     """The same function in fewer nodes; with ``folds``, if there may be such."""
-    return _Rebuilt(graph, folds=folds).out
+    rebuilt = _Rebuilt(graph, set(), folds=folds)
+    unchecked = rebuilt.left_out - rebuilt.looked_up
+    return _Rebuilt(graph, unchecked, folds=folds).out if unchecked else rebuilt.out
 
 
 def _find_sums(graph: Graph) -> _Sums:
@@ -161,7 +163,13 @@ def halves(args: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64
 class _Rebuilt:
     """A graph on its way to another one: each node is asked for by its row and its arguments, and made if there is none."""
 
-    def __init__(self, graph: Graph, *, folds: bool) -> None:
+    def __init__(self, graph: Graph, unchecked: set[tuple[int, int]], *, folds: bool) -> None:
+        """The graph, in which there remain selections among equal values by the ``unchecked`` indices."""
+        self.left_out: set[tuple[int, int]] = set()
+        """The indices of selections among equal values, which are these values, each with how many there are of them."""
+        self.looked_up: set[tuple[int, int]] = set()
+        """The indices of the selections that remain, which are checked at every call."""
+        self._unchecked = unchecked
         count = len(graph.code) + 2
         empty = np.zeros(count, np.int64)
         self.out = Simplified(empty, np.zeros(count), empty.copy(), empty.copy(), np.zeros(count, bool), [], [])
@@ -180,6 +188,8 @@ class _Rebuilt:
                 new[i] = self._sum(sums, slice(sums.start[k], sums.start[k + 1]), new)
             elif i in chains:
                 new[i] = self._node(FOLD + codes[i], new[chains[i]])
+            elif codes[i] == SELECT:
+                new[i] = self._select(int(graph.arg[first[i]]), new[graph.arg[first[i] : first[i + 1]]])
             else:
                 new[i] = self._node(codes[i], new[graph.arg[first[i] : first[i + 1]]])
         self.out.zero, self.out.one = self._constant(0.0), self._constant(1.0)
@@ -231,8 +241,6 @@ class _Rebuilt:
                 return int(args[~constant][0])
             if code == SUB and numbers == [0.0] and constant[1]:
                 return int(args[0])
-        if code == SELECT and (args[1:] == args[1]).all():
-            return int(args[1])
         if code == MUL and args[0] == args[1]:
             return self._node(SQUARE, args[:1])
         if code == DOT:
@@ -242,6 +250,15 @@ class _Rebuilt:
         if code == PROD and self._folds:
             code += FOLD
         return self._add((code, args.tobytes()), code, args)
+
+    def _select(self, index: int, args: NDArray[np.int64]) -> int:
+        """What is selected by an ``index`` of the graph: no node if all are the same and another one checks the index."""
+        checked = (index, len(args) - 1)
+        if checked not in self._unchecked and (args[1:] == args[1]).all():
+            self.left_out.add(checked)
+            return int(args[1])
+        self.looked_up.add(checked)
+        return self._add((SELECT, args.tobytes()), SELECT, args)
 
     def _dot(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
         """The scalar product, whose first factors are those that all examples share, where one of the two is."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.draw.dot import to_dot
-from autograd.errors import DrawError
+from autograd.errors import DrawError, shown
 from autograd.graph import topological_sort
 from autograd.value import Value
 
@@ -86,14 +87,17 @@ def draw(value: Value, *, rankdir: str = "LR", max_nodes: int = 500, show: str =
     Drawing(4 nodes, 4 edges)
     """
     if not isinstance(value, Value):
-        msg = f"draw() expects a Value, not {type(value).__name__} {value!r:.60}"
+        msg = f"draw() expects a Value, not {type(value).__name__} {shown(value)}"
         raise TypeError(msg)
-    if rankdir not in RANKDIR:
-        msg = f"rankdir is one of {', '.join(RANKDIR)}, not {rankdir!r}"
+    if not isinstance(rankdir, str) or rankdir not in RANKDIR:
+        msg = f"rankdir is one of {', '.join(RANKDIR)}, not {shown(rankdir)}"
         raise ValueError(msg)
-    if show not in SHOW:
-        msg = f"show is one of {', '.join(map(repr, SHOW))}, not {show!r}"
+    if not isinstance(show, str) or show not in SHOW:
+        msg = f"show is one of {', '.join(map(repr, SHOW))}, not {shown(show)}"
         raise ValueError(msg)
+    if not isinstance(max_nodes, numbers.Real):
+        msg = f"max_nodes must be a number, not {type(max_nodes).__name__} {shown(max_nodes)}"
+        raise TypeError(msg)
     order = topological_sort(value)
     if len(order) > max_nodes:
         msg = (

@@ -159,8 +159,10 @@ def test_squares() -> None:
     assert simpler(lambda x: x[0] ** 3, 1) == "powc(x0, 3)"
 
 
-def test_a_choice_among_equals_is_none() -> None:
-    assert simpler(lambda x: math.select([x[1], x[1], x[1]], x[0]), 2) == "x1"
+def test_a_choice_among_equals_is_none_where_another_one_checks_the_index() -> None:
+    assert simpler(lambda x: math.select([x[1], x[1], x[1]], x[0]), 2) == "select(x0, x1, x1, x1)"
+    both = simpler(lambda x: math.select([x[1], x[1]], x[0]) * math.select([x[1], x[2]], x[0]), 3)
+    assert both == "mul(x1, select(x0, x1, x2))"
     assert simpler(lambda x: math.select([x[1], x[1], x[0]], x[0]), 2) == "select(x0, x1, x1, x0)"
 
 
