@@ -1,260 +1,649 @@
-"""What a function captured, so that it is noticed when something else has been put in its place.
+"""What a recording captures, so that it is noticed when something else has been put in its place.
 
-From the function on, a walk follows what its code names: globals, closures, attributes, methods, what lists and dicts hold. If
-a Value was used that is not met so, the walk goes on through attributes that no code names, as ``vars`` and ``getattr`` do.
-At each call the names on the way are looked up again: a few comparisons, of many things each.
+A recording captures what the function reaches: from its closure, its defaults, the object whose method it is, and the globals
+that its code names; through the items of containers, and through the attributes that the code of what it reaches names (all of
+an object's, if that code reads attributes by other means, as ``getattr`` and ``vars`` do). If a call finds that one of the
+Values there is another Value, or that a number or whatever else there differs, then the function is recorded anew.
+
+Not looked at are globals of installed packages, what C code keeps to itself, arrays that are read-only, and what the function
+itself changes at each of its calls, as a counter.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dis
 import functools
-import inspect
-import itertools
 import operator
 import sys
-from collections import defaultdict, deque
-from types import BuiltinFunctionType, CodeType, MethodType
-from typing import TYPE_CHECKING, Any
+import sysconfig
+import weakref
+from collections import deque
+from contextvars import ContextVar
+from decimal import Decimal
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    CodeType,
+    FunctionType,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+)
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from autograd import modes
 from autograd.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
-_FEW = 1000
-"""How many items of lists, dicts and arrays of numbers are compared at each call, the smallest of these first."""
-_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, CodeType, BuiltinFunctionType})
-_LIBRARY = sys.stdlib_module_names | {"autograd", "numpy", "scipy", "pytest", "_pytest"}  # pytest puts itself into assertions
-_MUTABLE: Any = (list, dict, set, deque)
-_PARTS: list[tuple[Any, Callable[[Any], Iterable[Any]]]] = [
-    ((list, tuple, set, frozenset, deque), list),
-    (dict, lambda x: x.values()),
-    (np.ndarray, lambda x: x.ravel().tolist() if x.dtype == object else ()),
-    (MethodType, lambda x: (x.__self__, x.__func__)),
-    (functools.partial, lambda x: (x.func, x.args, x.keywords)),
-    (property, lambda x: (x.fget,)),
-    ((classmethod, staticmethod), lambda x: (x.__func__,)),
-]
-"""What holds something, and what it holds."""
+_PLAIN = frozenset(
+    {type(None), bool, int, float, complex, str, bytes, range, slice, CodeType, type(...), Decimal, Fraction, np.ufunc}
+)
+_ANY_ATTRIBUTE = frozenset(
+    {"getattr", "vars", "__dict__", "__getattribute__", "attrgetter", "methodcaller", "asdict", "astuple", "getmembers"}
+    | {"getattr_static", "eval", "exec", "__getstate__", "__reduce_ex__"}
+)
+"""Code that has one of these names may read attributes that it does not name."""
+_OF_NO_CALL = frozenset(
+    {"__del__", "__init_subclass__", "__set_name__", "__class_getitem__", "__repr__", "__str__", "__reduce__", "__reduce_ex__"}
+    | {"__getstate__", "__setstate__", "__copy__", "__deepcopy__", "__setattr__", "__delattr__", "__dir__", "__sizeof__"}
+)
+"""Special methods that no computation calls."""
+_MAKERS = frozenset({"__init__", "__new__", "__post_init__"})
+"""Special methods that are called where the code has got the class, not just an object of it."""
+_ALWAYS = frozenset({"__wrapped__", "__func__", "fget", "func", "args", "keywords"})
+"""The attributes in which what wraps a function keeps it."""
+_AT_HOME = tuple(
+    {f"{Path(place).resolve()}/" for place in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))}
+    | {f"{sysconfig.get_path('stdlib')}/"}
+)
+_AUTOGRAD = str(Path(__file__).parents[1]) + "/"
+_LARGE = 1 << 14
+"""Of how many bytes on a copy costs more than to compare in place."""
+
+
+class _Node(NamedTuple):
+    """Something that holds other things: its type, and what it held, by a key for each."""
+
+    kind: type
+    keys: tuple[Any, ...]
+    items: Sequence[Any]
 
 
 class Captured:
-    """The names, attributes and containers by which ``fn`` comes by ``values`` and by numbers, and what they held."""
+    """What ``fn`` reaches, and what that held. ``values`` are those that it is known to have used.
 
-    def __init__(self, fn: Callable[..., Any], values: Iterable[Value], constants: Iterable[Value] = ()) -> None:
-        wanted = {id(value): value for value in values}
-        walk = _Walk(fn, wanted)
-        self.missing = [value for key, value in wanted.items() if key not in walk.found]
+    ``places`` are not looked at; ``like`` is what was captured before, in which names were found already.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        values: Iterable[Value] = (),
+        constants: Iterable[Value] = (),
+        places: Collection[str] = (),
+        like: Captured | None = None,
+    ) -> None:
+        self.places = frozenset(places)
+        self.names: set[str] = set(like.names) if like else {*_ALWAYS}
+        self.everything = like.everything if like else False
+        self._constants = [*constants]
+        walk = self._walk(fn)
+        values = [*values]
+        if not self.everything and any([id(value) not in walk.values for value in values]):
+            self.everything = True
+            walk = self._walk(fn)
+        self.missing = [value for value in values if id(value) not in walk.values]
         """The Values of which it is not known from where ``fn`` takes them."""
-        leading = walk.leading()
-        groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
-        for owner, attributes in walk.owners:
-            if names := [
-                name for name, x in attributes.items() if name in walk.names or id(x) in leading or walk.is_special(owner, name)
-            ]:
-                groups[*names].append(owner)
-        groups["_data",] = [*constants]  # a detached Value may be assigned, too
-        arrays = [x for key, x in walk.seen.items() if isinstance(x, np.ndarray) and key in (leading | walk.named)]
-        looks: list[tuple[Callable[[Any], Any], list[Any]]] = [
-            *[(operator.attrgetter(*names), owners) for names, owners in groups.items()],
-            *[(operator.itemgetter(*names), [space]) for space, names in walk.globals.values()],
-            (_size, [owner for owner, _ in walk.owners if hasattr(owner, "__dict__") and not inspect.ismodule(owner)]),
-            (np.ndarray.tolist, [x for x in arrays if x.dtype == object]),
-            (np.ndarray.tobytes, _few([x for x in arrays if x.dtype != object])),
-        ]
-        self._looks: list[tuple[Callable[[Any], Any], list[Any], list[Any]]] = []
-        for get, some in looks:
-            held = [(owner, get(owner)) for owner in some if _works(get, owner)]
-            self._looks.append((get, [owner for owner, _ in held], [x for _, x in held]))
-        containers = {key: x for key, x in walk.seen.items() if isinstance(x, _MUTABLE)}
-        self._containers = [x for key, x in containers.items() if key in leading]
-        self._containers += _few([x for key, x in containers.items() if key in walk.named and key not in leading])
-        self._held = [x.copy() for x in self._containers]
+        walk.looks.close()
+        self.nodes, self.paths, self._looks = walk.nodes, walk.paths, walk.looks
+
+    def _walk(self, fn: Any) -> _Walk:
+        """A walk that knows all names that it met."""
+        while True:
+            known = len(self.names), self.everything
+            walk = _Walk(self.names, self.places, everything=self.everything)
+            walk.start(fn, self._constants)
+            self.everything = walk.everything
+            if known == (len(self.names), self.everything):
+                return walk
+
+    def again(self, fn: Callable[..., Any]) -> Captured:
+        """What ``fn`` reaches now."""
+        return Captured(fn, (), self._constants, self.places, self)
 
     def changed(self) -> bool:
-        """Whether any of them holds something else now."""
+        """Whether something may be another now: False is sure."""
+        token = modes.compiling.set(1)  # in which a Value and a number cannot be compared, so as not to be taken for the same
         try:
-            return self._containers != self._held or any([[*map(get, some)] != before for get, some, before in self._looks])
+            return self._looks.changed()
         except Exception:  # noqa: BLE001 - an attribute that is gone, an array in the place of another: whatever it is, it changed
             return True
+        finally:
+            modes.compiling.reset(token)
+
+    def difference(self, fn: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
+        """Where something is another now: the place, what was there, what is there.
+
+        If it is the same in all, what is looked at from now on is what is there now.
+        """
+        now = self.again(fn)
+        found = self.compared(now)
+        if not found:
+            self.nodes, self.paths, self._looks = now.nodes, now.paths, now._looks
+        return found
+
+    def but_for_what_it_does(self, fn: Callable[..., Any], before: Captured, values: Iterable[Value]) -> Captured:
+        """This, without the places that ``fn`` has changed both times that it was called: since ``before``, and since this."""
+        first = {place for place, *pair in before.compared(self) if not any([isinstance(x, Value) for x in pair])}
+        own = first and first & {place for place, *_ in self.compared(self.again(fn))}
+        return Captured(fn, values, self._constants, self.places | own, self) if own else self
+
+    def compared(self, now: Captured) -> list[tuple[str, Any, Any]]:
+        """Where ``now`` holds something else: the place, what was there, what is there."""
+        found: list[tuple[str, Any, Any]] = []
+        for path, old in self.nodes.items():
+            new = now.nodes.get(path)
+            if new is None or new is old:
+                continue
+            if old.kind is not new.kind or not _same_keys(old.keys, new.keys):
+                found.append((path, _Size(old), _Size(new)))
+            else:
+                for key, a, b in zip(old.keys, old.items, new.items, strict=True):
+                    if a is not b and not self._alike(a, b, now):
+                        found.append((path + _step(old.kind, key), a, b))
+        return found
+
+    def _alike(self, a: Any, b: Any, now: Captured) -> bool:
+        """Whether ``a``, which was there, and ``b``, which is there now, are the same for a computation."""
+        if type(a) is not type(b) or isinstance(a, Value | type | ModuleType):
+            return False
+        if (path := self.paths.get(id(a))) in self.nodes:
+            return path == now.paths.get(id(b))
+        return _equal(a, b)
+
+
+class _Size:
+    """What a container was, for a message: how many items it had."""
+
+    def __init__(self, node: _Node) -> None:
+        self.text = f"{node.kind.__name__} of {len(node.keys)}"
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+class _Looks:
+    """What to look at in each call, in a few comparisons of many things each."""
+
+    def __init__(self) -> None:
+        self.live: list[Any] = []
+        """Containers, which are compared as a whole,"""
+        self.held: list[Any] = []
+        """and copies of them."""
+        self.slots: list[tuple[Callable[[Any], Any], Any]] = []
+        """How to get what must be the very same, and out of what,"""
+        self.same: list[Any] = []
+        """and what it was."""
+        self.sizes: list[Any] = []
+        """Dicts of attributes: one more may hide one of the class."""
+        self.dicts: list[Any] = []
+        self.derived: list[tuple[Callable[[Any], Any], Any, Any]] = []
+        """How to make what is equal, of what, and what it was."""
+        self.arrays: list[tuple[Any, Any]] = []
+        """Large arrays, with copies."""
+
+    def close(self) -> None:
+        """All is there."""
+        self.same = [*chain.from_iterable([get(x) for get, x in self.slots])]
+        self.counts = [*map(len, self.sizes)]
+        self.keys = [*map(list, self.dicts)]
+        self.values = [[*x.values()] for x in self.dicts]
+
+    def changed(self) -> bool:
+        """Whether anything differs, or is another."""
+        now = chain.from_iterable([get(x) for get, x in self.slots])
+        return (
+            not all(map(operator.is_, now, self.same))
+            or self.live != self.held
+            or [*map(len, self.sizes)] != self.counts
+            or (
+                bool(self.dicts)
+                and ([*map(list, self.dicts)] != self.keys or [[*x.values()] for x in self.dicts] != self.values)
+            )
+            or any([get(x) != before for get, x, before in self.derived])
+            or any([not _same_bits(x, before) for x, before in self.arrays])
+        )
 
 
 class _Walk:
-    """What a function may come by, and through what."""
+    """What is reached from a function, by which path; the same things in the same order wherever it starts from the same."""
 
-    def __init__(self, fn: Any, wanted: dict[int, Value]) -> None:
-        self.names = {"cell_contents", "__wrapped__", "__defaults__", "__kwdefaults__"}
-        """What the code that was met looks up in objects."""
-        self.seen: dict[int, Any] = {}
-        """Everything that was met but Values and what is plain, by its id."""
-        self.found: set[int] = set()
-        """Those of the ``wanted`` that were met."""
-        self._wanted = wanted
-        self._holders: set[int] = set()
-        """What holds one of them."""
-        self._parents: dict[int, list[int]] = {}
-        """By what everything else was met."""
-        self.owners: list[tuple[Any, dict[str, Any]]] = []
-        """What has attributes, and those it has itself."""
-        self.globals: dict[int, tuple[dict[str, Any], dict[str, None]]] = {}
-        """The globals of functions, and the names that these look up there."""
-        self._stack: list[Any] = []
-        self._classes: set[int] = set()
-        """What the code has names for: classes among it may be instantiated."""
-        self._everything = False
-        self._meet(0, [fn])
-        known = 0
-        while known < len(self.names):  # a name that was met last may be that of an attribute passed by
-            known = len(self.names)
-            for owner, attributes in [*self.owners]:
-                self._meet(id(owner), self._looked_up(owner, attributes))
-        self.named = self.seen.keys() | set()
-        """What was met by following names alone."""
-        if len(self.found) < len(wanted):
-            self._everything = True
-            for owner, attributes in [*self.owners]:
-                self._meet(id(owner), self._looked_up(owner, attributes))
+    def __init__(self, names: set[str], places: frozenset[str], *, everything: bool) -> None:
+        self.names, self.places, self.everything = names, places, everything
+        self.values: set[int] = set()
+        self.nodes: dict[str, _Node] = {}
+        self.paths: dict[int, str] = {}
+        self._taken: set[str] = set()
+        self._stack: list[tuple[str, Any]] = []
+        self._alive: list[Any] = []
+        self._referred: set[int] = set()
+        """Classes that the code has got, of which it may make objects."""
+        self._spaces: dict[int, tuple[dict[str, Any], dict[str, None]]] = {}
+        self.looks = _Looks()
 
-    def leading(self) -> set[int]:
-        """The wanted Values, and all through which they were met."""
-        leading = set(self._wanted)
-        stack = [*self._holders]
-        while stack:
-            if (key := stack.pop()) not in leading:
-                leading.add(key)
-                stack += self._parents.get(key, ())
-        return leading
-
-    def _meet(self, parent: int, items: Iterable[Any]) -> None:
-        """Follow ``items``, and what is met there."""
-        self._note(parent, items)
+    def start(self, fn: Any, constants: list[Value]) -> None:
+        """Walk from ``fn``."""
+        if isinstance(fn, MethodType):  # the object itself is not kept, so that it may go
+            self._meet("self" if not isinstance(fn.__self__, type) else fn.__self__.__name__, fn.__self__)
+            fn = fn.__func__
+        self._meet(getattr(fn, "__name__", type(fn).__name__), fn)
         while self._stack:
-            x = self._stack.pop()
-            self._note(id(x), self._inside(x))
+            path, x = self._stack.pop()
+            self._visit(path, x)
+        for space, names in self._spaces.values():
+            known = tuple(names)
+            self._held(str(space.get("__name__")), _Slots(), known, None, [space[name] for name in known])
+            _slot(self.looks, operator.itemgetter, known, space)
+        if constants:
+            names = ("_data",) * len(constants)
+            self.nodes["detach()"] = _Node(Value, names, [x._data for x in constants])
+            data = operator.attrgetter("_data", "_data")
+            self.looks.slots += [(data, x) for x in constants]
 
-    def _note(self, parent: int, items: Iterable[Any]) -> None:
-        for item in items:
-            key = id(item)
-            if type(item) is Value:
-                if key in self._wanted:
-                    self.found.add(key)
-                    self._holders.add(parent)
-            elif type(item) not in _PLAIN:
-                self._parents.setdefault(key, []).append(parent)
-                if key not in self.seen:
-                    self.seen[key] = item
-                    self._stack.append(item)
-
-    def _inside(self, x: Any) -> Iterable[Any]:
-        """What ``x`` holds or looks up."""
-        for kinds, parts in _PARTS:
-            if isinstance(x, kinds):
-                return parts(x) if _is_library(type(x)) else [*parts(x), *self._of_instance(x)]
-        if inspect.isfunction(x):
-            return self._of_function(x)
-        if inspect.isclass(x) or inspect.ismodule(x):
-            return () if _is_library(x) else [*self._owned(x, dict(vars(x))), *getattr(x, "__bases__", ())]
-        return self._of_instance(x)
-
-    def _of_instance(self, x: Any) -> Iterable[Any]:
-        if type(x).__module__.partition(".")[0] == "autograd":  # a compiled function, of which only the plain one counts
-            return self._owned(x, {"__wrapped__": x.__wrapped__}) if hasattr(x, "__wrapped__") else ()
-        slots = [name for kind in type(x).__mro__ for name in _slots(kind) if hasattr(x, name)]
-        return [type(x), *self._owned(x, {name: getattr(x, name) for name in slots} | getattr(x, "__dict__", {}))]
-
-    def _of_function(self, fn: Any) -> Iterator[Any]:
-        for cell in fn.__closure__ or ():
-            with contextlib.suppress(ValueError):  # not assigned yet
-                self._classes.add(id(cell.cell_contents))
-                yield from self._owned(cell, {"cell_contents": cell.cell_contents})
-        defaults = {name: x for name in ("__defaults__", "__kwdefaults__") if (x := getattr(fn, name))}
-        if vars(fn) or defaults:
-            yield from self._owned(fn, vars(fn) | defaults)
-        space = fn.__globals__
-        module = space.get("__name__", "")
-        if module.partition(".")[0] in _LIBRARY and vars(sys.modules.get(module, object)) is space:
+    def _meet(self, path: str, x: Any) -> None:
+        """Take note of ``x``, and go on from there later."""
+        if isinstance(x, Value):
+            self.values.add(id(x))
+            if type(x) is Value:
+                return
+        if type(x) in _PLAIN or isinstance(x, np.generic | np.dtype | _Bits | _Bag) or id(x) in self.paths or path in self.places:
             return
-        attributes, names, modules = _names_in(fn.__code__)
-        self.names |= attributes
-        yield from [sys.modules[module] for module in modules if module in sys.modules]
-        if known := dict.fromkeys(name for name in names if name in space):
-            self.globals.setdefault(id(space), (space, {}))[1].update(known)
-            self._classes |= {id(space[name]) for name in known}
-            yield from [space[name] for name in known]
+        while path in self._taken:
+            path += "'"
+        self._taken.add(path)
+        self.paths[id(x)] = path
+        self._alive.append(x)
+        self._stack.append((path, x))
 
-    def _owned(self, owner: Any, attributes: dict[str, Any]) -> list[Any]:
-        self.owners.append((owner, attributes))
-        return self._looked_up(owner, attributes)
+    def _held(self, path: str, x: Any, keys: tuple[Any, ...], look: Callable[[_Looks], None] | None, items: Any = None) -> None:
+        """``x``, which is met by ``path``, holds ``items`` by ``keys``; and how to look whether it does still."""
+        kind = type(x)
+        if items is None:
+            items = [x[key] for key in keys]
+        if self.places:
+            kept = [(key, item) for key, item in zip(keys, items, strict=True) if path + _step(kind, key) not in self.places]
+            if len(kept) < len(keys):
+                keys, items = tuple([key for key, _ in kept]), [item for _, item in kept]
+                look = (lambda looks, keys=keys: _slot(looks, operator.itemgetter, keys, x)) if look else None
+        while path in self.nodes:
+            path += "'"
+        self.nodes[path] = _Node(kind, keys, items)
+        if look:
+            look(self.looks)
+        for key, item in zip(keys, items, strict=True):
+            if type(item) is Value:
+                self.values.add(id(item))
+            elif type(item) not in _PLAIN:
+                self._meet(path + _step(kind, key), item)
+                if kind is dict and isinstance(item, type):
+                    self._referred.add(id(item))
 
-    def _looked_up(self, owner: Any, attributes: dict[str, Any]) -> list[Any]:
-        everything = self._everything and not inspect.ismodule(owner)
-        return [x for name, x in attributes.items() if everything or name in self.names or self.is_special(owner, name)]
+    def _visit(self, path: str, x: Any) -> None:  # noqa: C901, PLR0912 - one branch for each kind of thing that holds others
+        kind = type(x)
+        if isinstance(x, FunctionType):
+            return self._function(path, x)
+        if isinstance(x, type):
+            return self._class(path, x)
+        if isinstance(x, ModuleType):
+            return self._attributes(path, x, vars(x), modules=True) if not _installed(vars(x)) else None
+        if isinstance(x, list | deque):
+            self._held(path, x, tuple(range(len(x))), lambda looks, items=[*x]: _whole(looks, x, items), [*x])
+        elif isinstance(x, tuple):
+            self._held(path, x, tuple(range(len(x))), None, [*x])
+        elif isinstance(x, dict):
+            self._held(path, x, tuple(dict.keys(x)), lambda looks: _dict(looks, x), [*dict.values(x)])
+            for key in dict.keys(x):
+                if type(key) not in _PLAIN:
+                    self._meet(f"a key of {path}", key)
+        elif isinstance(x, set | frozenset):
+            items = [*x]
+            self.nodes[path] = _Node(kind, (), [])
+            self._held(f"{path}.items", x, (0,), lambda looks: _derived(looks, frozenset, x), [_Bag(x)])
+            for item in items:
+                self._meet(f"an item of {path}", item)
+        elif isinstance(x, MappingProxyType):
+            items = [*x.values()]
+            self._held(path, x, tuple(x), lambda looks: _derived(looks, _pairs, x), items)
+        elif isinstance(x, np.ndarray):
+            self._array(path, x, x)
+        elif isinstance(x, CellType):
+            with contextlib.suppress(ValueError):  # not assigned yet
+                self._held(path, x, ("",), lambda looks: _slot(looks, operator.attrgetter, ("cell_contents",), x), [x.cell_contents])
+                self._referred.add(id(x.cell_contents))
+            return None
+        elif isinstance(x, MethodType):
+            return self._held(path, x, ("__self__", "__func__"), None, [x.__self__, x.__func__])
+        elif isinstance(x, BuiltinFunctionType | MethodWrapperType):
+            return None if isinstance(x.__self__, ModuleType) else self._held(path, x, ("__self__",), None, [x.__self__])
+        elif isinstance(x, functools.partial):
+            self._held(path, x, ("func", "args", "keywords"), None, [x.func, x.args, x.keywords])
+            path += "()"
+        elif isinstance(x, classmethod | staticmethod):
+            return self._held(path, x, ("__func__",), None, [x.__func__])
+        elif isinstance(x, property) and kind is property:
+            return self._held(path, x, ("fget",), None, [x.fget])
+        elif isinstance(x, weakref.ref):
+            return self._held(path, x, ("()",), lambda looks: looks.slots.append((_called, x)), [x()])
+        elif isinstance(x, ContextVar):
+            return self._held(path, x, (".get()",), lambda looks: looks.slots.append((_var, x)), [x.get(None)])
+        elif isinstance(x, operator.attrgetter | operator.methodcaller):
+            self.names |= {name for part in x.__reduce__()[1] if isinstance(part, str) for name in part.split(".")}
+            return None
+        elif (array := _as_array(x)) is not None:
+            return self._array(path, x, array)
+        return self._instance(path, x)
 
-    def is_special(self, owner: Any, name: str) -> bool:
-        """Whether ``name`` is that of a method of the class ``owner`` which Python may call by itself.
+    def _array(self, path: str, x: Any, array: Any) -> None:
+        """Numbers, and whatever objects of arrays hold."""
+        if array.dtype == object:
+            items = _flat(x)
+            if array is x:
+                self._held(path, x, tuple(range(len(items))), lambda looks: looks.slots.append((_flat, x)), items)
+            else:  # a table of columns of different kinds makes other objects of its numbers each time
+                self._held(path, x, ("",), lambda looks: _derived(looks, _flat, x), [_Bag(items)])
+        elif array is x:
+            frozen = not x.flags.writeable and (x.base is None or not getattr(getattr(x.base, "flags", None), "writeable", True))
+            self._held(path, x, ("",), None if frozen else lambda looks: _numbers(looks, x), [_Bits(x)])
+        else:
+            self._held(path, x, ("",), lambda looks: _derived(looks, _Bits, x), [_Bits(array)])
 
-        Those that make an instance are called only where the code has got the class, not just an instance.
-        """
-        if name[:2] != "__" or not inspect.isclass(owner) or not inspect.isfunction(vars(owner).get(name)):
-            return False
-        return name not in _OF_NO_CALL or id(owner) in self._classes
+    def _instance(self, path: str, x: Any) -> None:
+        kind = x.__class__  # of what a weak proxy stands for
+        if isinstance(kind, type) and kind.__module__.partition(".")[0] == "autograd" and _own(kind):
+            if hasattr(x, "__wrapped__"):  # a compiled function, of which only the plain one counts
+                self._held(path, x, ("__wrapped__",), None, [x.__wrapped__])
+            return
+        slots = [name for base in kind.__mro__ for name, y in vars(base).items() if type(y) is MemberDescriptorType]
+        self._meet(f"type({path})", kind)
+        named = [name for name in slots if (self.everything or name in self.names) and hasattr(x, name)]
+        if named:
+            items = [getattr(x, name) for name in named]
+            self._held(path, _Slots(), tuple(named), lambda looks: _slot(looks, operator.attrgetter, named, x), items)
+        if (space := getattr(x, "__dict__", None)) is not None and type(space) is dict:
+            self._attributes(path, x, space)
+
+    def _attributes(self, path: str, x: Any, space: Any, *, modules: bool = False) -> None:
+        """The attributes in ``space`` that count."""
+        wanted = [*space] if self.everything and not modules else sorted(space.keys() & self.names)
+        keys = tuple([name for name in wanted if type(name) is str])
+        holder = _Slots()
+        self._held(path, holder, keys, None, [space[key] for key in keys])
+        kept = [key for key in keys if path + _step(_Slots, key) not in self.places]
+        _slot(self.looks, operator.itemgetter, kept, space)
+        if not modules:
+            self.looks.sizes.append(space)
+        if modules:
+            self._referred |= {id(space[key]) for key in keys}
+
+    def _class(self, path: str, x: type) -> None:
+        space: Any = vars(x)
+        if not x.__flags__ & 1 << 9 or _own(x):  # made in C
+            return
+        where = vars(sys.modules.get(x.__module__, sys))
+        installed = _installed(where) and where.get(x.__name__) is x
+        referred = id(x) in self._referred
+        special = [
+            name
+            for name, y in space.items()
+            if name[:2] == "__" and isinstance(y, FunctionType) and name not in _OF_NO_CALL and (referred or name not in _MAKERS)
+        ]
+        named = space.keys() & self.names
+        if self.everything and not installed:
+            named = {name for name in space if name[:2] != "__"}
+        if referred:
+            self.names.update([name for name in space.get("__match_args__", ()) if type(name) is str])
+        keys = tuple(dict.fromkeys([*special, *sorted(named - _OF_NO_CALL - _MAKERS - {"__dict__", "__weakref__"})]))
+        self._held(path, _Slots(), keys, None, [space[key] for key in keys])
+        if not installed:
+            kept = [key for key in keys if path + _step(_Slots, key) not in self.places]
+            _slot(self.looks, operator.itemgetter, kept, space)
+            self.looks.sizes.append(space)
+        for base in (*x.__bases__, type(x)):
+            self._meet(f"{base.__name__}", base)
+
+    def _function(self, path: str, x: FunctionType) -> None:
+        space = x.__globals__
+        if _own_space(space):
+            if "__wrapped__" in vars(x):
+                self._meet(path, vars(x)["__wrapped__"])
+            return
+        self._held(
+            path,
+            _Slots(),
+            ("__code__", "__defaults__", "__kwdefaults__"),
+            lambda looks: _slot(looks, operator.attrgetter, ("__code__", "__defaults__", "__kwdefaults__"), x),
+            [x.__code__, x.__defaults__, x.__kwdefaults__],
+        )
+        for name, cell in zip(x.__code__.co_freevars, x.__closure__ or (), strict=True):
+            self._meet(name if name not in self._taken else f"{path}.{name}", cell)
+        if vars(x):
+            self._attributes(path, x, vars(x))
+        names = _names_in(x.__code__)
+        self.names |= names
+        if _installed(space):
+            return
+        self.everything = self.everything or not names.isdisjoint(_ANY_ATTRIBUTE)
+        known = [name for name in sorted(names) if name in space]
+        seen = self._spaces.setdefault(id(space), (space, {}))[1]
+        for name in known:
+            place = f"{space.get('__name__')}.{name}"
+            if name not in seen and place not in self.places:
+                seen[name] = None
+                self._referred.add(id(space[name]))
+                self._meet(place, space[name])
+        package = space.get("__package__") or ""
+        for name in sorted(names):
+            module = sys.modules.get(name) or sys.modules.get(f"{package}.{name}")
+            if module is not None and isinstance(module, ModuleType):
+                self._meet(module.__name__, module)
 
 
-def _few(containers: Iterable[Any]) -> list[Any]:
-    """The smallest of ``containers``, as many as hold a few numbers together."""
-    sizes = sorted([(x.size if isinstance(x, np.ndarray) else len(x), i, x) for i, x in enumerate(containers)])
-    totals = itertools.accumulate(size for size, _, _ in sizes)
-    return [x for (_, _, x), total in zip(sizes, totals, strict=True) if total <= _FEW]
+class _Slots:
+    """The kind of what has attributes."""
 
 
-_OF_NO_CALL = {
-    *("__init__", "__new__", "__post_init__", "__del__", "__init_subclass__", "__set_name__", "__class_getitem__"),
-    *("__repr__", "__str__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__copy__", "__deepcopy__"),
-}
-"""Special methods that are not called on an object that exists already, or not to compute with it."""
+class _Bits:
+    """The numbers in an array, compared bit by bit."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, x: Any) -> None:
+        self.array = np.array(_as_array(x) if not isinstance(x, np.ndarray) else x)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Bits) and _same_bits(self.array, other.array)
+
+    __hash__ = None  # type: ignore[assignment]  # as that of an array
+
+    def __repr__(self) -> str:
+        return f"an array {self.array.shape} {self.array.ravel()[:3].tolist()!r}"
 
 
-def _is_library(x: Any) -> bool:
-    """Whether a class or a module is Python's, NumPy's, SciPy's, pytest's or this package's, of which nobody replaces parts."""
-    name = str(x.__name__ if inspect.ismodule(x) else x.__module__)
-    return name.partition(".")[0] in _LIBRARY
+class _Bag:
+    """Items that have no order, or are made anew each time, compared by number."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: Any) -> None:
+        self.items = frozenset(items) if isinstance(items, set | frozenset) else items
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Bag) and bool(self.items == other.items)
+
+    __hash__ = None  # type: ignore[assignment]  # as that of a set
+
+    def __repr__(self) -> str:
+        return repr(self.items)
 
 
-def _slots(kind: type) -> Iterable[str]:
-    slots = vars(kind).get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else slots
+def _step(kind: type, key: Any) -> str:
+    """How a path goes on to what is held by ``key``."""
+    if kind is CellType or key == "":
+        return ""
+    if issubclass(kind, list | tuple | deque | dict | np.ndarray | MappingProxyType):
+        return f"[{key!r}]"
+    return f".{key}"
 
 
-def _works(get: Callable[[Any], Any], owner: Any) -> bool:
-    """Whether ``owner`` can be asked: a generic alias has the attributes of its class, and does not give all of them."""
-    try:
-        get(owner)
-    except Exception:  # noqa: BLE001 - a property may raise anything
+def _slot(looks: _Looks, getter: Any, names: Sequence[Any], x: Any) -> None:
+    if names:
+        looks.slots.append((getter(*names, names[0]), x))  # twice: of one name alone it would not give a tuple
+
+
+def _whole(looks: _Looks, x: Any, items: list[Any]) -> None:
+    """Compare a list as a whole, and what only seems to be the same one by one."""
+    looks.live.append(x)
+    looks.held.append(items if isinstance(x, list) else x.copy())
+    _slot(looks, operator.itemgetter, [i for i, item in enumerate(items) if _exact(item)], x)
+
+
+def _dict(looks: _Looks, x: dict[Any, Any]) -> None:
+    looks.dicts.append(x)
+    if type(x) is dict:
+        _slot(looks, operator.itemgetter, [key for key, item in x.items() if _exact(item)], x)
+
+
+def _derived(looks: _Looks, make: Callable[[Any], Any], x: Any) -> None:
+    looks.derived.append((make, x, make(x)))
+
+
+def _numbers(looks: _Looks, x: Any) -> None:
+    if x.nbytes < _LARGE or not x.flags.c_contiguous:
+        _derived(looks, _shape_and_bytes, x)
+    else:
+        looks.arrays.append((x, x.copy()))
+
+
+def _shape_and_bytes(x: Any) -> tuple[Any, ...]:
+    return x.shape, x.dtype, x.tobytes()
+
+
+def _exact(x: Any) -> bool:
+    """Whether something else could be equal to ``x`` and not the same: 0.0 and -0.0, 1 and True, lists that hold these."""
+    return not (isinstance(x, Value) or type(x) is str or (type(x) is float and x != 0))
+
+
+def _called(x: Any) -> tuple[Any]:
+    return (x(),)
+
+
+def _var(x: ContextVar[Any]) -> tuple[Any]:
+    return (x.get(None),)
+
+
+def _pairs(x: Any) -> list[Any]:
+    return [_Exact(pair) for pair in x.items()]
+
+
+class _Exact:
+    """A key and what it holds, which must be the very same."""
+
+    __slots__ = ("pair",)
+
+    def __init__(self, pair: tuple[Any, Any]) -> None:
+        self.pair = pair
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Exact) and self.pair[1] is other.pair[1] and self.pair[0] == other.pair[0]
+
+    __hash__ = None  # type: ignore[assignment]  # as that of a list
+
+
+def _flat(x: Any) -> list[Any]:
+    return np.asarray(x).ravel().tolist()  # type: ignore[no-any-return]  # a list
+
+
+def _same_bits(a: Any, b: Any) -> bool:
+    """Whether two arrays hold the same, NaN and the sign of 0 included."""
+    if a.shape != b.shape or a.dtype != b.dtype:
         return False
-    return True
+    if a.dtype == np.float64 and a.flags.c_contiguous:
+        return bool((a.view(np.uint64) == b.view(np.uint64)).all())
+    return bool(a.tobytes() == b.tobytes())
 
 
-def _size(owner: Any) -> int:
-    """How many attributes ``owner`` has: one more may hide one of its class."""
-    return len(vars(owner))
+def _as_array(x: Any) -> Any:
+    """The numbers of what can give them as an array without being one; None for anything else."""
+    kind = type(x)
+    if not (hasattr(kind, "__array__") or isinstance(x, memoryview | bytearray) or kind.__module__ in {"array", "mmap"}):
+        return None
+    try:
+        return np.asarray(x)
+    except Exception:  # noqa: BLE001 - as that of a tensor that requires a gradient
+        try:
+            return np.array(x.tolist())
+        except Exception:  # noqa: BLE001 - likewise
+            return None
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two things of one type that hold nothing are equal, NaN to NaN, and 0.0 not to -0.0."""
+    if isinstance(a, float | complex | np.generic):
+        return repr(a) == repr(b)
+    try:
+        return bool(a == b)
+    except Exception:  # noqa: BLE001 - who knows what it is
+        return False
+
+
+def _same_keys(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
+    return len(a) == len(b) and all([x is y or (type(x) is type(y) and _equal(x, y)) for x, y in zip(a, b, strict=True)])
+
+
+def _own_space(space: dict[str, Any]) -> bool:
+    """Whether it is this package's."""
+    return str(space.get("__file__")).startswith(_AUTOGRAD)
+
+
+def _own(kind: type) -> bool:
+    module = sys.modules.get(kind.__module__)
+    return module is not None and _own_space(vars(module)) and vars(module).get(kind.__name__) is kind
+
+
+def _installed(space: dict[str, Any]) -> bool:
+    """Whether a module with these globals is Python's, or of a package that was installed."""
+    file = space.get("__file__")
+    if file is None:
+        return getattr(space.get("__spec__"), "origin", None) in {"built-in", "frozen"}
+    return _is_installed(str(file))
 
 
 @functools.cache
-def _names_in(code: CodeType) -> tuple[set[str], list[str], list[str]]:
-    """The names of attributes, globals and modules that ``code`` mentions."""
-    attributes, names, modules = set(code.co_names), [], []
-    attributes |= {x for x in code.co_consts if isinstance(x, str) and x.isidentifier()}  # as getattr may be given
-    for step in dis.get_instructions(code):
-        if step.opname in {"LOAD_GLOBAL", "LOAD_NAME"}:
-            names.append(step.argval)
-        elif step.opname == "IMPORT_NAME":
-            modules.append(step.argval)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            for mine, inner in zip((attributes.update, names.extend, modules.extend), _names_in(constant), strict=True):
-                mine(inner)
-    return attributes, names, modules
+def _is_installed(file: str) -> bool:
+    path = Path(file)
+    return not {"site-packages", "dist-packages"}.isdisjoint(path.parts) or file.startswith((*_AT_HOME, _AUTOGRAD))
+
+
+@functools.cache
+def _names_in(code: CodeType) -> frozenset[str]:
+    """The names that ``code`` has, of globals, attributes and modules, and its strings that may be given to ``getattr``."""
+    names = {*code.co_names}
+    stack = [*code.co_consts]
+    while stack:
+        x = stack.pop()
+        if isinstance(x, CodeType):
+            names |= _names_in(x)
+        elif isinstance(x, tuple | frozenset):
+            stack += x
+        elif isinstance(x, str) and all([part.isidentifier() for part in x.split(".")]):
+            names.update(x.split("."))
+    return frozenset(names)

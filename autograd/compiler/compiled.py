@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import inspect
+import itertools
 import keyword
 import math
 import numbers
+import operator
 import re
 import sys
 import threading
+import warnings
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -18,7 +23,7 @@ from autograd import modes, ops
 from autograd.compiler import oracle
 from autograd.compiler.captured import Captured
 from autograd.compiler.program import Program
-from autograd.compiler.record import Graph, Input, as_graph, collector_paused, record
+from autograd.compiler.record import CODE, Graph, Input, as_graph, collector_paused, record
 from autograd.errors import GraphError, RecordingError
 from autograd.graph import describe
 from autograd.value import Value
@@ -43,6 +48,12 @@ _GIVE_IT = (
 )
 _SHOWN = 4
 """How many numbers a message shows."""
+_MOST = 64
+"""How many recordings a function keeps: of more, those that were used last."""
+_OFTEN = 3
+"""How often one thing may change before it is said that this costs a recording each time."""
+_TRIES = 5
+"""How often a function is recorded while other threads change what it captures."""
 
 
 class Recording:
@@ -52,6 +63,12 @@ class Recording:
     """Where the function found what it used; a copy from a pickle has none."""
     key: tuple[Any, ...]
     """The forms, shapes and kinds of the arguments."""
+    example: tuple[list[Any], dict[str, Any]]
+    """Arguments that hold the example that was recorded; a copy from a pickle has none."""
+    graph: tuple[Any, ...]
+    """What tells the recorded graph from others; a copy from a pickle has none."""
+    used = 0
+    """When it was used last, by the number of calls."""
 
     def __init__(self, shapes: dict[str, tuple[int, ...]], program: Program, variables: list[Value], form: Any) -> None:
         self.shapes = shapes
@@ -63,6 +80,10 @@ class Recording:
         """Variables that are read, but not differentiated by."""
         self.form = form
         """That of the function's results."""
+
+    def goes_with(self, parameters: list[Value]) -> bool:
+        """Whether it has ``parameters`` first, or they begin with its own."""
+        return all(map(operator.is_, self.parameters, parameters))
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -100,7 +121,7 @@ class Recording:
         return self.run(theta, list(map(_rows, leaves, self.program.dtypes)), batch)  # type: ignore[no-any-return]  # the program gives it
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "captured"}
+        return {name: value for name, value in vars(self).items() if name not in {"captured", "example", "graph"}}
 
     def run(self, theta: NDArray[Any], arrays: Sequence[NDArray[Any]], batch: int, *, gradient: bool = True) -> Any:
         """What the program makes of ``theta``, one number for each parameter, and of ``arrays``."""
@@ -142,7 +163,11 @@ class Compiled:
         self._given = parameters is not None
         self._parameters: list[Value] = list(parameters or [])
         self._recordings: dict[Any, Recording] = {}
+        self._forgotten: dict[Any, Recording] = {}
         self._one_at_a_time = threading.RLock()
+        self._calls = itertools.count(1)
+        self._changes: Counter[str] = Counter()
+        self._warned = False
         self._bound_to: Any = None
         self._argument_names = _positional(fn)
 
@@ -188,8 +213,9 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The mean (or sum) of the function over the examples in the arrays ``args``, as a Value; or all results, as arrays."""
         recording, arrays, batch = self._prepare(args, kwargs)
-        if recording.captured.changed():
-            self._forget()
+        if recording.captured.changed() and self._is_stale(recording):
+            if batch == 0:
+                self._prepare(*recording.example)
             recording, arrays, batch = self._prepare(args, kwargs)
         theta = _numbers(recording.parameters)
         if self.reduction is None:
@@ -227,12 +253,29 @@ class Compiled:
         """``theta`` as an array of one number for each parameter."""
         return _as_theta(theta, self.dtype, len(self._parameters))
 
-    def _forget(self) -> None:
-        """Be as if there had been no call."""
+    def _is_stale(self, recording: Recording) -> bool:
+        """Whether what a recording captured is another now. If so, be as if there had been no call."""
         with self._one_at_a_time:
-            self._recordings = {}
-            if not self._given:
-                self._parameters = []
+            if not any([known is recording for known in self._recordings.values()]):
+                return True  # another thread has seen it
+            found = recording.captured.difference(self.fn)
+            if found:
+                self._recordings, self._forgotten = {}, self._forgotten | self._recordings
+                if not self._given:
+                    self._parameters = []
+                self._count(*found[0])
+        return bool(found)
+
+    def _count(self, place: str, old: Any, new: Any) -> None:
+        """Warn, once, if what changed has changed often."""
+        self._changes[place] += 1
+        if self._changes[place] == _OFTEN and not self._warned:
+            self._warned = True
+            msg = (
+                f"{self!r} was recorded anew {_OFTEN} times because {place} had changed, at last from {old!r:.60} to {new!r:.60}. "
+                "Each time takes much longer than a call: pass what changes as an argument, or make it a Value and assign its data"
+            )
+            warnings.warn(msg, stacklevel=4)
 
     # Methods, copies
 
@@ -287,11 +330,17 @@ class Compiled:
             with self._one_at_a_time:
                 recording = self._recordings.get(key)  # another thread may have made it meanwhile
                 if recording is None:
-                    if any([known.captured.changed() for known in self._recordings.values()]):
-                        self._forget()
-                    recording = self._record(args, kwargs, leaves)
+                    for known in list(self._recordings.values()):
+                        if known.captured.changed() and self._is_stale(known):
+                            break
+                    recording = self._record_as_it_stands(args, kwargs, leaves, self._forgotten.pop(key, None))
                     recording.key = key
+                    recording.example = [_first(arg) for arg in args], {name: _first(arg) for name, arg in kwargs.items()}
+                    if len(self._recordings) >= _MOST:
+                        oldest = min(self._recordings.values(), key=lambda known: known.used)
+                        self._recordings = {k: known for k, known in self._recordings.items() if known is not oldest}
                     self._recordings[key] = recording
+        recording.used = next(self._calls)
         return recording, list(map(_rows, leaves, recording.program.dtypes)), batch
 
     def _name_the_wrong_one(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -306,8 +355,26 @@ class Compiled:
             else:
                 _array(x, name)
 
-    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: Sequence[NDArray[Any]]) -> Recording:
-        """The recording of the function on the first example, checked on that one and on the second."""
+    def _record_as_it_stands(self, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]], known: Recording | None) -> Recording:
+        """The recording of the function, with what it captures now: another thread may have changed it meanwhile."""
+        before = Captured(self.fn)
+        for tries in range(_TRIES):
+            try:
+                return self._record(args, kwargs, leaves, before, known)
+            except RecordingError:
+                after = before.again(self.fn)
+                if tries == _TRIES - 1 or not any([isinstance(x, Value) for _, *pair in before.compared(after) for x in pair]):
+                    raise
+                before = after
+        raise AssertionError  # it was returned, or raised
+
+    def _record(
+        self, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]], before: Captured, known: Recording | None
+    ) -> Recording:
+        """The recording of the function on the first example, checked on that one and on the second.
+
+        It is the one that was ``known`` for these shapes if the graph is the same as it was.
+        """
         names = _names(args, kwargs, self._argument_names)
         arrays = [Input(name, math.prod(a.shape[1:]), a.dtype.kind != "f") for name, a in zip(names, leaves, strict=True)]
         shapes = {name: array.shape[1:] for name, array in zip(names, leaves, strict=True)}
@@ -317,11 +384,19 @@ class Compiled:
             graph = as_graph(roots, inputs, began)
             numbers = {value: i for i, value in enumerate(graph.variables)}
             order = [numbers.get(parameter, -1) for parameter in self._parameters]
-            program = Program(graph, arrays, order, self.reduction, self.dtype, frozen=self._given)
-            variables = self._parameters + [graph.variables[i] for i in program.parameters[len(order) :]]
-            recording = Recording(shapes, program, variables, form)
+            told_by = _told_by(graph)
+            if known is not None and (known.graph, known.form) == (told_by, form) and known.goes_with(self._parameters):
+                recording = known
+                variables = max(self._parameters, recording.parameters, key=len)
+            else:
+                self._forgotten = {}
+                program = Program(graph, arrays, order, self.reduction, self.dtype, frozen=self._given)
+                variables = self._parameters + [graph.variables[i] for i in program.parameters[len(order) :]]
+                recording = Recording(shapes, program, variables, form)
+                recording.graph = told_by
+            captured = Captured(self.fn, graph.captured, graph.constants, like=before)
             self._check(recording, graph, args, kwargs, leaves)
-            recording.captured = Captured(self.fn, graph.captured, graph.constants)  # after the second call, which may count
+            recording.captured = captured.but_for_what_it_does(self.fn, before, graph.captured)
             if hidden := [value for value in recording.captured.missing if not (self._given and value in self._parameters)]:
                 msg = (
                     f"{self!r} uses {describe(hidden[0])}, and it cannot be seen from where it takes it: another in its place "
@@ -395,6 +470,14 @@ class _Call(ops.Op):
     def __reduce__(self) -> tuple[Any, ...]:
         msg = "a graph that holds the call of a compiled function cannot be pickled: keep the function and its arguments"
         raise TypeError(msg)
+
+
+def _told_by(graph: Graph) -> tuple[Any, ...]:
+    """What tells a graph from others: a digest of its nodes and constants, and its variables."""
+    digest = hashlib.blake2b()
+    for array in (graph.code, graph.first, graph.arg, graph.leaf, graph.number[graph.code == CODE[ops.constant]]):
+        digest.update(array.tobytes())
+    return digest.digest(), graph.roots, [*map(id, graph.variables)]
 
 
 def _numbers(values: Sequence[Value]) -> NDArray[np.float64]:
@@ -509,6 +592,15 @@ def _example(x: Any, which: int, inputs: list[Value]) -> Any:
     if isinstance(x, tuple):
         return _tuple_like(x, [_example(item, which, inputs) for item in x])
     return _as_values(np.asarray(x)[which].tolist(), inputs)
+
+
+def _first(x: Any) -> Any:
+    """The argument ``x`` with its first example alone."""
+    if isinstance(x, dict):
+        return {key: _first(item) for key, item in x.items()}
+    if isinstance(x, tuple):
+        return _tuple_like(x, [_first(item) for item in x])
+    return np.array(np.asarray(x)[:1])
 
 
 def _as_values(x: Any, inputs: list[Value]) -> Any:
