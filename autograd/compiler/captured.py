@@ -17,7 +17,7 @@ import operator
 import sys
 import sysconfig
 import weakref
-from collections import deque
+from collections import OrderedDict, deque
 from contextvars import ContextVar
 from decimal import Decimal
 from fractions import Fraction
@@ -66,6 +66,8 @@ _AT_HOME = tuple(
     | {f"{sysconfig.get_path('stdlib')}/"}
 )
 _AUTOGRAD = str(Path(__file__).parents[1]) + "/"
+_NN = str(Path(__file__).parents[2] / "nn") + "/"
+"""What comes with this package is installed, in a checkout, too."""
 _LARGE = 1 << 14
 """Of how many bytes on a copy costs more than to compare in place."""
 
@@ -193,6 +195,14 @@ class _Looks:
         """How to get what must be the very same, and out of what,"""
         self.same: list[Any] = []
         """and what it was."""
+        self.alike: dict[Any, tuple[Callable[[Any], Any], list[Any], list[Any]]] = {}
+        """The same for what is equal only to itself: how to get it, out of what, and what it was."""
+        self.owners: list[Any] = []
+        """Objects with a ``__dict__``,"""
+        self.spaces: list[Any] = []
+        """and which it was."""
+        self.method_of: Any = None
+        """A weak reference to the object whose method the function is, which is not to be kept alive, with its ``__dict__``."""
         self.sizes: list[Any] = []
         """Dicts of attributes: one more may hide one of the class."""
         self.dicts: list[Any] = []
@@ -201,27 +211,48 @@ class _Looks:
         self.arrays: list[tuple[Any, Any]] = []
         """Large arrays, with copies."""
 
+    def slot(self, getter: Any, names: Iterable[Any], x: Any) -> None:
+        """Look at what the ``getter`` of these names gets out of ``x``."""
+        held = {name: getter(name)(x) for name in names}
+        sure = [name for name, item in held.items() if not _exact(item)]
+        if sure:
+            get = getter(*sure, sure[0])  # twice: of one name alone it would not give a tuple
+            _, owners, before = self.alike.setdefault((getter, *sure), (get, [], []))
+            owners.append(x)
+            before.append((*[held[name] for name in sure], held[sure[0]]))
+        if others := [name for name in held if name not in sure]:
+            self.slots.append((getter(*others, others[0]), x))
+
     def close(self) -> None:
         """All is there."""
         self.same = [*chain.from_iterable([get(x) for get, x in self.slots])]
+        self.groups = [*self.alike.values()]
+        self.kinds = [*map(type, self.owners)]
         self.counts = [*map(len, self.sizes)]
         self.keys = [*map(list, self.dicts)]
         self.values = [[*x.values()] for x in self.dicts]
 
     def changed(self) -> bool:
         """Whether anything differs, or is another."""
-        now = chain.from_iterable([get(x) for get, x in self.slots])
-        return (
-            not all(map(operator.is_, now, self.same))
-            or self.live != self.held
-            or [*map(len, self.sizes)] != self.counts
-            or (
-                bool(self.dicts)
-                and ([*map(list, self.dicts)] != self.keys or [[*x.values()] for x in self.dicts] != self.values)
-            )
-            or any([get(x) != before for get, x, before in self.derived])
-            or any([not _same_bits(x, before) for x, before in self.arrays])
-        )
+        for get, owners, before in self.groups:
+            if [*map(get, owners)] != before:
+                return True
+        if self.live != self.held or [*map(len, self.sizes)] != self.counts:
+            return True
+        if [*map(type, self.owners)] != self.kinds or [*map(vars, self.owners)] != self.spaces:
+            return True
+        if self.method_of is not None and self._is_another():
+            return True
+        if self.slots and not all(map(operator.is_, chain.from_iterable([get(x) for get, x in self.slots]), self.same)):
+            return True
+        if self.dicts and ([*map(list, self.dicts)] != self.keys or [[*x.values()] for x in self.dicts] != self.values):
+            return True
+        return any([get(x) != before for get, x, before in self.derived]) or any([not _same_bits(*x) for x in self.arrays])
+
+    def _is_another(self) -> bool:
+        """Whether the object whose method it is has got another class or ``__dict__``."""
+        get, kind, space = self.method_of
+        return type(x := get()) is not kind or vars(x) is not space
 
 
 class _Walk:
@@ -235,6 +266,7 @@ class _Walk:
         self._taken: set[str] = set()
         self._stack: list[tuple[str, Any]] = []
         self._alive: list[Any] = []
+        self._root: Any = None
         self._referred: set[int] = set()
         """Classes that the code has got, of which it may make objects."""
         self._spaces: dict[int, tuple[dict[str, Any], dict[str, None]]] = {}
@@ -243,6 +275,7 @@ class _Walk:
     def start(self, fn: Any, constants: list[Value]) -> None:
         """Walk from ``fn``."""
         if isinstance(fn, MethodType):  # the object itself is not kept, so that it may go
+            self._root = fn.__self__
             self._meet("self" if not isinstance(fn.__self__, type) else fn.__self__.__name__, fn.__self__)
             fn = fn.__func__
         self._meet(getattr(fn, "__name__", type(fn).__name__), fn)
@@ -252,7 +285,7 @@ class _Walk:
         for space, names in self._spaces.values():
             known = tuple(names)
             self._held(str(space.get("__name__")), _Slots(), known, None, [space[name] for name in known])
-            _slot(self.looks, operator.itemgetter, known, space)
+            self.looks.slot(operator.itemgetter, known, space)
         if constants:
             names = ("_data",) * len(constants)
             self.nodes["detach()"] = _Node(Value, names, [x._data for x in constants])
@@ -283,7 +316,7 @@ class _Walk:
             kept = [(key, item) for key, item in zip(keys, items, strict=True) if path + _step(kind, key) not in self.places]
             if len(kept) < len(keys):
                 keys, items = tuple([key for key, _ in kept]), [item for _, item in kept]
-                look = (lambda looks, keys=keys: _slot(looks, operator.itemgetter, keys, x)) if look else None
+                look = (lambda looks, keys=keys: looks.slot(operator.itemgetter, keys, x)) if look else None
         while path in self.nodes:
             path += "'"
         self.nodes[path] = _Node(kind, keys, items)
@@ -304,14 +337,15 @@ class _Walk:
         if isinstance(x, type):
             return self._class(path, x)
         if isinstance(x, ModuleType):
-            return self._attributes(path, x, vars(x), modules=True) if not _installed(vars(x)) else None
+            return self._attributes(path, vars(x), modules=True) if not _installed(vars(x)) else None
         if isinstance(x, list | deque):
             self._held(path, x, tuple(range(len(x))), lambda looks, items=[*x]: _whole(looks, x, items), [*x])
         elif isinstance(x, tuple):
             self._held(path, x, tuple(range(len(x))), None, [*x])
         elif isinstance(x, dict):
-            self._held(path, x, tuple(dict.keys(x)), lambda looks: _dict(looks, x), [*dict.values(x)])
-            for key in dict.keys(x):
+            items = OrderedDict.items(x) if isinstance(x, OrderedDict) else dict.items(x)
+            self._held(path, x, tuple([key for key, _ in items]), lambda looks: _dict(looks, x), [item for _, item in items])
+            for key, _ in items:
                 if type(key) not in _PLAIN:
                     self._meet(f"a key of {path}", key)
         elif isinstance(x, set | frozenset):
@@ -327,7 +361,7 @@ class _Walk:
             self._array(path, x, x)
         elif isinstance(x, CellType):
             with contextlib.suppress(ValueError):  # not assigned yet
-                self._held(path, x, ("",), lambda looks: _slot(looks, operator.attrgetter, ("cell_contents",), x), [x.cell_contents])
+                self._held(path, x, ("",), lambda looks: looks.slot(operator.attrgetter, ("cell_contents",), x), [x.cell_contents])
                 self._referred.add(id(x.cell_contents))
             return None
         elif isinstance(x, MethodType):
@@ -377,18 +411,23 @@ class _Walk:
         named = [name for name in slots if (self.everything or name in self.names) and hasattr(x, name)]
         if named:
             items = [getattr(x, name) for name in named]
-            self._held(path, _Slots(), tuple(named), lambda looks: _slot(looks, operator.attrgetter, named, x), items)
-        if (space := getattr(x, "__dict__", None)) is not None and type(space) is dict:
-            self._attributes(path, x, space)
+            self._held(path, _Slots(), tuple(named), lambda looks: looks.slot(operator.attrgetter, named, x), items)
+        if type(space := getattr(x, "__dict__", None)) is dict:
+            self._attributes(path, space)
+            if x is not self._root:
+                self.looks.owners.append(x)
+                self.looks.spaces.append(space)
+            else:
+                with contextlib.suppress(TypeError):  # it has slots, and none for this
+                    self.looks.method_of = weakref.ref(x), type(x), space
 
-    def _attributes(self, path: str, x: Any, space: Any, *, modules: bool = False) -> None:
+    def _attributes(self, path: str, space: Any, *, modules: bool = False) -> None:
         """The attributes in ``space`` that count."""
         wanted = [*space] if self.everything and not modules else sorted(space.keys() & self.names)
         keys = tuple([name for name in wanted if type(name) is str])
-        holder = _Slots()
-        self._held(path, holder, keys, None, [space[key] for key in keys])
+        self._held(path, _Slots(), keys, None, [space[key] for key in keys])
         kept = [key for key in keys if path + _step(_Slots, key) not in self.places]
-        _slot(self.looks, operator.itemgetter, kept, space)
+        self.looks.slot(operator.itemgetter, kept, space)
         if not modules:
             self.looks.sizes.append(space)
         if modules:
@@ -415,7 +454,7 @@ class _Walk:
         self._held(path, _Slots(), keys, None, [space[key] for key in keys])
         if not installed:
             kept = [key for key in keys if path + _step(_Slots, key) not in self.places]
-            _slot(self.looks, operator.itemgetter, kept, space)
+            self.looks.slot(operator.itemgetter, kept, space)
             self.looks.sizes.append(space)
         for base in (*x.__bases__, type(x)):
             self._meet(f"{base.__name__}", base)
@@ -430,13 +469,12 @@ class _Walk:
             path,
             _Slots(),
             ("__code__", "__defaults__", "__kwdefaults__"),
-            lambda looks: _slot(looks, operator.attrgetter, ("__code__", "__defaults__", "__kwdefaults__"), x),
+            lambda looks: looks.slot(operator.attrgetter, ("__code__", "__defaults__", "__kwdefaults__"), x),
             [x.__code__, x.__defaults__, x.__kwdefaults__],
         )
         for name, cell in zip(x.__code__.co_freevars, x.__closure__ or (), strict=True):
             self._meet(name if name not in self._taken else f"{path}.{name}", cell)
-        if vars(x):
-            self._attributes(path, x, vars(x))
+        self._attributes(path, vars(x))
         names = _names_in(x.__code__)
         self.names |= names
         if _installed(space):
@@ -504,22 +542,17 @@ def _step(kind: type, key: Any) -> str:
     return f".{key}"
 
 
-def _slot(looks: _Looks, getter: Any, names: Sequence[Any], x: Any) -> None:
-    if names:
-        looks.slots.append((getter(*names, names[0]), x))  # twice: of one name alone it would not give a tuple
-
-
 def _whole(looks: _Looks, x: Any, items: list[Any]) -> None:
     """Compare a list as a whole, and what only seems to be the same one by one."""
     looks.live.append(x)
     looks.held.append(items if isinstance(x, list) else x.copy())
-    _slot(looks, operator.itemgetter, [i for i, item in enumerate(items) if _exact(item)], x)
+    looks.slot(operator.itemgetter, [i for i, item in enumerate(items) if _exact(item)], x)
 
 
 def _dict(looks: _Looks, x: dict[Any, Any]) -> None:
     looks.dicts.append(x)
     if type(x) is dict:
-        _slot(looks, operator.itemgetter, [key for key, item in x.items() if _exact(item)], x)
+        looks.slot(operator.itemgetter, [key for key, item in x.items() if _exact(item)], x)
 
 
 def _derived(looks: _Looks, make: Callable[[Any], Any], x: Any) -> None:
@@ -539,7 +572,10 @@ def _shape_and_bytes(x: Any) -> tuple[Any, ...]:
 
 def _exact(x: Any) -> bool:
     """Whether something else could be equal to ``x`` and not the same: 0.0 and -0.0, 1 and True, lists that hold these."""
-    return not (isinstance(x, Value) or type(x) is str or (type(x) is float and x != 0))
+    kind = type(x)
+    if kind is list:
+        return any([type(item) is not Value and (type(item) is list or _exact(item)) for item in x])
+    return not (isinstance(x, Value) or kind in {str, CodeType} or (kind is float and x != 0) or kind.__eq__ is object.__eq__)
 
 
 def _called(x: Any) -> tuple[Any]:
@@ -630,7 +666,7 @@ def _installed(space: dict[str, Any]) -> bool:
 @functools.cache
 def _is_installed(file: str) -> bool:
     path = Path(file)
-    return not {"site-packages", "dist-packages"}.isdisjoint(path.parts) or file.startswith((*_AT_HOME, _AUTOGRAD))
+    return not {"site-packages", "dist-packages"}.isdisjoint(path.parts) or file.startswith((*_AT_HOME, _AUTOGRAD, _NN))
 
 
 @functools.cache
