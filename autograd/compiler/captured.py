@@ -73,8 +73,9 @@ _LARGE = 1 << 14
 
 
 class _Node(NamedTuple):
-    """Something that holds other things: its type, and what it held, by a key for each."""
+    """Something that holds other things: what the paths to them begin with, its type, and what it held, by a key for each."""
 
+    path: str
     kind: type
     keys: tuple[Any, ...]
     items: Sequence[Any]
@@ -157,11 +158,11 @@ class Captured:
             if new is None or new is old:
                 continue
             if old.kind is not new.kind or not _same_keys(old.keys, new.keys):
-                found.append((path, _Size(old), _Size(new)))
+                found.append((old.path, _Size(old), _Size(new)))
             else:
                 for key, a, b in zip(old.keys, old.items, new.items, strict=True):
                     if a is not b and not self._alike(a, b, now):
-                        found.append((path + _step(old.kind, key), a, b))
+                        found.append((old.path + _step(old.kind, key), a, b))
         return found
 
     def _alike(self, a: Any, b: Any, now: Captured) -> bool:
@@ -267,6 +268,7 @@ class _Walk:
         self._stack: list[tuple[str, Any]] = []
         self._alive: list[Any] = []
         self._root: Any = None
+        self._method_of: Any = None
         self._referred: set[int] = set()
         """Classes that the code has got, of which it may make objects."""
         self._spaces: dict[int, tuple[dict[str, Any], dict[str, None]]] = {}
@@ -275,20 +277,21 @@ class _Walk:
     def start(self, fn: Any, constants: list[Value]) -> None:
         """Walk from ``fn``."""
         if isinstance(fn, MethodType):  # the object itself is not kept, so that it may go
-            self._root = fn.__self__
+            self._method_of = fn.__self__
             self._meet("self" if not isinstance(fn.__self__, type) else fn.__self__.__name__, fn.__self__)
             fn = fn.__func__
+        self._root = fn
         self._meet(getattr(fn, "__name__", type(fn).__name__), fn)
         while self._stack:
             path, x = self._stack.pop()
             self._visit(path, x)
         for space, names in self._spaces.values():
             known = tuple(names)
-            self._held(str(space.get("__name__")), _Slots(), known, None, [space[name] for name in known])
+            self._held(str(space.get("__name__")), _Slots(), known, None, [space[name] for name in known], ".globals")
             self.looks.slot(operator.itemgetter, known, space)
         if constants:
             names = ("_data",) * len(constants)
-            self.nodes["detach()"] = _Node(Value, names, [x._data for x in constants])
+            self.nodes["detach()"] = _Node("a constant", Value, names, [x._data for x in constants])
             data = operator.attrgetter("_data", "_data")
             self.looks.slots += [(data, x) for x in constants]
 
@@ -307,19 +310,23 @@ class _Walk:
         self._alive.append(x)
         self._stack.append((path, x))
 
-    def _held(self, path: str, x: Any, keys: tuple[Any, ...], look: Callable[[_Looks], None] | None, items: Any = None) -> None:
-        """``x``, which is met by ``path``, holds ``items`` by ``keys``; and how to look whether it does still."""
+    def _held(
+        self,
+        path: str,
+        x: Any,
+        keys: tuple[Any, ...],
+        look: Callable[[_Looks], None] | None,
+        items: Sequence[Any],
+        part: str = "",
+    ) -> None:
+        """``x``, which is met by ``path``, or a ``part`` of it, holds ``items`` by ``keys``; and how to look whether it does still."""
         kind = type(x)
-        if items is None:
-            items = [x[key] for key in keys]
         if self.places:
             kept = [(key, item) for key, item in zip(keys, items, strict=True) if path + _step(kind, key) not in self.places]
             if len(kept) < len(keys):
                 keys, items = tuple([key for key, _ in kept]), [item for _, item in kept]
                 look = (lambda looks, keys=keys: looks.slot(operator.itemgetter, keys, x)) if look else None
-        while path in self.nodes:
-            path += "'"
-        self.nodes[path] = _Node(kind, keys, items)
+        self.nodes[path + part] = _Node(path, kind, keys, items)
         if look:
             look(self.looks)
         for key, item in zip(keys, items, strict=True):
@@ -350,8 +357,7 @@ class _Walk:
                     self._meet(f"a key of {path}", key)
         elif isinstance(x, set | frozenset):
             items = [*x]
-            self.nodes[path] = _Node(kind, (), [])
-            self._held(f"{path}.items", x, (0,), lambda looks: _derived(looks, frozenset, x), [_Bag(x)])
+            self._held(path, x, ("",), lambda looks: _derived(looks, frozenset, x), [_Bag(x)])
             for item in items:
                 self._meet(f"an item of {path}", item)
         elif isinstance(x, MappingProxyType):
@@ -359,18 +365,12 @@ class _Walk:
             self._held(path, x, tuple(x), lambda looks: _derived(looks, _pairs, x), items)
         elif isinstance(x, np.ndarray):
             self._array(path, x, x)
-        elif isinstance(x, CellType):
-            with contextlib.suppress(ValueError):  # not assigned yet
-                self._held(path, x, ("",), lambda looks: looks.slot(operator.attrgetter, ("cell_contents",), x), [x.cell_contents])
-                self._referred.add(id(x.cell_contents))
-            return None
         elif isinstance(x, MethodType):
             return self._held(path, x, ("__self__", "__func__"), None, [x.__self__, x.__func__])
         elif isinstance(x, BuiltinFunctionType | MethodWrapperType):
             return None if isinstance(x.__self__, ModuleType) else self._held(path, x, ("__self__",), None, [x.__self__])
         elif isinstance(x, functools.partial):
             self._held(path, x, ("func", "args", "keywords"), None, [x.func, x.args, x.keywords])
-            path += "()"
         elif isinstance(x, classmethod | staticmethod):
             return self._held(path, x, ("__func__",), None, [x.__func__])
         elif isinstance(x, property) and kind is property:
@@ -411,10 +411,11 @@ class _Walk:
         named = [name for name in slots if (self.everything or name in self.names) and hasattr(x, name)]
         if named:
             items = [getattr(x, name) for name in named]
-            self._held(path, _Slots(), tuple(named), lambda looks: looks.slot(operator.attrgetter, named, x), items)
+            look = lambda looks: looks.slot(operator.attrgetter, named, x)
+            self._held(path, _Slots(), tuple(named), look, items, ".__slots__")
         if type(space := getattr(x, "__dict__", None)) is dict:
             self._attributes(path, space)
-            if x is not self._root:
+            if x is not self._method_of:
                 self.looks.owners.append(x)
                 self.looks.spaces.append(space)
             else:
@@ -425,7 +426,7 @@ class _Walk:
         """The attributes in ``space`` that count."""
         wanted = [*space] if self.everything and not modules else sorted(space.keys() & self.names)
         keys = tuple([name for name in wanted if type(name) is str])
-        self._held(path, _Slots(), keys, None, [space[key] for key in keys])
+        self._held(path, _Slots(), keys, None, [space[key] for key in keys], ".__dict__")
         kept = [key for key in keys if path + _step(_Slots, key) not in self.places]
         self.looks.slot(operator.itemgetter, kept, space)
         if not modules:
@@ -473,7 +474,7 @@ class _Walk:
             [x.__code__, x.__defaults__, x.__kwdefaults__],
         )
         for name, cell in zip(x.__code__.co_freevars, x.__closure__ or (), strict=True):
-            self._meet(name if name not in self._taken else f"{path}.{name}", cell)
+            self._cell(name if x is self._root else f"{path}.{name}", cell)
         self._attributes(path, vars(x))
         names = _names_in(x.__code__)
         self.names |= names
@@ -493,6 +494,16 @@ class _Walk:
             module = sys.modules.get(name) or sys.modules.get(f"{package}.{name}")
             if module is not None and isinstance(module, ModuleType):
                 self._meet(module.__name__, module)
+
+
+    def _cell(self, path: str, cell: CellType) -> None:
+        """What a closure holds; it may not be assigned yet."""
+        if path in self.places:
+            return
+        with contextlib.suppress(ValueError):
+            self._referred.add(id(cell.cell_contents))
+            look = lambda looks: looks.slot(operator.attrgetter, ("cell_contents",), cell)
+            self._held(path, cell, ("",), look, [cell.cell_contents], ".cell")
 
 
 class _Slots:
