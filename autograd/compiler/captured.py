@@ -49,7 +49,7 @@ _PLAIN = frozenset(
 )
 _ANY_ATTRIBUTE = frozenset(
     {"getattr", "vars", "__dict__", "__getattribute__", "attrgetter", "methodcaller", "asdict", "astuple", "getmembers"}
-    | {"getattr_static", "eval", "exec", "__getstate__", "__reduce_ex__"}
+    | {"getattr_static", "__getstate__", "__reduce_ex__"}
 )
 """Code that has one of these names may read attributes that it does not name."""
 _OF_NO_CALL = frozenset(
@@ -86,6 +86,9 @@ class Captured:
 
     ``places`` are not looked at; ``like`` is what was captured before, in which names were found already.
     """
+
+    meanwhile: list[tuple[str, Any, Any]]
+    """What was changed only the first time."""
 
     def __init__(
         self,
@@ -146,9 +149,12 @@ class Captured:
 
     def but_for_what_it_does(self, fn: Callable[..., Any], before: Captured, values: Iterable[Value]) -> Captured:
         """This, without the places that ``fn`` has changed both times that it was called: since ``before``, and since this."""
-        first = {place for place, *pair in before.compared(self) if not any([isinstance(x, Value) for x in pair])}
-        own = first and first & {place for place, *_ in self.compared(self.again(fn))}
-        return Captured(fn, values, self._constants, self.places | own, self) if own else self
+        changes = before.compared(self)
+        places = {place for place, *pair in changes if not any([isinstance(x, Value) for x in pair])}
+        own = places and places & {place for place, *_ in self.compared(self.again(fn))}
+        found = Captured(fn, values, self._constants, self.places | own, self) if own else self
+        found.meanwhile = [change for change in changes if change[0] not in own] if before.everything == self.everything else []
+        return found
 
     def compared(self, now: Captured) -> list[tuple[str, Any, Any]]:
         """Where ``now`` holds something else: the place, what was there, what is there."""
@@ -207,14 +213,18 @@ class _Looks:
         self.sizes: list[Any] = []
         """Dicts of attributes: one more may hide one of the class."""
         self.dicts: list[Any] = []
+        """Dicts, which are compared with their order,"""
+        self.keys: list[list[Any]] = []
+        """and their keys"""
+        self.values: list[list[Any]] = []
+        """and values."""
         self.derived: list[tuple[Callable[[Any], Any], Any, Any]] = []
         """How to make what is equal, of what, and what it was."""
         self.arrays: list[tuple[Any, Any]] = []
         """Large arrays, with copies."""
 
-    def slot(self, getter: Any, names: Iterable[Any], x: Any) -> None:
-        """Look at what the ``getter`` of these names gets out of ``x``."""
-        held = {name: getter(name)(x) for name in names}
+    def slot(self, getter: Any, held: dict[Any, Any], x: Any) -> None:
+        """Look at what the ``getter`` of names gets out of ``x``, which was what is ``held`` by these names."""
         sure = [name for name, item in held.items() if not _exact(item)]
         if sure:
             get = getter(*sure, sure[0])  # twice: of one name alone it would not give a tuple
@@ -223,15 +233,13 @@ class _Looks:
             before.append((*[held[name] for name in sure], held[sure[0]]))
         if others := [name for name in held if name not in sure]:
             self.slots.append((getter(*others, others[0]), x))
+            self.same += [*[held[name] for name in others], held[others[0]]]
 
     def close(self) -> None:
         """All is there."""
-        self.same = [*chain.from_iterable([get(x) for get, x in self.slots])]
         self.groups = [*self.alike.values()]
         self.kinds = [*map(type, self.owners)]
         self.counts = [*map(len, self.sizes)]
-        self.keys = [*map(list, self.dicts)]
-        self.values = [[*x.values()] for x in self.dicts]
 
     def changed(self) -> bool:
         """Whether anything differs, or is another."""
@@ -271,7 +279,7 @@ class _Walk:
         self._method_of: Any = None
         self._referred: set[int] = set()
         """Classes that the code has got, of which it may make objects."""
-        self._spaces: dict[int, tuple[dict[str, Any], dict[str, None]]] = {}
+        self._spaces: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
         self.looks = _Looks()
 
     def start(self, fn: Any, constants: list[Value]) -> None:
@@ -286,14 +294,13 @@ class _Walk:
             path, x = self._stack.pop()
             self._visit(path, x)
         for space, names in self._spaces.values():
-            known = tuple(names)
-            self._held(str(space.get("__name__")), _Slots(), known, None, [space[name] for name in known], ".globals")
-            self.looks.slot(operator.itemgetter, known, space)
+            self._held(str(space.get("__name__")), _Slots(), (*names,), None, [*names.values()], ".globals")
+            self.looks.slot(operator.itemgetter, names, space)
         if constants:
-            names = ("_data",) * len(constants)
-            self.nodes["detach()"] = _Node("a constant", Value, names, [x._data for x in constants])
-            data = operator.attrgetter("_data", "_data")
-            self.looks.slots += [(data, x) for x in constants]
+            data = [x._data for x in constants]
+            self.nodes["detach()"] = _Node("a constant", Value, ("_data",) * len(data), data)
+            self.looks.slots += [(lambda x: (x._data,), x) for x in constants]
+            self.looks.same += data
 
     def _meet(self, path: str, x: Any) -> None:
         """Take note of ``x``, and go on from there later."""
@@ -325,7 +332,8 @@ class _Walk:
             kept = [(key, item) for key, item in zip(keys, items, strict=True) if path + _step(kind, key) not in self.places]
             if len(kept) < len(keys):
                 keys, items = tuple([key for key, _ in kept]), [item for _, item in kept]
-                look = (lambda looks, keys=keys: looks.slot(operator.itemgetter, keys, x)) if look else None
+                held = dict(kept)
+                look = functools.partial(_Looks.slot, getter=operator.itemgetter, held=held, x=x) if look else None
         self.nodes[path + part] = _Node(path, kind, keys, items)
         if look:
             look(self.looks)
@@ -346,23 +354,24 @@ class _Walk:
         if isinstance(x, ModuleType):
             return self._attributes(path, vars(x), modules=True) if not _installed(vars(x)) else None
         if isinstance(x, list | deque):
-            self._held(path, x, tuple(range(len(x))), lambda looks, items=[*x]: _whole(looks, x, items), [*x])
+            items = [*x]
+            self._held(path, x, tuple(range(len(items))), functools.partial(_whole, x=x, items=items), items)
         elif isinstance(x, tuple):
             self._held(path, x, tuple(range(len(x))), None, [*x])
         elif isinstance(x, dict):
-            items = OrderedDict.items(x) if isinstance(x, OrderedDict) else dict.items(x)
-            self._held(path, x, tuple([key for key, _ in items]), lambda looks: _dict(looks, x), [item for _, item in items])
-            for key, _ in items:
+            held = {**x} if not isinstance(x, OrderedDict) else dict(OrderedDict.items(x))
+            self._held(path, x, (*held,), functools.partial(_dict, x=x, held=held), [*held.values()])
+            for key in held:
                 if type(key) not in _PLAIN:
                     self._meet(f"a key of {path}", key)
         elif isinstance(x, set | frozenset):
             items = [*x]
-            self._held(path, x, ("",), lambda looks: _derived(looks, frozenset, x), [_Bag(x)])
+            self._held(path, x, ("",), lambda looks: _derived(looks, frozenset, x), [_Bag(frozenset(items))])
             for item in items:
                 self._meet(f"an item of {path}", item)
         elif isinstance(x, MappingProxyType):
-            items = [*x.values()]
-            self._held(path, x, tuple(x), lambda looks: _derived(looks, _pairs, x), items)
+            held = {**x}
+            self._held(path, x, (*held,), lambda looks: _derived(looks, _pairs, x), [*held.values()])
         elif isinstance(x, np.ndarray):
             self._array(path, x, x)
         elif isinstance(x, MethodType):
@@ -376,9 +385,11 @@ class _Walk:
         elif isinstance(x, property) and kind is property:
             return self._held(path, x, ("fget",), None, [x.fget])
         elif isinstance(x, weakref.ref):
-            return self._held(path, x, ("()",), lambda looks: looks.slots.append((_called, x)), [x()])
+            items = [x()]
+            return self._held(path, x, ("()",), functools.partial(_got, get=_called, x=x, items=items), items)
         elif isinstance(x, ContextVar):
-            return self._held(path, x, (".get()",), lambda looks: looks.slots.append((_var, x)), [x.get(None)])
+            items = [x.get(None)]
+            return self._held(path, x, ("get()",), functools.partial(_got, get=_var, x=x, items=items), items)
         elif isinstance(x, operator.attrgetter | operator.methodcaller):
             self.names |= {name for part in x.__reduce__()[1] if isinstance(part, str) for name in part.split(".")}
             return None
@@ -391,7 +402,7 @@ class _Walk:
         if array.dtype == object:
             items = _flat(x)
             if array is x:
-                self._held(path, x, tuple(range(len(items))), lambda looks: looks.slots.append((_flat, x)), items)
+                self._held(path, x, tuple(range(len(items))), functools.partial(_got, get=_flat, x=x, items=items), items)
             else:  # a table of columns of different kinds makes other objects of its numbers each time
                 self._held(path, x, ("",), lambda looks: _derived(looks, _flat, x), [_Bag(items)])
         elif array is x:
@@ -411,8 +422,8 @@ class _Walk:
         named = [name for name in slots if (self.everything or name in self.names) and hasattr(x, name)]
         if named:
             items = [getattr(x, name) for name in named]
-            look = lambda looks: looks.slot(operator.attrgetter, named, x)
-            self._held(path, _Slots(), tuple(named), look, items, ".__slots__")
+            self._held(path, _Slots(), tuple(named), None, items, ".__slots__")
+            self.looks.slot(operator.attrgetter, self._kept(path, named, items), x)
         if type(space := getattr(x, "__dict__", None)) is dict:
             self._attributes(path, space)
             if x is not self._method_of:
@@ -426,13 +437,17 @@ class _Walk:
         """The attributes in ``space`` that count."""
         wanted = [*space] if self.everything and not modules else sorted(space.keys() & self.names)
         keys = tuple([name for name in wanted if type(name) is str])
-        self._held(path, _Slots(), keys, None, [space[key] for key in keys], ".__dict__")
-        kept = [key for key in keys if path + _step(_Slots, key) not in self.places]
-        self.looks.slot(operator.itemgetter, kept, space)
+        items = [space[key] for key in keys]
+        self._held(path, _Slots(), keys, None, items, ".__dict__")
+        self.looks.slot(operator.itemgetter, self._kept(path, keys, items), space)
         if not modules:
             self.looks.sizes.append(space)
         if modules:
-            self._referred |= {id(space[key]) for key in keys}
+            self._referred |= {id(item) for item in items}
+
+    def _kept(self, path: str, names: Sequence[str], items: Sequence[Any]) -> dict[str, Any]:
+        """The attributes at ``path`` that are looked at."""
+        return {name: item for name, item in zip(names, items, strict=True) if f"{path}.{name}" not in self.places}
 
     def _class(self, path: str, x: type) -> None:
         space: Any = vars(x)
@@ -452,10 +467,10 @@ class _Walk:
         if referred:
             self.names.update([name for name in space.get("__match_args__", ()) if type(name) is str])
         keys = tuple(dict.fromkeys([*special, *sorted(named - _OF_NO_CALL - _MAKERS - {"__dict__", "__weakref__"})]))
-        self._held(path, _Slots(), keys, None, [space[key] for key in keys])
+        items = [space[key] for key in keys]
+        self._held(path, _Slots(), keys, None, items)
         if not installed:
-            kept = [key for key in keys if path + _step(_Slots, key) not in self.places]
-            self.looks.slot(operator.itemgetter, kept, space)
+            self.looks.slot(operator.itemgetter, self._kept(path, keys, items), space)
             self.looks.sizes.append(space)
         for base in (*x.__bases__, type(x)):
             self._meet(f"{base.__name__}", base)
@@ -466,13 +481,10 @@ class _Walk:
             if "__wrapped__" in vars(x):
                 self._meet(path, vars(x)["__wrapped__"])
             return
-        self._held(
-            path,
-            _Slots(),
-            ("__code__", "__defaults__", "__kwdefaults__"),
-            lambda looks: looks.slot(operator.attrgetter, ("__code__", "__defaults__", "__kwdefaults__"), x),
-            [x.__code__, x.__defaults__, x.__kwdefaults__],
-        )
+        names_of_defaults = ("__code__", "__defaults__", "__kwdefaults__")
+        items = [getattr(x, name) for name in names_of_defaults]
+        self._held(path, _Slots(), names_of_defaults, None, items)
+        self.looks.slot(operator.attrgetter, self._kept(path, names_of_defaults, items), x)
         for name, cell in zip(x.__code__.co_freevars, x.__closure__ or (), strict=True):
             self._cell(name if x is self._root else f"{path}.{name}", cell)
         self._attributes(path, vars(x))
@@ -486,9 +498,9 @@ class _Walk:
         for name in known:
             place = f"{space.get('__name__')}.{name}"
             if name not in seen and place not in self.places:
-                seen[name] = None
-                self._referred.add(id(space[name]))
-                self._meet(place, space[name])
+                seen[name] = space[name]
+                self._referred.add(id(seen[name]))
+                self._meet(place, seen[name])
         package = space.get("__package__") or ""
         for name in sorted(names):
             module = sys.modules.get(name) or sys.modules.get(f"{package}.{name}")
@@ -501,9 +513,10 @@ class _Walk:
         if path in self.places:
             return
         with contextlib.suppress(ValueError):
-            self._referred.add(id(cell.cell_contents))
-            look = lambda looks: looks.slot(operator.attrgetter, ("cell_contents",), cell)
-            self._held(path, cell, ("",), look, [cell.cell_contents], ".cell")
+            item = cell.cell_contents
+            self._referred.add(id(item))
+            self._held(path, cell, ("",), None, [item], ".cell")
+            self.looks.slot(operator.attrgetter, {"cell_contents": item}, cell)
 
 
 class _Slots:
@@ -533,7 +546,7 @@ class _Bag:
     __slots__ = ("items",)
 
     def __init__(self, items: Any) -> None:
-        self.items = frozenset(items) if isinstance(items, set | frozenset) else items
+        self.items = items
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Bag) and bool(self.items == other.items)
@@ -556,14 +569,22 @@ def _step(kind: type, key: Any) -> str:
 def _whole(looks: _Looks, x: Any, items: list[Any]) -> None:
     """Compare a list as a whole, and what only seems to be the same one by one."""
     looks.live.append(x)
-    looks.held.append(items if isinstance(x, list) else x.copy())
-    looks.slot(operator.itemgetter, [i for i, item in enumerate(items) if _exact(item)], x)
+    looks.held.append(items if isinstance(x, list) else deque(items))
+    looks.slot(operator.itemgetter, {i: item for i, item in enumerate(items) if _exact(item)}, x)
 
 
-def _dict(looks: _Looks, x: dict[Any, Any]) -> None:
+def _dict(looks: _Looks, x: dict[Any, Any], held: dict[Any, Any]) -> None:
     looks.dicts.append(x)
-    if type(x) is dict:
-        looks.slot(operator.itemgetter, [key for key, item in x.items() if _exact(item)], x)
+    looks.keys.append([*held])
+    looks.values.append([*held.values()])
+    if type(x).__getitem__ is dict.__getitem__:
+        looks.slot(operator.itemgetter, {key: item for key, item in held.items() if _exact(item)}, x)
+
+
+def _got(looks: _Looks, get: Callable[[Any], Any], x: Any, items: list[Any]) -> None:
+    """Look at all that ``get`` gets out of ``x``."""
+    looks.slots.append((get, x))
+    looks.same += items
 
 
 def _derived(looks: _Looks, make: Callable[[Any], Any], x: Any) -> None:

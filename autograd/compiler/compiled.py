@@ -360,13 +360,22 @@ class Compiled:
         before = Captured(self.fn)
         for tries in range(_TRIES):
             try:
-                return self._record(args, kwargs, leaves, before, known)
+                known = self._record(args, kwargs, leaves, before, known)
             except RecordingError:
                 after = before.again(self.fn)
-                if tries == _TRIES - 1 or not any([isinstance(x, Value) for _, *pair in before.compared(after) for x in pair]):
+                if not self._again(before.compared(after), tries):
                     raise
                 before = after
-        raise AssertionError  # it was returned, or raised
+            else:
+                if not self._again(known.captured.meanwhile, tries):
+                    break
+                before = known.captured
+        return known  # type: ignore[return-value]  # the last try has made it, or raised
+
+    @staticmethod
+    def _again(changes: list[tuple[str, Any, Any]], tries: int) -> bool:
+        """Whether to record it once more after these ``changes``: where they are of Values, as often as there are ``tries`` left."""
+        return bool(changes) and (tries == 0 or (tries < _TRIES - 1 and any([isinstance(x, Value) for _, *y in changes for x in y])))
 
     def _record(
         self, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]], before: Captured, known: Recording | None
