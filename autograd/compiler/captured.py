@@ -1,12 +1,11 @@
 """What a recording captures, so that it is noticed when something else has been put in its place.
 
-A recording captures what the function reaches: from its closure, its defaults, the object whose method it is, and the globals
-that its code names; through the items of containers, and through the attributes that the code of what it reaches names (all of
-an object's, if that code reads attributes by other means, as ``getattr`` and ``vars`` do). If a call finds that one of the
-Values there is another Value, or that a number or whatever else there differs, then the function is recorded anew.
+A recording captures what the function reaches from its closure, its defaults, its ``self`` and the globals that its code names,
+through the items of containers and the attributes that code names (all attributes, where it has ``getattr`` or ``vars``). A call
+that finds another Value there, or a number or anything else that differs, records the function anew.
 
-Not looked at are globals of installed packages, what C code keeps to itself, arrays that are read-only, and what the function
-itself changes at each of its calls, as a counter.
+Not looked at are the globals of installed packages (Python's, this one, ``nn``, and what lies in ``site-packages``), arrays that
+are read-only, what C code keeps to itself, and what the function itself changes each time that it runs, as a counter.
 """
 
 from __future__ import annotations
@@ -100,7 +99,7 @@ class Captured:
     ) -> None:
         self.places = frozenset(places)
         self.names: set[str] = set(like.names) if like else {*_ALWAYS}
-        self.everything = like.everything if like else False
+        self.everything: bool = like.everything if like else False
         self._constants = [*constants]
         walk = self._walk(fn)
         values = [*values]
@@ -148,7 +147,7 @@ class Captured:
         return found
 
     def but_for_what_it_does(self, fn: Callable[..., Any], before: Captured, values: Iterable[Value]) -> Captured:
-        """This, without the places that ``fn`` has changed both times that it was called: since ``before``, and since this."""
+        """The same without the places that ``fn`` changed both times that it was called: since ``before``, and since this."""
         changes = before.compared(self)
         places = {place for place, *pair in changes if not any([isinstance(x, Value) for x in pair])}
         own = places and places & {place for place, *_ in self.compared(self.again(fn))}
@@ -241,7 +240,7 @@ class _Looks:
         self.kinds = [*map(type, self.owners)]
         self.counts = [*map(len, self.sizes)]
 
-    def changed(self) -> bool:
+    def changed(self) -> bool:  # noqa: PLR0911 - a comparison a line, the likely and cheap ones first
         """Whether anything differs, or is another."""
         for get, owners, before in self.groups:
             if [*map(get, owners)] != before:
@@ -308,7 +307,12 @@ class _Walk:
             self.values.add(id(x))
             if type(x) is Value:
                 return
-        if type(x) in _PLAIN or isinstance(x, np.generic | np.dtype | _Bits | _Bag) or id(x) in self.paths or path in self.places:
+        if (
+            type(x) in _PLAIN
+            or isinstance(x, np.generic | np.dtype | _Bits | _Bag)
+            or id(x) in self.paths
+            or path in self.places
+        ):
             return
         while path in self._taken:
             path += "'"
@@ -317,7 +321,7 @@ class _Walk:
         self._alive.append(x)
         self._stack.append((path, x))
 
-    def _held(
+    def _held(  # noqa: PLR0913, PLR0917 - that is what there is to know
         self,
         path: str,
         x: Any,
@@ -326,7 +330,7 @@ class _Walk:
         items: Sequence[Any],
         part: str = "",
     ) -> None:
-        """``x``, which is met by ``path``, or a ``part`` of it, holds ``items`` by ``keys``; and how to look whether it does still."""
+        """``x``, met by ``path``, or a ``part`` of it, holds ``items`` by ``keys``; and how to look whether it still does."""
         kind = type(x)
         if self.places:
             kept = [(key, item) for key, item in zip(keys, items, strict=True) if path + _step(kind, key) not in self.places]
@@ -345,7 +349,7 @@ class _Walk:
                 if kind is dict and isinstance(item, type):
                     self._referred.add(id(item))
 
-    def _visit(self, path: str, x: Any) -> None:  # noqa: C901, PLR0912 - one branch for each kind of thing that holds others
+    def _visit(self, path: str, x: Any) -> None:  # noqa: C901, PLR0911, PLR0912 - one branch for each kind of thing that holds others
         kind = type(x)
         if isinstance(x, FunctionType):
             return self._function(path, x)
@@ -406,7 +410,9 @@ class _Walk:
             else:  # a table of columns of different kinds makes other objects of its numbers each time
                 self._held(path, x, ("",), lambda looks: _derived(looks, _flat, x), [_Bag(items)])
         elif array is x:
-            frozen = not x.flags.writeable and (x.base is None or not getattr(getattr(x.base, "flags", None), "writeable", True))
+            frozen = not x.flags.writeable and (
+                x.base is None or not getattr(getattr(x.base, "flags", None), "writeable", True)
+            )
             self._held(path, x, ("",), None if frozen else lambda looks: _numbers(looks, x), [_Bits(x)])
         else:
             self._held(path, x, ("",), lambda looks: _derived(looks, _Bits, x), [_Bits(array)])
@@ -459,7 +465,10 @@ class _Walk:
         special = [
             name
             for name, y in space.items()
-            if name[:2] == "__" and isinstance(y, FunctionType) and name not in _OF_NO_CALL and (referred or name not in _MAKERS)
+            if name[:2] == "__"
+            and isinstance(y, FunctionType)
+            and name not in _OF_NO_CALL
+            and (referred or name not in _MAKERS)
         ]
         named = space.keys() & self.names
         if self.everything and not installed:
@@ -506,7 +515,6 @@ class _Walk:
             module = sys.modules.get(name) or sys.modules.get(f"{package}.{name}")
             if module is not None and isinstance(module, ModuleType):
                 self._meet(module.__name__, module)
-
 
     def _cell(self, path: str, cell: CellType) -> None:
         """What a closure holds; it may not be assigned yet."""
@@ -607,7 +615,12 @@ def _exact(x: Any) -> bool:
     kind = type(x)
     if kind is list:
         return any([type(item) is not Value and (type(item) is list or _exact(item)) for item in x])
-    return not (isinstance(x, Value) or kind in {str, CodeType} or (kind is float and x != 0) or kind.__eq__ is object.__eq__)
+    return not (isinstance(x, Value) or kind in {str, CodeType} or (kind is float and x != 0) or _by_identity(kind))
+
+
+def _by_identity(kind: Any) -> bool:
+    """Whether things of this kind are equal only to themselves."""
+    return kind.__eq__ is object.__eq__
 
 
 def _called(x: Any) -> tuple[Any]:
@@ -637,7 +650,7 @@ class _Exact:
 
 
 def _flat(x: Any) -> list[Any]:
-    return np.asarray(x).ravel().tolist()  # type: ignore[no-any-return]  # a list
+    return np.asarray(x).ravel().tolist()
 
 
 def _same_bits(a: Any, b: Any) -> bool:

@@ -63,7 +63,7 @@ class Recording:
     """Where the function found what it used; a copy from a pickle has none."""
     key: tuple[Any, ...]
     """The forms, shapes and kinds of the arguments."""
-    example: tuple[list[Any], dict[str, Any]]
+    example: tuple[tuple[Any, ...], dict[str, Any]]
     """Arguments that hold the example that was recorded; a copy from a pickle has none."""
     graph: tuple[Any, ...]
     """What tells the recorded graph from others; a copy from a pickle has none."""
@@ -257,7 +257,7 @@ class Compiled:
         """Whether what a recording captured is another now. If so, be as if there had been no call."""
         with self._one_at_a_time:
             if not any([known is recording for known in self._recordings.values()]):
-                return True  # another thread has seen it
+                return True  # it was seen already
             found = recording.captured.difference(self.fn)
             if found:
                 self._recordings, self._forgotten = {}, self._forgotten | self._recordings
@@ -272,8 +272,9 @@ class Compiled:
         if self._changes[place] == _OFTEN and not self._warned:
             self._warned = True
             msg = (
-                f"{self!r} was recorded anew {_OFTEN} times because {place} had changed, at last from {old!r:.60} to {new!r:.60}. "
-                "Each time takes much longer than a call: pass what changes as an argument, or make it a Value and assign its data"
+                f"{self!r} was recorded anew {_OFTEN} times because {place} had changed, at last from {old!r:.60} to "
+                f"{new!r:.60}. Each time takes much longer than a call: pass what changes as an argument, or make it a Value "
+                "and assign its data"
             )
             warnings.warn(msg, stacklevel=4)
 
@@ -327,21 +328,26 @@ class Compiled:
             if batch == 0:
                 msg = f"{self!r} cannot be recorded from 0 examples: call it first with some, of the same shapes and kinds"
                 raise ValueError(msg)
-            with self._one_at_a_time:
-                recording = self._recordings.get(key)  # another thread may have made it meanwhile
-                if recording is None:
-                    for known in list(self._recordings.values()):
-                        if known.captured.changed() and self._is_stale(known):
-                            break
-                    recording = self._record_as_it_stands(args, kwargs, leaves, self._forgotten.pop(key, None))
-                    recording.key = key
-                    recording.example = [_first(arg) for arg in args], {name: _first(arg) for name, arg in kwargs.items()}
-                    if len(self._recordings) >= _MOST:
-                        oldest = min(self._recordings.values(), key=lambda known: known.used)
-                        self._recordings = {k: known for k, known in self._recordings.items() if known is not oldest}
-                    self._recordings[key] = recording
+            recording = self._recorded(key, args, kwargs, leaves)
         recording.used = next(self._calls)
         return recording, list(map(_rows, leaves, recording.program.dtypes)), batch
+
+    def _recorded(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: Sequence[NDArray[Any]]) -> Recording:
+        """The recording for arguments of a ``key`` that there was none for."""
+        with self._one_at_a_time:
+            if (recording := self._recordings.get(key)) is not None:
+                return recording  # another thread has made it meanwhile
+            for known in self.recordings:
+                if known.captured.changed():
+                    self._is_stale(known)
+            recording = self._record_as_it_stands(args, kwargs, leaves, self._forgotten.pop(key, None))
+            recording.key = key
+            recording.example = tuple([_first(arg) for arg in args]), {name: _first(arg) for name, arg in kwargs.items()}
+            if len(self._recordings) >= _MOST:
+                oldest = min(self._recordings.values(), key=lambda known: known.used)
+                self._recordings = {k: known for k, known in self._recordings.items() if known is not oldest}
+            self._recordings[key] = recording
+        return recording
 
     def _name_the_wrong_one(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise the error of the first argument that is no array of numbers, with its name."""
@@ -355,7 +361,9 @@ class Compiled:
             else:
                 _array(x, name)
 
-    def _record_as_it_stands(self, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]], known: Recording | None) -> Recording:
+    def _record_as_it_stands(
+        self, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]], known: Recording | None
+    ) -> Recording:
         """The recording of the function, with what it captures now: another thread may have changed it meanwhile."""
         before = Captured(self.fn)
         for tries in range(_TRIES):
@@ -375,7 +383,9 @@ class Compiled:
     @staticmethod
     def _again(changes: list[tuple[str, Any, Any]], tries: int) -> bool:
         """Whether to record it once more after these ``changes``: where they are of Values, as often as there are ``tries`` left."""
-        return bool(changes) and (tries == 0 or (tries < _TRIES - 1 and any([isinstance(x, Value) for _, *y in changes for x in y])))
+        return bool(changes) and (
+            tries == 0 or (tries < _TRIES - 1 and any([isinstance(x, Value) for _, *y in changes for x in y]))
+        )
 
     def _record(
         self, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]], before: Captured, known: Recording | None
@@ -725,9 +735,14 @@ def compile(  # noqa: A001 - likewise
     and in which order, :meth:`Compiled.value_and_grad` differentiates; other Values that ``fn`` captures are then read, but not
     differentiated by. ``dtype`` is "float64", or "float32", which is faster and keeps seven digits.
 
-    If another Value, list, model or number stands where ``fn`` found one that it used, the next call records it anew. (Of the
-    numbers in lists and arrays a thousand are looked at; more are taken to stay as they are.) What would freeze the number of
-    a Value raises RecordingError, and says what to write instead.
+    A recording captures what ``fn`` reaches from its closure, its defaults, its ``self`` and the globals that its code names,
+    through the items of containers and the attributes that code names (all attributes, where it has ``getattr`` or ``vars``).
+    A call that finds another Value there, or a number or anything else that differs, records ``fn`` anew.
+
+    Not looked at are the globals of installed packages, arrays that are read-only, what C code keeps to itself (as the state
+    of a generator of random numbers), and what ``fn`` itself changes each time that it runs, as a counter. A place that
+    has changed three times is said, once, in a warning. 64 recordings are kept, those that were used last. What would freeze
+    the number of a Value raises RecordingError, and says what to write instead.
 
     >>> w = Value(2.0)
     >>> @compile
