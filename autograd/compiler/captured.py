@@ -1,11 +1,11 @@
 """What a recording captures, so that it is noticed when something else has been put in its place.
 
-A recording captures what the function reaches from its closure, its defaults, its ``self`` and the globals that its code names,
-through the items of containers and the attributes that code names (all attributes, where it has ``getattr`` or ``vars``). A call
-that finds another Value there, or a number or anything else that differs, records the function anew.
+A recording captures what the function reaches from its closure, its defaults, its ``self`` and the globals that its code
+names, through the items of containers and the attributes that code names (all attributes, where it has ``getattr`` or
+``vars``). A call that finds another Value there, or a number or anything else that differs, records the function anew.
 
-Not looked at are the globals of installed packages (Python's, this one, ``nn``, and what lies in ``site-packages``), arrays that
-are read-only, what C code keeps to itself, and what the function itself changes each time that it runs, as a counter.
+Not looked at are the globals of installed packages (Python's, this one, ``nn``, and what lies in ``site-packages``), arrays
+that are read-only, what C code keeps to itself, and what the function itself changes each time that it runs, as a counter.
 """
 
 from __future__ import annotations

@@ -382,10 +382,9 @@ class Compiled:
 
     @staticmethod
     def _again(changes: list[tuple[str, Any, Any]], tries: int) -> bool:
-        """Whether to record it once more after these ``changes``: where they are of Values, as often as there are ``tries`` left."""
-        return bool(changes) and (
-            tries == 0 or (tries < _TRIES - 1 and any([isinstance(x, Value) for _, *y in changes for x in y]))
-        )
+        """Whether to record it once more after these ``changes``, or, where they are of Values, again and again."""
+        most = _TRIES if any([isinstance(x, Value) for _, *pair in changes for x in pair]) else 2
+        return bool(changes) and tries < most - 1
 
     def _record(
         self, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]], before: Captured, known: Recording | None
