@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograd import math
+from autograd import arrays, math, trees
 from autograd.compiler import Compiled, compile  # noqa: A004 - autograd.compile, as torch.compile
 from autograd.compiler.export import export
 from autograd.draw import Drawing, draw
@@ -39,6 +39,7 @@ __all__ = [
     "GraphError",
     "RecordingError",
     "Value",
+    "arrays",
     "compile",
     "detect_anomaly",
     "directional",
@@ -51,6 +52,7 @@ __all__ = [
     "math",
     "no_grad",
     "topological_sort",
+    "trees",
 ]
 
 __version__ = "0.1.0"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd.arrays import as_array, shown
 from autograd.compiler import compile as compiled_function
 from autograd.errors import RecordingError
 from autograd.functional import gradient
@@ -79,9 +80,9 @@ def minimize(
 
 def _checked(x0: Any) -> Array:
     """``x0`` as an array (n,) of numbers."""
-    start = np.atleast_1d(np.asarray(x0))
+    start = np.atleast_1d(as_array(x0, "x0"))
     if start.dtype.kind not in "fiu":
-        msg = f"x0 must be a list or an array of real numbers, not {type(x0).__name__} {x0!r:.60}"
+        msg = f"x0 must be a list or an array of real numbers, not {type(x0).__name__} {shown(x0)}"
         raise TypeError(msg)
     if start.ndim > 1 or not start.size:
         msg = f"x0 must be of the shape (n,), n at least 1, not {start.shape}: flatten it, and reshape in the function"

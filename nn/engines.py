@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import autograd
 from autograd import Value, gradient, math, no_grad
-from nn.examples import Data, example, leaves
+from nn.examples import Data, example, leaves, mapped
 from nn.vectors import vector_to_parameters
 
 if TYPE_CHECKING:
@@ -79,13 +79,8 @@ def _examples(data: Data) -> list[Any]:
 
 def _stacked(predictions: list[Any]) -> Any:
     """The predictions as arrays, in the dicts and tuples in which the model returned them."""
-    first = predictions[0]
-    if isinstance(first, dict):
-        return {key: _stacked([prediction[key] for prediction in predictions]) for key in first}
-    if isinstance(first, tuple):
-        items = [_stacked(list(column)) for column in zip(*predictions, strict=True)]
-        return type(first)(*items) if hasattr(first, "_fields") else tuple(items)
-    return np.array([_numbers(prediction) for prediction in predictions])
+    columns = zip(*[leaves(prediction) for prediction in predictions], strict=True)
+    return mapped(lambda _: np.array([_numbers(item) for item in next(columns)]), predictions[0])
 
 
 def _numbers(prediction: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd import Value, no_grad
+from autograd import Value, arrays, no_grad, trees
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,23 +38,14 @@ class Examples(NamedTuple):
         return Examples(x, y, len(leaves(x)[0]))
 
 
-def mapped(f: Callable[[Any], Any], data: Data) -> Data:
-    """``data`` with ``f`` of each array in its place."""
-    if isinstance(data, dict):
-        return {key: mapped(f, item) for key, item in data.items()}
-    if isinstance(data, tuple):
-        items = [mapped(f, item) for item in data]
-        return type(data)(*items) if hasattr(data, "_fields") else tuple(items)
-    return f(data)
+mapped = trees.mapped
 
 
 def leaves(data: Data) -> list[Any]:
     """The arrays in ``data``."""
-    if isinstance(data, dict):
-        return [leaf for item in data.values() for leaf in leaves(item)]
-    if isinstance(data, tuple):
-        return [leaf for item in data for leaf in leaves(item)]
-    return [data]
+    found: list[Any] = []
+    trees.flatten(data, found)
+    return found
 
 
 def example(data: Data, which: int) -> Any:
@@ -64,7 +55,7 @@ def example(data: Data, which: int) -> Any:
 
 def checked_examples(x: Data, y: Data, x_name: str, y_name: str) -> Examples:
     """Inputs and targets as arrays of float64 or int64, of as many examples each."""
-    checked = [mapped(lambda array: _array(array, name), data) for name, data in ((x_name, x), (y_name, y))]  # noqa: B023 - called at once
+    checked = [_checked(data, name) for name, data in ((x_name, x), (y_name, y))]
     sizes = [len(leaf) for data in checked for leaf in leaves(data)]
     if len(set(sizes)) != 1 or not sizes[0]:
         msg = f"{x_name} and {y_name} must hold the same number of examples, at least one; their first axes are {sizes}"
@@ -72,19 +63,27 @@ def checked_examples(x: Data, y: Data, x_name: str, y_name: str) -> Examples:
     return Examples(checked[0], checked[1], sizes[0])
 
 
+def _checked(data: Data, name: str) -> Data:
+    given = [*trees.paths(data, name)]
+    if not given:
+        msg = f"{name} is {data!r}, in which there is no array: pass a list or an array of examples, or a tuple or dict of such"
+        raise ValueError(msg)
+    checked = iter([_array(x, path) for path, x in given])
+    return mapped(lambda _: next(checked), data)
+
+
 def _array(x: Any, name: str) -> Array:
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape"
-        raise ValueError(msg) from error
+    array = arrays.as_array(x, name)
     if array.dtype.kind not in "fiub":
         msg = f"{name} must be an array of real numbers, not of {array.dtype}, such as {array.ravel()[:1].tolist()}"
         if array.dtype.kind in "US":
             msg += f": number them, as by classes, {name} = np.unique({name}, return_inverse=True)"
         raise TypeError(msg)
     if array.ndim == 0:
-        msg = f"{name} is the single number {x!r}: examples lie along the first axis of an array; tuples and dicts hold arrays"
+        msg = (
+            f"{name} is the single number {arrays.shown(x)}: examples lie along the first axis of an array; tuples and dicts "
+            "hold arrays"
+        )
         raise ValueError(msg)
     whole = array.dtype.kind != "f" and not (array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max)
     return np.ascontiguousarray(array, np.int64 if whole else np.float64)  # once, not at every step

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numbers
 from typing import Any, Literal
 
-from autograd import Value, is_compiling, math
+from autograd import Value, arrays, is_compiling, math
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -287,6 +287,9 @@ def _check_class(t: Any, count: int, function: str) -> None:
 
 def _check_lengths(a: Any, b: Any, function: str) -> None:
     """Raise ValueError unless ``a`` and ``b`` are lists of one length."""
+    for x in (a, b):
+        if not isinstance(x, list | tuple):
+            arrays.refuse_to_lose(x, f"{function}: one of the arguments")
     shapes = [f"a list of {len(x)}" if _is_list(x) else f"the single {type(x).__name__} {x!r:.40}" for x in (a, b)]
     if shapes[0] != shapes[1] or not _is_list(a):
         msg = f"{function} expects two lists of one length, not {shapes[0]} and {shapes[1]}"

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd import arrays
+
 
 def accuracy(predictions: Any, targets: Any, *, threshold: float = 0.0) -> float:
     """The fraction of predictions that are right.
@@ -19,7 +21,7 @@ def accuracy(predictions: Any, targets: Any, *, threshold: float = 0.0) -> float
     >>> accuracy([2.5, -0.5, -1.0], [1, -1, 1])  # the last one is wrong
     0.6666666666666666
     """
-    scores, truth = np.asarray(predictions), np.asarray(targets)
+    scores, truth = arrays.as_array(predictions, "predictions"), arrays.as_array(targets, "targets")
     if scores.ndim not in (1, 2) or truth.shape != scores.shape[:1]:
         msg = (
             "accuracy() expects predictions of shape (examples,) or (examples, classes) and targets of shape (examples,), not "

@@ -174,6 +174,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     def _outputs(self, X: Any) -> Array:
         """What the network makes of each example."""
         check_is_fitted(self, "model_")
+        _refuse_to_lose(X)
         outputs: Array = self._compiled(validate_data(self, X, dtype=np.float64, reset=False))
         return outputs
 
@@ -204,6 +205,7 @@ class ValueClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # sciki
         ConvergenceWarning if the loss was still improving at the end; ValueError for fewer than two classes.
         """
         self._validate_params()
+        _refuse_to_lose(X, y, sample_weight)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         X, y, weights = _weighed(X, y, sample_weight)
@@ -256,6 +258,7 @@ class ValueRegressor(RegressorMixin, _Network):  # type: ignore[misc]  # scikit-
         ``sample_weight`` and warnings are as in :meth:`ValueClassifier.fit`.
         """
         self._validate_params()
+        _refuse_to_lose(X, y, sample_weight)
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         outputs = y.size // len(y)
         if outputs == 1:
@@ -271,6 +274,12 @@ class ValueRegressor(RegressorMixin, _Network):  # type: ignore[misc]  # scikit-
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _refuse_to_lose(X: Any, *others: Any) -> None:
+    """Raise an error for masked arrays and the like: scikit-learn would take what is masked for data."""
+    for name, x in zip(("X", "y", "sample_weight"), (X, *others), strict=False):
+        autograd.arrays.refuse_to_lose(x, name)
 
 
 def _half_squared_error(prediction: Any, target: Any) -> Any:

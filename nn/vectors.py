@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd import arrays
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -33,9 +35,9 @@ def vector_to_parameters(vector: Any, parameters: Iterable[Value]) -> None:
     >>> slope.data, offset.data
     (3.0, -1.0)
     """
-    values, array = list(parameters), np.asarray(vector)
+    values, array = list(parameters), arrays.as_array(vector, "vector")
     if array.dtype.kind not in "fiub":
-        msg = f"vector must be an array of real numbers, not {type(vector).__name__} {vector!r:.60}"
+        msg = f"vector must be an array of real numbers, not {type(vector).__name__} {arrays.shown(vector)}"
         raise TypeError(msg)
     if array.shape != (len(values),):
         msg = f"vector has the shape {array.shape}, and there are {len(values)} parameters: it must be ({len(values)},)"

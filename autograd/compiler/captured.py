@@ -20,7 +20,7 @@ from collections import OrderedDict, deque
 from contextvars import ContextVar
 from decimal import Decimal
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, compress
 from pathlib import Path
 from types import (
     BuiltinFunctionType,
@@ -86,6 +86,8 @@ class Captured:
     ``places`` are not looked at; ``like`` is what was captured before, in which names were found already.
     """
 
+    _weak: Any = None
+    """A reference to what is held weakly."""
     meanwhile: list[tuple[str, Any, Any]]
     """What was changed only the first time."""
 
@@ -135,6 +137,14 @@ class Captured:
         finally:
             modes.compiling.reset(token)
 
+    def hold_weakly(self, x: Any) -> None:
+        """Hold ``x``, whose method the function is, only for as long as somebody else does."""
+        self._weak = weakref.ref(x)
+        self._looks.hold_weakly(x)
+        for path, node in self.nodes.items():
+            if any([item is x for item in node.items]):
+                self.nodes[path] = node._replace(items=[_Weak(x) if item is x else item for item in node.items])
+
     def difference(self, fn: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
         """Where something is another now: the place, what was there, what is there.
 
@@ -143,6 +153,8 @@ class Captured:
         now = self.again(fn)
         found = self.compared(now)
         if not found:
+            if self._weak is not None:
+                now.hold_weakly(self._weak())
             self.nodes, self.paths, self._looks = now.nodes, now.paths, now._looks
         return found
 
@@ -172,6 +184,8 @@ class Captured:
 
     def _alike(self, a: Any, b: Any, now: Captured) -> bool:
         """Whether ``a``, which was there, and ``b``, which is there now, are the same for a computation."""
+        if isinstance(a, _Weak):
+            return bool(a == b)
         if type(a) is not type(b) or isinstance(a, Value | type | ModuleType):
             return False
         if (path := self.paths.get(id(a))) in self.nodes:
@@ -236,8 +250,33 @@ class _Looks:
 
     def close(self) -> None:
         """All is there."""
-        self.groups = [*self.alike.values()]
+        self.groups, self.alike = [*self.alike.values()], {}
         self.kinds = [*map(type, self.owners)]
+        self.counts = [*map(len, self.sizes)]
+
+    def hold_weakly(self, x: Any) -> None:
+        """Hold ``x``, whose method the function is, only for as long as somebody else does."""
+        reference, space = weakref.ref(x), getattr(x, "__dict__", None)
+
+        def weak(items: Iterable[Any]) -> list[Any]:
+            return [tuple(weak(item)) if type(item) is tuple else _Weak(x) if item is x else item for item in items]
+
+        def look(get: Callable[[Any], Any], owner: Any) -> tuple[Callable[[Any], Any], Any]:
+            if owner is x:
+                return lambda held: get(held()), reference
+            return (lambda held: get(vars(held())), reference) if owner is space else (get, owner)
+
+        self.slots, self.same = [look(get, owner) for get, owner in self.slots], weak(self.same)
+        groups: list[tuple[Callable[[Any], Any], list[Any], list[Any]]] = []
+        for get, owners, held in self.groups:
+            others = [owner is not x and owner is not space for owner in owners]
+            groups.append((get, [*compress(owners, others)], weak(compress(held, others))))
+            for owner, before, other in zip(owners, held, others, strict=True):
+                if not other:
+                    weakly, its = look(get, owner)
+                    groups.append((weakly, [its], weak([before])))
+        self.groups = groups
+        self.sizes = [y for y in self.sizes if y is not space]
         self.counts = [*map(len, self.sizes)]
 
     def changed(self) -> bool:  # noqa: PLR0911 - a comparison a line, the likely and cheap ones first
@@ -259,8 +298,8 @@ class _Looks:
 
     def _is_another(self) -> bool:
         """Whether the object whose method it is has got another class or ``__dict__``."""
-        get, kind, space = self.method_of
-        return type(x := get()) is not kind or vars(x) is not space
+        get, kind, space, size = self.method_of
+        return type(x := get()) is not kind or id(vars(x)) != space or len(vars(x)) != size
 
 
 class _Walk:
@@ -437,7 +476,7 @@ class _Walk:
                 self.looks.spaces.append(space)
             else:
                 with contextlib.suppress(TypeError):  # it has slots, and none for this
-                    self.looks.method_of = weakref.ref(x), type(x), space
+                    self.looks.method_of = weakref.ref(x), type(x), id(space), len(space)
 
     def _attributes(self, path: str, space: Any, *, modules: bool = False) -> None:
         """The attributes in ``space`` that count."""
@@ -529,6 +568,20 @@ class _Walk:
 
 class _Slots:
     """The kind of what has attributes."""
+
+
+class _Weak:
+    """Something that is held weakly: equal to that thing alone."""
+
+    __slots__ = ("reference",)
+
+    def __init__(self, x: Any) -> None:
+        self.reference = weakref.ref(x)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.reference() is other)
+
+    __hash__ = None  # type: ignore[assignment]  # what is compared has no need of one
 
 
 class _Bits:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import hashlib
 import inspect
 import itertools
@@ -14,16 +16,21 @@ import re
 import sys
 import threading
 import warnings
+import weakref
 from collections import Counter
+from time import thread_time
+from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from autograd import modes, ops
+from autograd import modes, ops, trees
+from autograd.arrays import as_array, shown
 from autograd.compiler import oracle
 from autograd.compiler.captured import Captured
 from autograd.compiler.program import Program
 from autograd.compiler.record import CODE, Graph, Input, as_graph, collector_paused, record
+from autograd.compiler.varied import varied
 from autograd.errors import GraphError, RecordingError
 from autograd.graph import describe
 from autograd.value import Value
@@ -46,6 +53,17 @@ _GIVE_IT = (
     "It does not depend on its arguments and on Values alone. Pass what changes between calls (random numbers, options, data "
     "from elsewhere) as an argument, or make it a Value outside the function"
 )
+_CHOOSE = (
+    "It takes another way there than for the example that was recorded, as by int(t), isinstance(t, float) or a look-up. For "
+    "what depends on an example, write autograd.math.where(condition, a, b), or select(values, index)"
+)
+_LOOKED_AT = 8
+"""On how many examples a recording is checked that differ."""
+_AT_ONCE = 0.005
+"""Seconds that nobody notices."""
+_new = object.__new__
+_KEPT = 64
+"""How many instances are kept that cannot be held weakly: they have slots alone, or their parts refer back to them."""
 _SHOWN = 4
 """How many numbers a message shows."""
 _MOST = 64
@@ -147,17 +165,39 @@ class Recording:
         return f"Recording({shapes or 'no arguments'}; {self.stats['scalar nodes']:,} scalar nodes, {count} instructions)"
 
 
-class Compiled:
-    """A function of one example, compiled to run on batches. See :func:`autograd.compile`."""
+class _PlainMethod:
+    """Of a compiled method, the plain one: among what is known of it, this would keep the instance alive."""
 
-    __wrapped__: Callable[..., Any]
+    def __get__(self, method: Compiled | None, owner: type) -> Any:
+        if method is None:
+            msg = "the class has no plain function, only its objects have"
+            raise AttributeError(msg)
+        return MethodType(method._method_of.fn, method.__self__)  # type: ignore[union-attr]  # functions have their own
+
+
+class Compiled:
+    """A function of one example, compiled to run on batches. See :func:`autograd.compile`.
+
+    In a class it is a method, as a function would be. All that is known of the method of an instance is one ``__dict__``, which
+    the class's own object keeps for as long as the instance lives: each time that the method is asked for, it is a new object
+    with that ``__dict__`` and with the instance, which nothing else holds.
+    """
+
+    __slots__ = ("__dict__", "__self__", "__weakref__")
+
+    __self__: Any
+    """Whose method it is; there is none but of methods."""
+    fn = __wrapped__ = _PlainMethod()
     """The plain function."""
 
     def __init__(
         self, fn: Callable[..., Any], reduction: Reduction, parameters: Iterable[Value] | None, dtype: np.dtype[Any]
     ) -> None:
+        self._raw = fn
+        fn = fn.__func__ if isinstance(fn, classmethod | staticmethod) else fn
         functools.update_wrapper(self, fn, updated=())
         self.fn = fn
+        self.__isabstractmethod__ = getattr(fn, "__isabstractmethod__", False)
         self.reduction = reduction
         self.dtype = dtype
         self._given = parameters is not None
@@ -168,8 +208,11 @@ class Compiled:
         self._calls = itertools.count(1)
         self._changes: Counter[str] = Counter()
         self._warned = False
-        self._bound_to: Any = None
         self._argument_names = _positional(fn)
+        self._method_of: Compiled | None = None
+        self._owners: tuple[type, ...] = ()  # the classes in which it is a method
+        self._methods: dict[int, dict[str, Any]] = {}  # what is known of each instance's, by the instance's id
+        self._kept: list[int] = []  # those of instances that cannot be held weakly
 
     # What it is
 
@@ -212,7 +255,14 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The mean (or sum) of the function over the examples in the arrays ``args``, as a Value; or all results, as arrays."""
-        recording, arrays, batch = self._prepare(args, kwargs)
+        if self._owners and args and isinstance(args[0], self._owners) and (method := self._as_method(args[0])) is not self:
+            return method(*args[1:], **kwargs)
+        try:
+            recording, arrays, batch = self._prepare(args, kwargs)
+        except TypeError:
+            if args and (method := self._as_method(args[0])) is not self:
+                return method(*args[1:], **kwargs)  # @property calls it so, and from Python 3.13 on @classmethod
+            raise
         if recording.captured.changed() and self._is_stale(recording):
             if batch == 0:
                 self._prepare(*recording.example)
@@ -281,28 +331,77 @@ class Compiled:
     # Methods, copies
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.__name__ = name
+        if not self._owners:  # a second name is an alias
+            self.__name__ = name
+        self._owners += (owner,)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Compiled:
-        """As a method: the compiled method of the ``instance``, which keeps it."""
-        if instance is None:
-            return self
-        method = functools.partial(self.fn, instance)
-        functools.update_wrapper(method, self.fn)
-        bound = Compiled(method, self.reduction, self._parameters if self._given else None, self.dtype)
-        bound._bound_to = instance
-        vars(instance)[self.__name__] = bound
-        return bound
+        """The compiled method of the ``instance``, or of the class; itself where Python would not bind a plain function."""
+        raw = self._raw
+        if instance is not None and type(raw) is FunctionType:
+            return self._method(instance)
+        get = getattr(type(raw), "__get__", None)
+        method = raw if get is None else get(raw, instance, owner)
+        return self if type(method) is not MethodType or method is raw else self._method(method.__self__)
+
+    def _method(self, instance: Any) -> Compiled:
+        """The function as a method of ``instance``: what one finds out about it, the next one knows."""
+        method = _new(Compiled)
+        method.__dict__ = self._methods.get(id(instance)) or self._first_method(instance)
+        method.__self__ = instance
+        return method
+
+    def _first_method(self, instance: Any) -> dict[str, Any]:
+        """What is known of the method of an ``instance``: nothing yet."""
+        key, methods = id(instance), self._methods
+        with self._one_at_a_time:
+            if key in methods:  # by another thread meanwhile
+                return methods[key]
+            known = vars(Compiled(self.fn, self.reduction, self._parameters if self._given else None, self.dtype))
+            del known["fn"], known["__wrapped__"]  # see _PlainMethod
+            known.update(_raw=None, _method_of=self, __name__=self.__name__, _argument_names=self._argument_names[1:])
+            methods[key] = known
+            try:
+                known["_instance"] = weakref.ref(instance, lambda _: methods.pop(key, None))
+            except TypeError:  # it has slots, and none for this
+                self._keep(instance, known)
+        return known
+
+    def _keep(self, instance: Any, known: dict[str, Any]) -> None:
+        """Keep an ``instance`` that cannot be held weakly; of many such, the last ones."""
+        known["_instance"] = instance
+        self._kept.append(id(instance))
+        if len(self._kept) > _KEPT:
+            del self._methods[self._kept.pop(0)]
+
+    def _as_method(self, instance: Any) -> Compiled:
+        """The method of ``instance``, as in ``Base.method(instance, x)``; itself if this is none of its methods."""
+        for kind in (instance if isinstance(instance, type) else type(instance)).__mro__:
+            for x in vars(kind).values():
+                inside = [
+                    getattr(x, name, None) for name in ("__func__", "fget", "func")
+                ]  # of classmethod, property and others
+                if not isinstance(x, staticmethod) and any([f is self for f in (x, *inside)]):
+                    return self if isinstance(self._raw, staticmethod) else self._method(instance)
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return self.__dict__ is other.__dict__ if isinstance(other, Compiled) else NotImplemented
+
+    def __hash__(self) -> int:
+        return id(self.__dict__)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        if self._bound_to is not None:
-            return getattr, (self._bound_to, self.__name__)
+        if self._method_of is not None:
+            if getattr(self.__self__, self.__name__, None) == self:
+                return getattr, (self.__self__, self.__name__)
+            return Compiled._method, (self._method_of, self.__self__)  # of super()
         place: Any = sys.modules.get(self.__module__)
         for name in (path := getattr(self, "__qualname__", "")).split("."):
             place = vars(place).get(name) if hasattr(place, "__dict__") else None
         if place is self:  # under @compile it has taken the function's name
             return path
-        return Compiled, (self.fn, self.reduction, self._parameters if self._given else None, self.dtype)
+        return Compiled, (self._raw, self.reduction, self._parameters if self._given else None, self.dtype)
 
     # Arguments
 
@@ -342,7 +441,7 @@ class Compiled:
                     self._is_stale(known)
             recording = self._record_as_it_stands(args, kwargs, leaves, self._forgotten.pop(key, None))
             recording.key = key
-            recording.example = tuple([_first(arg) for arg in args]), {name: _first(arg) for name, arg in kwargs.items()}
+            recording.example = trees.mapped(lambda array: np.array(np.asarray(array)[:1]), (args, kwargs))
             if len(self._recordings) >= _MOST:
                 oldest = min(self._recordings.values(), key=lambda known: known.used)
                 self._recordings = {k: known for k, known in self._recordings.items() if known is not oldest}
@@ -352,14 +451,9 @@ class Compiled:
     def _name_the_wrong_one(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise the error of the first argument that is no array of numbers, with its name."""
         names = [*self._argument_names[: len(args)], *[f"argument {i}" for i in range(len(self._argument_names), len(args))]]
-        stack = [*zip(names, args, strict=True), *kwargs.items()]
-        while stack:
-            name, x = stack.pop(0)
-            if isinstance(x, dict | tuple):
-                items = x.items() if isinstance(x, dict) else enumerate(x)
-                stack[:0] = [(f"{name}[{key!r}]", item) for key, item in items]
-            else:
-                _array(x, name)
+        for name, arg in (*zip(names, args, strict=True), *kwargs.items()):
+            for path, x in trees.paths(arg, name):
+                _array(x, path)
 
     def _record_as_it_stands(
         self, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]], known: Recording | None
@@ -389,13 +483,15 @@ class Compiled:
     def _record(
         self, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]], before: Captured, known: Recording | None
     ) -> Recording:
-        """The recording of the function on the first example, checked on that one and on the second.
+        """The recording of the function on the first example, checked on that one and on others.
 
         It is the one that was ``known`` for these shapes if the graph is the same as it was.
         """
         names = _names(args, kwargs, self._argument_names)
         arrays = [Input(name, math.prod(a.shape[1:]), a.dtype.kind != "f") for name, a in zip(names, leaves, strict=True)]
         shapes = {name: array.shape[1:] for name, array in zip(names, leaves, strict=True)}
+        start, arrays_of = thread_time(), iter(leaves)
+        args, kwargs = trees.mapped(lambda _: next(arrays_of), (args, kwargs))  # lists are read once
         with collector_paused():
             result, began, inputs = self._run(args, kwargs, 0, record)
             roots, form = _taken_apart(result, self.reduction, repr(self))
@@ -413,8 +509,12 @@ class Compiled:
                 recording = Recording(shapes, program, variables, form)
                 recording.graph = told_by
             captured = Captured(self.fn, graph.captured, graph.constants, like=before)
-            self._check(recording, graph, args, kwargs, leaves)
+            self._check(recording, graph, args, kwargs, leaves, thread_time() - start)
             recording.captured = captured.but_for_what_it_does(self.fn, before, graph.captured)
+            if self._method_of is not None and isinstance(vars(self)["_instance"], weakref.ref):
+                recording.captured.hold_weakly(self.__self__)
+                if _leads_to(recording.captured, self.__self__):
+                    self._method_of._keep(self.__self__, vars(self))
             if hidden := [value for value in recording.captured.missing if not (self._given and value in self._parameters)]:
                 msg = (
                     f"{self!r} uses {describe(hidden[0])}, and it cannot be seen from where it takes it: another in its place "
@@ -428,47 +528,105 @@ class Compiled:
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], example: int, how: Callable[..., Any]) -> tuple[Any, ...]:
         """What the function returns for an example, whatever ``how`` adds to that, and the Values that the example became."""
         inputs: list[Value] = []
-        arguments = [_example(arg, example, inputs) for arg in args]
-        keywords = {name: _example(arg, example, inputs) for name, arg in kwargs.items()}
+        arguments, keywords = _example((tuple(args), kwargs), example, lambda x: _as_values(x, inputs))
         return *how(lambda: self.fn(*arguments, **keywords)), inputs
 
-    def _check(self, recording: Recording, graph: Graph, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]]) -> None:
-        """Raise RecordingError unless the program does for the first two examples what the function itself does."""
-        theta = _numbers(recording.parameters)
+    def _check(  # noqa: PLR0913, PLR0917 - what was recorded, from what, and how long that took
+        self, recording: Recording, graph: Graph, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]], seconds: float
+    ) -> None:
+        """Raise RecordingError unless the program does for some examples what the function itself does.
+
+        The first two are always looked at, on Values. Then follow up to ``_LOOKED_AT`` that differ: on plain numbers, as eager
+        code would call the function, if it takes them, and on Values again. That ends when it has taken a quarter of the
+        ``seconds``, of the processor's time, that recording and compiling took, and ``_AT_ONCE``; one is always looked at.
+        """
         last = min(1, len(leaves[0]) - 1) if leaves else 0
-        with modes.apart():
-            result, _ = self._run(args, kwargs, last, lambda call: (call(),))
-        roots, form = _taken_apart(result, self.reduction, repr(self))
-        if form != recording.form:
-            msg = f"{self!r}: recorded, the function returns {recording.form!r:.80}; called again, {form!r:.80}. {_GIVE_IT}"
+        compare = functools.partial(self._compare, recording, graph, args, kwargs)
+        with _as_it_was(graph.variables):
+            roots, form = self._called(args, kwargs, last)
+            compare(last, roots, form, "again")
+            if last:
+                compare(0, [Value(number) for number in graph.number[graph.roots].tolist()], recording.form, "again")
+            first, *others = varied(leaves, _LOOKED_AT) if leaves else [0]
+            plainly = [*others, first] if leaves else []
+            began, takes_numbers = thread_time(), True
+            for example, plain in [*[(i, True) for i in plainly], *[(i, False) for i in others if i != last]]:
+                if not plain:
+                    compare(example, *self._called(args, kwargs, example), "again")
+                elif takes_numbers:
+                    try:
+                        roots, form = self._called(args, kwargs, example, plain=True)
+                    except Exception as error:  # noqa: BLE001 - a method that only Values have, or as 1 / 0
+                        takes_numbers = not isinstance(error, AttributeError | TypeError)
+                    else:
+                        compare(example, roots, form, "with its plain numbers")
+                if thread_time() - began > max(seconds / 4, _AT_ONCE):
+                    break
+
+    def _called(self, args: Any, kwargs: Any, example: int, *, plain: bool = False) -> tuple[list[Value], Any]:
+        """The Values, and the form, of what the function returns for an example of Values, or of plain numbers."""
+        arguments, keywords = _example((args, kwargs), example, lambda x: x if plain else _as_values(x, []))
+        with modes.apart(), np.errstate(all="ignore"):
+            result = self.fn(*arguments, **keywords)
+        return _taken_apart(result, self.reduction, repr(self))
+
+    def _compare(  # noqa: PLR0913, PLR0917 - likewise
+        self, recording: Recording, graph: Graph, args: Any, kwargs: Any, example: int, roots: list[Value], form: Any, how: str
+    ) -> None:
+        """Raise RecordingError unless the program gives for an example what the function gave, called so."""
+        if _kind(form) != _kind(recording.form):
+            why = _GIVE_IT if how == "again" else _CHOOSE
+            msg = f"{self!r}: recorded, the function returns {recording.form!r:.80}; called {how}, {form!r:.80}. {why}"
             raise RecordingError(msg)
-        expected = {last: [root.data for root in roots]} | ({0: graph.number[graph.roots].tolist()} if last else {})
-        for example, wanted in expected.items():
-            rows = [
-                _rows(array[example : example + 1], kind) for array, kind in zip(leaves, recording.program.dtypes, strict=True)
-            ]
-            got = np.ravel(recording.run(theta, rows, 1, gradient=False)).tolist()
-            relative, absolute = _CLOSE[self.dtype.name]
-            if np.allclose(got, wanted, relative, 0.0, equal_nan=True):
-                continue
-            # Numbers that cancel leave an error of their own size; sums of the largest overflow in one order and not another.
-            theta_of_graph, inputs = _numbers(graph.variables), oracle.side_by_side(rows)
-            largest = oracle.largest(graph, theta_of_graph, inputs)
-            close = functools.partial(np.allclose, rtol=relative, atol=absolute * largest, equal_nan=True)
-            if largest < _OVERFLOWS and not close(got, wanted):
-                data = oracle.evaluate(graph, theta_of_graph, inputs)
-                recorded = [float(np.ravel(data[root])[0]) for root in graph.roots]
-                if close(recorded, wanted):
-                    msg = (
-                        f"{self!r}: the program gives {_few(got)} for example {example}, what was recorded {_few(recorded)}. "
-                        "This is a bug of autograd.compile, please report it; the plain function, .__wrapped__, is right"
-                    )
-                    raise RuntimeError(msg)
-                msg = (
-                    f"{self!r}: recorded, the function gives {_few(recorded)} for example {example}; called again, "
-                    f"{_few(wanted)}. {_GIVE_IT}"
-                )
-                raise RecordingError(msg)
+        wanted = [root._data for root in roots]
+        _, leaves = _read(args, kwargs)
+        rows = [_rows(array[example : example + 1], kind) for array, kind in zip(leaves, recording.program.dtypes, strict=True)]
+        got = np.ravel(recording.run(_numbers(recording.parameters), rows, 1, gradient=False)).tolist()
+        relative, absolute = _CLOSE[self.dtype.name]
+        if got == wanted or np.allclose(got, wanted, relative, 0.0, equal_nan=True):
+            return
+        # Numbers that cancel leave an error of their own size; sums of the largest overflow in one order and not another.
+        theta, inputs = _numbers(graph.variables), oracle.side_by_side(rows)
+        largest = oracle.largest(graph, theta, inputs)
+        close = functools.partial(np.allclose, rtol=relative, atol=absolute * largest, equal_nan=True)
+        if largest >= _OVERFLOWS or close(got, wanted):
+            return
+        data = oracle.evaluate(graph, theta, inputs)
+        recorded = [float(np.ravel(data[root])[0]) for root in graph.roots]
+        if close(recorded, wanted):
+            msg = (
+                f"{self!r}: the program gives {_few(got)} for example {example}, what was recorded {_few(recorded)}. "
+                "This is a bug of autograd.compile, please report it; the plain function, .__wrapped__, is right"
+            )
+            raise RuntimeError(msg)
+        first = [root._data for root in self._called(args, kwargs, 0)[0]]
+        changes = not np.allclose(first, graph.number[graph.roots], relative, absolute * largest, equal_nan=True)
+        msg = (
+            f"{self!r}: recorded, the function gives {_few(recorded)} for example {example}; called {how}, "
+            f"{_few(wanted)}. {_GIVE_IT if changes else _CHOOSE}"
+        )
+        raise RecordingError(msg)
+
+
+@contextlib.contextmanager
+def _as_it_was(values: Sequence[Value]) -> Iterator[None]:
+    """A block after which random numbers go on as if it had not been, and ``values`` are what they were.
+
+    If other threads run, it may have been them who drew numbers or took a step of a training: then nothing is put back.
+    """
+    before = [(value, value._data, value._clock, value.grad) for value in values]
+    python, ours = sys.modules.get("random"), sys.modules.get("numpy.random")  # if nobody has imported them, nobody draws
+    drawn = python.getstate() if python else None, ours.get_state() if ours else None
+    try:
+        yield
+    finally:
+        if threading.active_count() == 1:
+            for value, data, clock, grad in before:
+                value._data, value._clock, value.grad = data, clock, grad
+            if python:
+                python.setstate(drawn[0])
+            if ours:
+                ours.set_state(drawn[1])
 
 
 class _Call(ops.Op):
@@ -509,6 +667,20 @@ def _rows(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     return array if array.ndim == 2 else array.reshape(len(array), math.prod(array.shape[1:]))  # noqa: PLR2004 - rows of numbers
 
 
+def _leads_to(x: Any, goal: Any) -> bool:
+    """Whether ``x`` holds ``goal``, through whatever but a module, a class or a Value."""
+    seen, stack = {id(x)}, [x]
+    while stack:
+        for item in gc.get_referents(stack.pop()):
+            if item is goal:
+                return True
+            plain = not gc.is_tracked(item) or isinstance(item, type | ModuleType | Value)
+            if not (plain or id(item) in seen or (type(item) is dict and "__builtins__" in item)):  # a module's names
+                seen.add(id(item))
+                stack.append(item)
+    return False
+
+
 def _few(numbers: Sequence[float]) -> str:
     """The first of ``numbers``, for a message."""
     shown = [*map(repr, numbers[:_SHOWN]), *["…"] * (len(numbers) > _SHOWN)]
@@ -533,7 +705,7 @@ def _insist_on_one_number(reduction: str | None) -> None:
 def _as_theta(theta: Any, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
     """``theta`` as an array of one number for each of ``count`` parameters."""
     if type(theta) is not np.ndarray or theta.dtype != dtype or not theta.flags.c_contiguous:
-        theta = np.ascontiguousarray(_real_array(np.asarray(theta), "theta", theta), dtype)
+        theta = np.ascontiguousarray(_real_array(as_array(theta, "theta"), "theta", theta), dtype)
     if theta.shape != (count,):
         msg = f"theta has the shape {theta.shape}, and there are {count} parameters: see .parameters"
         raise ValueError(msg)
@@ -557,36 +729,33 @@ def _leaves(x: Any, leaves: list[NDArray[Any]]) -> Any:
     if type(x) is np.ndarray and x.ndim and x.dtype.kind in "fiub":
         leaves.append(x)
         return None
-    if isinstance(x, dict):
-        return tuple([(key, _leaves(item, leaves)) for key, item in x.items()])
-    if isinstance(x, tuple):
-        return tuple([_leaves(item, leaves) for item in x])
-    leaves.append(_array(x))
-    return None
+    if type(x) is list:
+        leaves.append(_array(x))
+        return None
+    given: list[Any] = []
+    form = trees.flatten(x, given)
+    leaves += [leaf if type(leaf) is np.ndarray and leaf.ndim and leaf.dtype.kind in "fiub" else _array(leaf) for leaf in given]
+    return form
 
 
 def _paths(x: Any, name: str) -> Iterator[str]:
     """What the arrays in the argument ``x``, which is called ``name``, are called."""
-    items = x.items() if isinstance(x, dict) else enumerate(x) if isinstance(x, tuple) else None
-    if items is None:
-        yield name
-    else:
-        for key, item in items:
-            yield from _paths(item, f"{name}_{key}")
+    for path, _ in trees.paths(x, name):
+        yield name + path[len(name) :].translate(_JOINED)
+
+
+_JOINED = str.maketrans({"[": "_", ".": "_", "]": None, "'": None})
+"""How the steps of a path become one name."""
 
 
 def _array(x: Any, name: str = "an argument") -> NDArray[Any]:
     """The batch ``x`` as an array; TypeError or ValueError if it is none, by the ``name`` of an argument."""
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape, or call once for each shape"
-        raise ValueError(msg) from error
-    _real_array(array, name, x)
+    array = _real_array(as_array(x, name), name, x)
     if array.ndim == 0:
         msg = (
-            f"{name} is the single number {x!r}, and the first axis of an argument is the batch: a list or an array of one "
-            "number for each example. (Tuples and dicts hold such arrays.) An option is for functools.partial, before compile()"
+            f"{name} is the single number {shown(x)}, and the first axis of an argument is the batch: a list or an array of "
+            "one number for each example. (Tuples and dicts hold such arrays.) An option is for functools.partial, before "
+            "compile()"
         )
         raise ValueError(msg)
     return array
@@ -594,31 +763,20 @@ def _array(x: Any, name: str = "an argument") -> NDArray[Any]:
 
 def _real_array(array: NDArray[Any], name: str, given: Any) -> NDArray[Any]:
     """``array``; TypeError unless it is of real numbers, by its ``name`` and what was ``given`` for it."""
-    if array.dtype == object and any(isinstance(item, Value) for item in array.flat):
-        msg = f"{name} holds Values: a compiled function takes numbers, and differentiates by the Values that it captures"
-        raise TypeError(msg)
     if array.dtype.kind not in "fiub":
-        msg = f"{name} must be a list or an array of real numbers, not {type(given).__name__} {given!r:.60}"
+        if array.dtype == object and any(isinstance(item, Value) for item in array.flat):
+            msg = f"{name} holds Values: a compiled function takes numbers, and differentiates by the Values that it captures"
+            raise TypeError(msg)
+        msg = f"{name} must be a list or an array of real numbers, not {type(given).__name__} {shown(given)}"
+        if hasattr(given, "toarray"):
+            msg += f": pass {name}.toarray()"
         raise TypeError(msg)
     return array
 
 
-def _example(x: Any, which: int, inputs: list[Value]) -> Any:
-    """Example ``which`` of an argument, with Values for numbers, which join ``inputs``."""
-    if isinstance(x, dict):
-        return {key: _example(item, which, inputs) for key, item in x.items()}
-    if isinstance(x, tuple):
-        return _tuple_like(x, [_example(item, which, inputs) for item in x])
-    return _as_values(np.asarray(x)[which].tolist(), inputs)
-
-
-def _first(x: Any) -> Any:
-    """The argument ``x`` with its first example alone."""
-    if isinstance(x, dict):
-        return {key: _first(item) for key, item in x.items()}
-    if isinstance(x, tuple):
-        return _tuple_like(x, [_first(item) for item in x])
-    return np.array(np.asarray(x)[:1])
+def _example(tree: Any, which: int, become: Callable[[Any], Any]) -> Any:
+    """Example ``which`` of arguments: the numbers of each array, in lists, as what they ``become``."""
+    return trees.mapped(lambda array: become(np.asarray(array)[which].tolist()), tree)
 
 
 def _as_values(x: Any, inputs: list[Value]) -> Any:
@@ -649,13 +807,27 @@ def _names(args: Sequence[Any], kwargs: dict[str, Any], known: Sequence[str]) ->
 def _taken_apart(result: Any, reduction: Reduction, who: str) -> tuple[list[Value], Any]:
     """The Values in a result, and its form."""
     roots: list[Value] = []
-    form = _form(result, roots, who)
+
+    def number(x: Any) -> str:
+        if not isinstance(x, Value | numbers.Real):
+            msg = f"{who} returned {type(x).__name__} {shown(x)}: expected Values, or lists, tuples or dicts of them"
+            raise TypeError(msg)
+        try:
+            roots.append(x if isinstance(x, Value) else Value(float(x)).detach())
+        except OverflowError as error:
+            msg = f"{who} returned {type(x).__name__} {shown(x)}, which is too large for a float"
+            raise ValueError(msg) from error
+        return _NUMBER
+
+    trees.flatten(result, [], f"what {who} returned", lists=True)  # which is not nested in itself then
+    lists = trees.mapped(lambda x: x.tolist() if isinstance(x, np.ndarray) else x, result, lists=True)
+    form = trees.mapped(number, lists, lists=True)
     if reduction is None and not roots:
-        msg = f"{who} returned {type(result).__name__} {result!r:.60}, in which there is no Value: return what it computes"
+        msg = f"{who} returned {type(result).__name__} {shown(result)}, in which there is no Value: return what it computes"
         raise TypeError(msg)
     if reduction is not None and form is not _NUMBER:
         msg = (
-            f"{who} returned {type(result).__name__} {result!r:.60}, which has no mean: return one Value, "
+            f"{who} returned {type(result).__name__} {shown(result)}, which has no mean: return one Value, "
             "or compile with reduction=None for results as arrays"
         )
         raise TypeError(msg)
@@ -665,29 +837,9 @@ def _taken_apart(result: Any, reduction: Reduction, who: str) -> tuple[list[Valu
 _NUMBER = "number"
 
 
-def _form(result: Any, roots: list[Value], who: str) -> Any:
-    """``result`` with _NUMBER in the place of each Value, which joins ``roots``."""
-    if isinstance(result, np.ndarray):
-        result = result.tolist()
-    if isinstance(result, Value):
-        roots.append(result)
-        return _NUMBER
-    if isinstance(result, dict):
-        return {key: _form(item, roots, who) for key, item in result.items()}
-    if isinstance(result, tuple):
-        return _tuple_like(result, [_form(item, roots, who) for item in result])
-    if isinstance(result, list):
-        return [_form(item, roots, who) for item in result]
-    if isinstance(result, numbers.Real):
-        roots.append(Value(float(result)).detach())
-        return _NUMBER
-    msg = f"{who} returned {type(result).__name__} {result!r:.60}: expected Values, or lists, tuples or dicts of them"
-    raise TypeError(msg)
-
-
-def _tuple_like(x: tuple[Any, ...], items: list[Any]) -> tuple[Any, ...]:
-    """``items`` as a tuple, with names if ``x`` has them."""
-    return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
+def _kind(form: Any) -> Any:
+    """What is equal for forms of results that a program cannot tell apart: a tuple with names is not one without."""
+    return trees.flatten(form, [], lists=True)
 
 
 def _rebuilt(form: Any, results: NDArray[Any], batch: int) -> Any:
@@ -697,11 +849,9 @@ def _rebuilt(form: Any, results: NDArray[Any], batch: int) -> Any:
     def build(part: Any) -> Any:
         if part is _NUMBER:
             return next(columns)
-        if isinstance(part, dict):
-            return {key: build(item) for key, item in part.items()}
-        if isinstance(part, tuple):
-            return _tuple_like(part, [build(item) for item in part])
-        items = [build(item) for item in part]
+        items = [build(item) for item in trees.items(part, lists=True) or []]
+        if not isinstance(part, list):
+            return trees.like(part, items)
         if not items:
             return np.zeros((batch, 0))
         alike = all(isinstance(item, np.ndarray) and item.shape == items[0].shape for item in items)
@@ -743,6 +893,15 @@ def compile(  # noqa: A001 - likewise
     has changed three times is said, once, in a warning. 64 recordings are kept, those that were used last. What would freeze
     the number of a Value raises RecordingError, and says what to write instead.
 
+    A call that records also calls ``fn`` itself on some examples, to see that the program does the same: on the first two, and
+    as long as that takes less than a quarter of the time, on up to eight that differ, as Values and as plain numbers. That
+    shows what asks for the type or the number of a Value. So what ``fn`` counts or prints, it counts or prints up to 17 times;
+    random numbers, and the numbers and gradients of Values, are afterwards what they were, unless other threads run.
+
+    Arguments and results may be tuples, dicts and dataclasses of arrays, and come as what they are: their types and the order
+    of keys count as shapes do. A masked array, which would lose its mask, raises ValueError. In a class, a compiled function is
+    a method: each instance has recordings of its own, for as long as it lives.
+
     >>> w = Value(2.0)
     >>> @compile
     ... def loss(x, y):
@@ -754,7 +913,8 @@ def compile(  # noqa: A001 - likewise
     """
     if fn is None:
         return functools.partial(compile, reduction=reduction, parameters=parameters, dtype=dtype)
-    if not callable(fn):
+    plain = fn.__func__ if isinstance(fn, classmethod | staticmethod) else fn
+    if not callable(plain):
         msg = f"compile() expects a function of one example, not {type(fn).__name__} {fn!r:.60}"
         raise TypeError(msg)
     if isinstance(fn, Compiled):
@@ -763,7 +923,7 @@ def compile(  # noqa: A001 - likewise
     if isinstance(fn, type):
         msg = f"compile() expects a function, and {fn.__name__} is a class: compile an instance, compile({fn.__name__}(...))"
         raise TypeError(msg)
-    if any([kind(fn) for kind in (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)]):
+    if any([kind(plain) for kind in (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)]):
         msg = f"compile() expects a function that returns its result, and {fn!r} is a generator or a coroutine: return a list"
         raise TypeError(msg)
     if reduction not in ("mean", "sum", None):

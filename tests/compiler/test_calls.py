@@ -106,19 +106,6 @@ def test_a_list_that_is_beside_what_no_code_names_may_grow() -> None:
     assert loss.recordings == [recording]
 
 
-def test_the_first_two_examples_are_looked_at() -> None:
-    """The first one is recorded, the second one checks it."""
-    seen: list[float] = []
-    w = Value(2.0)
-
-    def fn(x: Value) -> Value:
-        seen.append(x._data)
-        return w * x
-
-    compile(fn)([3.0, 4.0, 5.0])
-    assert seen == [3.0, 4.0]
-
-
 def test_parameters_that_are_given_do_not_hide_others() -> None:
     hidden, w = Value(2.0), Value(3.0)
     found = iter(lambda: hidden, None).__next__

@@ -1,0 +1,116 @@
+"""What a user passes as an array, as one: whatever else NumPy would make of it is refused, by the name of the argument."""
+
+from __future__ import annotations
+
+import numbers
+import reprlib
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_DEEPEST = 32
+"""How many axes an array may have, for all versions of NumPy."""
+_PLAIN = {float, int, bool}
+_LISTS = (list, tuple)
+_NUMBERS = {*_PLAIN, *_LISTS}
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 60
+
+
+def shown(x: Any) -> str:
+    """``repr(x)``, or the beginning of it, for a message: also where that is endless, or raises.
+
+    >>> shown([1.0, "a"]), shown([0] * 1000)
+    ("[1.0, 'a']", '[0, 0, 0, 0, 0, 0, ...]')
+    """
+    try:
+        return f"{_short.repr(x):.60}"
+    except Exception:  # noqa: BLE001 - whatever it is that the object does not like
+        return f"<{type(x).__name__}>"
+
+
+def as_array(x: Any, name: str) -> NDArray[Any]:
+    """``numpy.asarray(x)``; TypeError or ValueError, by the ``name`` of an argument, if there is none, or if it would be less.
+
+    Less are: a masked array without its mask, one with missing numbers (NA), which become NaN, and one in a unit, without it.
+    A masked array of which nothing is masked has nothing to lose.
+    """
+    refuse_to_lose(x, name)
+    try:
+        array = np.asarray(x)
+        if array.dtype.kind == "O" and array.size and all(isinstance(item, numbers.Real) for item in array.flat):
+            array = array.astype(float)  # an int of more than 64 bits is a number as well
+    except OverflowError as error:
+        msg = f"{name} holds a whole number that is too large for a float"
+        raise ValueError(msg) from error
+    except Exception as error:  # whatever an object's __array__ raises
+        if isinstance(error, ValueError) and "inhomogeneous" in str(error):
+            msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape, or call once for each shape"
+            raise ValueError(msg) from error
+        msg = f"{name} cannot be read as an array: {type(x).__name__} {shown(x)} raises {type(error).__name__}: {error}"
+        raise TypeError(msg) from error
+    return array
+
+
+def refuse_to_lose(x: Any, name: str) -> None:
+    """Raise an error, by the ``name`` of an argument, if ``x`` or what is in its lists says more than its numbers."""
+    if isinstance(x, _LISTS):
+        if not _PLAIN.issuperset(map(type, x)):
+            _look_inside(x, name)
+    elif type(x) is not np.ndarray:
+        _look_at(x, name)
+
+
+def _look_inside(x: Any, name: str) -> None:
+    """Raise an error if nested lists are nested in themselves, or hold arrays that are more than their numbers."""
+    level = x
+    for left in reversed(range(_DEEPEST)):
+        if not _NUMBERS.issuperset(map(type, level)):
+            for item in level:
+                if not isinstance(item, _LISTS):
+                    _look_at(item, name)
+        lists = [*{id(item): item for item in level if isinstance(item, _LISTS)}.values()]
+        if not lists:
+            return
+        # Rows of numbers: to look at each of these would take as long as to read them.
+        if left and type(next(chain.from_iterable(lists), 0.0)) in _PLAIN:
+            return
+        level = [*chain.from_iterable(lists)]
+    msg = f"{name} is nested in itself, or more than {_DEEPEST} levels deep: an array has no more axes than that"
+    raise ValueError(msg)
+
+
+def _look_at(x: Any, name: str) -> None:
+    """Raise an error if ``x``, no list, says more than the numbers that NumPy would make of it."""
+    kind = type(x)
+    if kind is np.ndarray or issubclass(kind, np.generic):
+        return
+    if isinstance(x, np.ma.MaskedArray):
+        if np.ma.is_masked(x):
+            msg = f"{name} is masked in places, and the mask would be lost: fill it, with .filled(), or drop those examples"
+            raise ValueError(msg)
+    elif _has_missing(x):
+        msg = f"{name} has missing numbers (NA), which would become NaN: fill them, with .fillna(), or drop those examples"
+        raise ValueError(msg)
+    for unit in ("units", "unit"):  # of the class: a data frame may have a column of that name
+        if hasattr(kind, unit):
+            msg = (
+                f"{name} is in units of {getattr(x, unit)}, which would be lost: pass plain numbers, in the unit that you mean"
+            )
+            raise TypeError(msg)
+
+
+def _has_missing(x: Any) -> bool:
+    """Whether a column, or a table, of pandas, Polars or Arrow has items that are not there."""
+    if hasattr(type(x), "null_count"):
+        return bool(np.any(np.asarray(x.null_count() if callable(x.null_count) else x.null_count)))
+    if not any([kind.__module__.startswith("pandas.") for kind in type(x).__mro__]):
+        return False
+    kinds = np.ravel(np.asarray(x.dtypes if hasattr(x, "dtypes") else getattr(x, "dtype", None), object))
+    nullable = any([type(getattr(kind, "na_value", None)).__name__ == "NAType" for kind in kinds])
+    return nullable and bool(np.any(np.asarray(x.isna())))
