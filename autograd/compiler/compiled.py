@@ -491,7 +491,7 @@ class Compiled:
         arrays = [Input(name, math.prod(a.shape[1:]), a.dtype.kind != "f") for name, a in zip(names, leaves, strict=True)]
         shapes = {name: array.shape[1:] for name, array in zip(names, leaves, strict=True)}
         start, arrays_of = thread_time(), iter(leaves)
-        args, kwargs = trees.mapped(lambda _: next(arrays_of), (args, kwargs))  # lists are read once
+        args, kwargs = trees.mapped(lambda _: next(arrays_of), (tuple(args), kwargs))  # lists are read once
         with collector_paused():
             result, began, inputs = self._run(args, kwargs, 0, record)
             roots, form = _taken_apart(result, self.reduction, repr(self))
