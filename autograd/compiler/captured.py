@@ -454,7 +454,7 @@ class _Walk:
             )
             self._held(path, x, ("",), None if frozen else lambda looks: _numbers(looks, x), [_Bits(x)])
         else:
-            self._held(path, x, ("",), lambda looks: _derived(looks, _Bits, x), [_Bits(array)])
+            self._held(path, x, ("",), lambda looks: _derived(looks, _shape_and_bytes_of, x), [_Bits(array)])
 
     def _instance(self, path: str, x: Any) -> None:
         kind = x.__class__  # of what a weak proxy stands for
@@ -661,6 +661,10 @@ def _numbers(looks: _Looks, x: Any) -> None:
 
 def _shape_and_bytes(x: Any) -> tuple[Any, ...]:
     return x.shape, x.dtype, x.tobytes()
+
+
+def _shape_and_bytes_of(x: Any) -> tuple[Any, ...]:
+    return _shape_and_bytes(_as_array(x))
 
 
 def _exact(x: Any) -> bool:

@@ -70,7 +70,7 @@ _MOST = 64
 """How many recordings a function keeps: of more, those that were used last."""
 _OFTEN = 3
 """How often one thing may change before it is said that this costs a recording each time."""
-_TRIES = 5
+_TRIES = 20
 """How often a function is recorded while other threads change what it captures."""
 
 
@@ -81,8 +81,6 @@ class Recording:
     """Where the function found what it used; a copy from a pickle has none."""
     key: tuple[Any, ...]
     """The forms, shapes and kinds of the arguments."""
-    example: tuple[tuple[Any, ...], dict[str, Any]]
-    """Arguments that hold the example that was recorded; a copy from a pickle has none."""
     graph: tuple[Any, ...]
     """What tells the recorded graph from others; a copy from a pickle has none."""
     used = 0
@@ -139,7 +137,7 @@ class Recording:
         return self.run(theta, list(map(_rows, leaves, self.program.dtypes)), batch)  # type: ignore[no-any-return]  # the program gives it
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in {"captured", "example", "graph"}}
+        return {name: value for name, value in vars(self).items() if name not in {"captured", "graph"}}
 
     def run(self, theta: NDArray[Any], arrays: Sequence[NDArray[Any]], batch: int, *, gradient: bool = True) -> Any:
         """What the program makes of ``theta``, one number for each parameter, and of ``arrays``."""
@@ -205,6 +203,8 @@ class Compiled:
         self._recordings: dict[Any, Recording] = {}
         self._forgotten: dict[Any, Recording] = {}
         self._one_at_a_time = threading.RLock()
+        self._examples: dict[Any, Any] = {}
+        """The example that was recorded last, for each combination of shapes: a batch of 0 has none."""
         self._calls = itertools.count(1)
         self._changes: Counter[str] = Counter()
         self._warned = False
@@ -264,8 +264,6 @@ class Compiled:
                 return method(*args[1:], **kwargs)  # @property calls it so, and from Python 3.13 on @classmethod
             raise
         if recording.captured.changed() and self._is_stale(recording):
-            if batch == 0:
-                self._prepare(*recording.example)
             recording, arrays, batch = self._prepare(args, kwargs)
         theta = _numbers(recording.parameters)
         if self.reduction is None:
@@ -425,14 +423,17 @@ class Compiled:
                 raise ValueError(msg)
         if recording is None:
             if batch == 0:
-                msg = f"{self!r} cannot be recorded from 0 examples: call it first with some, of the same shapes and kinds"
-                raise ValueError(msg)
-            recording = self._recorded(key, args, kwargs, leaves)
+                if (example := self._examples.get(key)) is None:
+                    msg = f"{self!r} cannot be recorded from 0 examples: call it first with some, of the same shapes and kinds"
+                    raise ValueError(msg)
+                args, kwargs = example
+            recording = self._recorded(key, args, kwargs)
         recording.used = next(self._calls)
         return recording, list(map(_rows, leaves, recording.program.dtypes)), batch
 
-    def _recorded(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: Sequence[NDArray[Any]]) -> Recording:
+    def _recorded(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recording:
         """The recording for arguments of a ``key`` that there was none for."""
+        _, leaves = _read(args, kwargs)
         with self._one_at_a_time:
             if (recording := self._recordings.get(key)) is not None:
                 return recording  # another thread has made it meanwhile
@@ -441,7 +442,10 @@ class Compiled:
                     self._is_stale(known)
             recording = self._record_as_it_stands(args, kwargs, leaves, self._forgotten.pop(key, None))
             recording.key = key
-            recording.example = trees.mapped(lambda array: np.array(np.asarray(array)[:1]), (args, kwargs))
+            self._examples.pop(key, None)
+            self._examples[key] = trees.mapped(lambda array: np.array(np.asarray(array)[:1]), (args, kwargs))
+            if len(self._examples) > _MOST:
+                del self._examples[next(iter(self._examples))]
             if len(self._recordings) >= _MOST:
                 oldest = min(self._recordings.values(), key=lambda known: known.used)
                 self._recordings = {k: known for k, known in self._recordings.items() if known is not oldest}

@@ -471,6 +471,27 @@ def test_a_value_in_the_place_of_another_is_noticed(case: str) -> None:
         p.zero_grad()
 
 
+BECOMES: dict[str, Case] = {
+    "attribute": (lambda: SimpleNamespace(a=Value(3.0)), lambda o, x: x * o.a, _set("a", 3.0)),
+    "list": (lambda: [Value(3.0)], lambda o, x: x * o[0], _put(0, 3.0)),
+    "dict": (lambda: {"a": Value(3.0)}, lambda o, x: x * o["a"], _put("a", 3.0)),
+    "deque": (lambda: deque([Value(3.0)]), lambda o, x: x * o[0], _put(0, 3.0)),
+}
+
+
+@pytest.mark.parametrize("kind", BECOMES)
+def test_a_value_that_becomes_its_own_number_is_noticed(kind: str) -> None:
+    """The results are equal; but there is nothing to differentiate by any more."""
+    make, use, change = BECOMES[kind]
+    o = make()
+    loss = compile(lambda x: w * use(o, x))
+    loss([1.0])
+    assert len(loss.parameters) == 2
+    change(o)
+    loss([1.0])
+    assert loss.parameters == [w]
+
+
 def test_a_library_of_tables() -> None:
     """A Series and a DataFrame, whose numbers are arrays."""
     pandas = pytest.importorskip("pandas")
@@ -757,7 +778,7 @@ def test_how_many_recordings_are_kept() -> None:
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", None])
 def test_a_batch_of_0_after_a_change(reduction: Any) -> None:
-    """Mistake: "cannot be recorded from 0 examples". The example that was recorded serves again."""
+    """Mistake: it "cannot be recorded from 0 examples". The example that was recorded serves again."""
     config = SimpleNamespace(w=Value(2.0), outputs=2)
     loss = compile(lambda x: config.w * x[0] if reduction else [config.w * x[0]] * config.outputs, reduction=reduction)
     empty = np.zeros((0, 1))
@@ -780,6 +801,18 @@ def test_a_batch_of_0_after_a_change_of_arguments_of_all_forms() -> None:
     config.scale = 5.0
     assert loss({"a": ([],)}, y=(np.zeros(0),)).data == 0.0
     assert loss({"a": ([3.0],)}, y=([1.0],)).data == 30.0
+
+
+def test_a_batch_of_0_after_a_change_that_another_shape_has_seen() -> None:
+    config = SimpleNamespace(w=Value(2.0))
+    loss = compile(lambda x: config.w * x[0], reduction="sum")
+    loss([[3.0]])
+    loss([[3.0, 1.0]])
+    config.w = Value(5.0)
+    assert loss([[3.0]]).data == 15.0
+    assert loss(np.zeros((0, 2))).data == 0.0
+    with pytest.raises(ValueError, match="cannot be recorded from 0 examples"):
+        loss(np.zeros((0, 3)))
 
 
 def test_four_threads_call_while_a_fifth_replaces_a_value() -> None:
