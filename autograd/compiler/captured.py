@@ -640,6 +640,8 @@ def _dict(looks: _Looks, x: dict[Any, Any], held: dict[Any, Any]) -> None:
     looks.values.append([*held.values()])
     if type(x).__getitem__ is dict.__getitem__:
         looks.slot(operator.itemgetter, {key: item for key, item in held.items() if _exact(item)}, x)
+    else:
+        _got(looks, _values_of, x, [*dict.values(x)])
 
 
 def _got(looks: _Looks, get: Callable[[Any], Any], x: Any, items: list[Any]) -> None:
@@ -678,6 +680,10 @@ def _exact(x: Any) -> bool:
 def _by_identity(kind: Any) -> bool:
     """Whether things of this kind are equal only to themselves."""
     return kind.__eq__ is object.__eq__
+
+
+def _values_of(x: Any) -> list[Any]:
+    return [*dict.values(x)]
 
 
 def _called(x: Any) -> tuple[Any]:

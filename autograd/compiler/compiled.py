@@ -70,7 +70,7 @@ _MOST = 64
 """How many recordings a function keeps: of more, those that were used last."""
 _OFTEN = 3
 """How often one thing may change before it is said that this costs a recording each time."""
-_TRIES = 20
+_TRIES = 50
 """How often a function is recorded while other threads change what it captures."""
 
 
@@ -480,8 +480,11 @@ class Compiled:
 
     @staticmethod
     def _again(changes: list[tuple[str, Any, Any]], tries: int) -> bool:
-        """Whether to record it once more after these ``changes``, or, where they are of Values, again and again."""
-        most = _TRIES if any([isinstance(x, Value) for _, *pair in changes for x in pair]) else 2
+        """Whether to record it once more after these ``changes``: again and again where another thread puts variables there.
+
+        What was computed is the function's own, such as the state of a recurrent network.
+        """
+        most = _TRIES if any([isinstance(new, Value) and not new._args for *_, new in changes]) else 2
         return bool(changes) and tries < most - 1
 
     def _record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import copy
 import functools
 import gc
 import mmap
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from autograd import Value, compile  # noqa: A004 - autograd.compile
+from autograd import RecordingError, Value, compile  # noqa: A004 - autograd.compile
 from autograd.compiler import compiled as room
 from autograd.compiler.captured import Captured
 
@@ -298,6 +299,7 @@ NUMBERS: dict[str, Case] = {
     "sign of zero": (lambda: SimpleNamespace(a=0.0), lambda o, x: x + np.copysign(1.0, o.a), _set("a", -0.0)),
     "sign of zero in a list": (lambda: [1.0, 0.0], lambda o, x: x + np.copysign(1.0, o[1]), _put(1, -0.0)),
     "sign of zero in a dict": (lambda: {"a": 0.0}, lambda o, x: x + np.copysign(1.0, o["a"]), _put("a", -0.0)),
+    "sign of zero in a dict of one's own": (lambda: Table(a=0.0), lambda o, x: x + np.copysign(1.0, o["A"]), _put("a", -0.0)),
     "sign of zero in a tuple": (lambda: [(0.0,)], lambda o, x: x + np.copysign(1.0, o[0][0]), _put(0, (-0.0,))),
     "sign of zero in an array": (lambda: np.zeros(2), lambda o, x: x + np.copysign(1.0, o[0]), _put(0, -0.0)),
     "sign of zero in a UserDict": (lambda: UserDict(a=0.0), lambda o, x: x + np.copysign(1.0, o["a"]), _put("a", -0.0)),
@@ -372,6 +374,28 @@ NUMBERS: dict[str, Case] = {
     ),
     "list in itself": (lambda: (a := [3.0], a.append(a), a)[2], lambda o, x: x * o[1][1][0], _put(0, 7.0)),  # type: ignore[func-returns-value, arg-type]
 }
+
+
+class Table(dict[str, float]):
+    def __getitem__(self, key: str) -> float:
+        return dict.__getitem__(self, key.lower())
+
+
+class Broken:
+    """What has no numbers to give, and cannot be compared."""
+
+    __slots__ = ("__weakref__",)
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise ValueError
+
+    def tolist(self) -> Any:
+        raise ValueError
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError
+
+    __hash__ = object.__hash__
 
 
 class Seven(Parent):
@@ -750,6 +774,69 @@ def test_the_place_that_changes_is_named(place: str, monkeypatch: pytest.MonkeyP
         change_and_call()
 
 
+GROWING: dict[str, tuple[Any, Callable[[Any], Any], Callable[[Any, int], Any], str]] = {
+    "list": ([1.0], len, lambda o, _: o.append(1.0), "from list of 3 to list of 4"),
+    "dict": ({0: 1.0}, len, lambda o, i: o.update({i + 1: 1.0}), "from dict of 3 to dict of 4"),
+    "set": ({0}, sum, lambda o, i: o.add(i + 1), "from frozenset({0, 1, 2}) to frozenset({0, 1, 2, 3})"),
+    "array": (
+        np.zeros(2),
+        lambda o: float(o[0]),
+        lambda o, _: operator.iadd(o, 1.0),
+        "from an array (2,) [2.0, 2.0] to an array (2,) [3.0, 3.0]",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", GROWING)
+def test_how_it_has_changed_is_said(kind: str) -> None:
+    o, use, change, says = GROWING[kind]
+    o = copy.copy(o)
+    loss = compile(lambda x: w * x * use(o))
+
+    def change_and_call() -> None:
+        for i in range(3):
+            loss([1.0])
+            change(o, i)
+        loss([1.0])
+
+    with pytest.warns(UserWarning, match=re.escape(says)):
+        change_and_call()
+
+
+def test_what_cannot_be_compared() -> None:
+    """Another in its place is another; a detached Value is compared by its number."""
+    broken, fixed = [Broken()], Value(3.0).detach()
+    loss = compile(lambda x: w * x * fixed * len(broken))
+    assert loss([1.0]).data == 6.0
+    broken[0] = Broken()
+    assert loss([1.0]).data == 6.0
+    fixed.data = 5.0
+    assert loss([1.0]).data == 10.0
+
+
+class Linked:
+    def __init__(self) -> None:
+        self.me, self.w, self.x = self, Value(2.0), [0.0]
+
+    @compile
+    def loss(self, x: Any) -> Any:
+        return self.me.me.w * x + self.x[0]
+
+
+def test_a_method_of_an_object_that_holds_itself() -> None:
+    """Equal things in its attributes are the same as before; others are not."""
+    linked = Linked()
+    assert linked.loss([3.0]).data == 6.0  # type: ignore[call-arg, arg-type]
+    known = linked.loss.recordings
+    for _ in range(2):
+        linked.x = [0.0]
+        assert linked.loss([3.0]).data == 6.0  # type: ignore[call-arg, arg-type]
+    assert linked.loss.recordings == known
+    linked.me = other = Linked()
+    other.w = Value(5.0)
+    assert linked.loss([3.0]).data == 15.0  # type: ignore[call-arg, arg-type]
+
+
 def test_recordings_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one that was not used for the longest time goes."""
     monkeypatch.setattr(room, "_MOST", 3)
@@ -847,6 +934,20 @@ def test_four_threads_call_while_a_fifth_replaces_a_value() -> None:
             thread.join()
         assert wrong == []
         assert loss([1.0]).data == pytest.approx(59 * scale)
+
+
+def test_a_state_of_the_functions_own_is_refused_soon() -> None:
+    """It is no other thread that changes it, so it is not tried for long."""
+    state, runs = SimpleNamespace(h=Value(0.0)), []
+
+    def fn(x: Any) -> Any:
+        runs.append(1)
+        state.h = (w * x + state.h).tanh()
+        return state.h
+
+    with pytest.raises(RecordingError, match="called again"):
+        compile(fn)([1.0])
+    assert len(runs) < 10
 
 
 def test_a_change_while_it_is_recorded() -> None:
