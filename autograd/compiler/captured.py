@@ -286,7 +286,7 @@ class _Looks:
                 return True
         if self.live != self.held or [*map(len, self.sizes)] != self.counts:
             return True
-        if [*map(type, self.owners)] != self.kinds or [*map(vars, self.owners)] != self.spaces:
+        if self.owners and ([*map(type, self.owners)] != self.kinds or [*map(vars, self.owners)] != self.spaces):
             return True
         if self.method_of is not None and self._is_another():
             return True
@@ -294,7 +294,9 @@ class _Looks:
             return True
         if self.dicts and ([*map(list, self.dicts)] != self.keys or [[*x.values()] for x in self.dicts] != self.values):
             return True
-        return any([get(x) != before for get, x, before in self.derived]) or any([not _same_bits(*x) for x in self.arrays])
+        if self.derived and any([get(x) != before for get, x, before in self.derived]):
+            return True
+        return bool(self.arrays) and any([not _same_bits(*x) for x in self.arrays])
 
     def _is_another(self) -> bool:
         """Whether the object whose method it is has got another class or ``__dict__``."""
