@@ -757,7 +757,12 @@ def _same_keys(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
 
 def _own_space(space: dict[str, Any]) -> bool:
     """Whether it is this package's."""
-    return str(space.get("__file__")).startswith(_AUTOGRAD)
+    return str(space.get("__file__")).startswith(_AUTOGRAD) and _of_module(space)
+
+
+def _of_module(space: dict[str, Any]) -> bool:
+    """Whether it is what a module holds, and no copy, as doctest makes."""
+    return vars(sys.modules.get(str(space.get("__name__")), object)) is space
 
 
 def _own(kind: type) -> bool:
@@ -770,7 +775,7 @@ def _installed(space: dict[str, Any]) -> bool:
     file = space.get("__file__")
     if file is None:
         return getattr(space.get("__spec__"), "origin", None) in {"built-in", "frozen"}
-    return _is_installed(str(file))
+    return _is_installed(str(file)) and _of_module(space)
 
 
 @functools.cache
