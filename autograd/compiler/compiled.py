@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import hashlib
 import inspect
+import itertools
 import math
 import numbers
+import operator
 import sys
 import threading
+import warnings
 import weakref
+from collections import Counter
 from time import thread_time
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -24,7 +29,7 @@ from autograd.compiler.captured import Captured
 from autograd.compiler.emit import RESERVED
 from autograd.compiler.names import distinct
 from autograd.compiler.program import Program
-from autograd.compiler.record import Graph, Input, as_graph, collector_paused, record
+from autograd.compiler.record import CODE, Graph, Input, as_graph, collector_paused, record
 from autograd.compiler.varied import varied
 from autograd.errors import GraphError, RecordingError
 from autograd.graph import describe, topological_sort
@@ -56,6 +61,12 @@ _KEPT = 64
 """How many instances are kept that cannot be held weakly: they have slots alone, or their parts refer back to them."""
 _SHOWN = 4
 """How many numbers a message shows."""
+_MOST = 64
+"""How many recordings a function keeps: of more, those that were used last."""
+_OFTEN = 3
+"""How often one thing may change before it is said that this costs a recording each time."""
+_TRIES = 50
+"""How often a function is recorded while other threads change what it captures."""
 
 
 class Recording:
@@ -65,6 +76,10 @@ class Recording:
     """Where the function found what it used; a copy from a pickle has none."""
     key: tuple[Any, ...]
     """The forms, shapes and kinds of the arguments."""
+    graph: tuple[Any, ...]
+    """What tells the recorded graph from others; a copy from a pickle has none."""
+    used = 0
+    """When it was used last, by the number of calls."""
 
     def __init__(self, shapes: dict[str, tuple[int, ...]], program: Program, variables: list[Value], form: Any) -> None:
         self.shapes = shapes
@@ -76,6 +91,10 @@ class Recording:
         """Variables that are read, but not differentiated by."""
         self.form = form
         """That of the function's results."""
+
+    def goes_with(self, parameters: list[Value]) -> bool:
+        """Whether it has ``parameters`` first, or they begin with its own."""
+        return all(map(operator.is_, self.parameters, parameters))
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -113,7 +132,7 @@ class Recording:
         return self.run(theta, list(map(_rows, leaves, self.program.dtypes)), batch)  # type: ignore[no-any-return]  # the program gives it
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "captured"}
+        return {name: value for name, value in vars(self).items() if name not in {"captured", "graph"}}
 
     def run(self, theta: NDArray[Any], arrays: Sequence[NDArray[Any]], batch: int, *, gradient: bool = True) -> Any:
         """What the program makes of ``theta``, one number for each parameter, and of ``arrays``."""
@@ -177,7 +196,13 @@ class Compiled:
         self._given = parameters is not None
         self._parameters: list[Value] = list(parameters or [])
         self._recordings: dict[Any, Recording] = {}
+        self._forgotten: dict[Any, Recording] = {}
         self._one_at_a_time = threading.RLock()
+        self._examples: dict[Any, Any] = {}
+        """The example that was recorded last, for each combination of shapes: a batch of 0 has none."""
+        self._calls = itertools.count(1)
+        self._changes: Counter[str] = Counter()
+        self._warned = False
         self._argument_names = _positional(fn)
         self._method_of: Compiled | None = None
         self._owners: tuple[type, ...] = ()  # the classes in which it is a method
@@ -233,8 +258,7 @@ class Compiled:
             if args and (method := self._as_method(args[0])) is not self:
                 return method(*args[1:], **kwargs)  # @property calls it so, and from Python 3.13 on @classmethod
             raise
-        if recording.captured.changed():
-            self._forget()
+        if recording.captured.changed() and self._is_stale(recording):
             recording, arrays, batch = self._prepare(args, kwargs)
         theta = _numbers(recording.parameters)
         if self.reduction is None:
@@ -272,12 +296,30 @@ class Compiled:
         """``theta`` as an array of one number for each parameter."""
         return _as_theta(theta, self.dtype, len(self._parameters))
 
-    def _forget(self) -> None:
-        """Be as if there had been no call."""
+    def _is_stale(self, recording: Recording) -> bool:
+        """Whether what a recording captured is another now. If so, be as if there had been no call."""
         with self._one_at_a_time:
-            self._recordings = {}
-            if not self._given:
-                self._parameters = []
+            if not any([known is recording for known in self._recordings.values()]):
+                return True  # it was seen already
+            found = recording.captured.difference(self.fn)
+            if found:
+                self._recordings, self._forgotten = {}, self._forgotten | self._recordings
+                if not self._given:
+                    self._parameters = []
+                self._count(*found[0])
+        return bool(found)
+
+    def _count(self, place: str, old: Any, new: Any) -> None:
+        """Warn, once, if what changed has changed often."""
+        self._changes[place] += 1
+        if self._changes[place] == _OFTEN and not self._warned:
+            self._warned = True
+            msg = (
+                f"{self!r} was recorded anew {_OFTEN} times because {place} had changed, at last from {old!r:.60} to "
+                f"{new!r:.60}. Each time takes much longer than a call: pass what changes as an argument, or make it a Value "
+                "and assign its data"
+            )
+            warnings.warn(msg, stacklevel=4)
 
     # Methods, copies
 
@@ -376,17 +418,34 @@ class Compiled:
                 raise ValueError(msg)
         if recording is None:
             if batch == 0:
-                msg = f"{self!r} cannot be recorded from 0 examples: call it first with some, of the same shapes and kinds"
-                raise ValueError(msg)
-            with self._one_at_a_time:
-                recording = self._recordings.get(key)  # another thread may have made it meanwhile
-                if recording is None:
-                    if any([known.captured.changed() for known in self._recordings.values()]):
-                        self._forget()
-                    recording = self._record(args, kwargs, leaves)
-                    recording.key = key
-                    self._recordings[key] = recording
+                if (example := self._examples.get(key)) is None:
+                    msg = f"{self!r} cannot be recorded from 0 examples: call it first with some, of the same shapes and kinds"
+                    raise ValueError(msg)
+                args, kwargs = example
+            recording = self._recorded(key, args, kwargs)
+        recording.used = next(self._calls)
         return recording, list(map(_rows, leaves, recording.program.dtypes)), batch
+
+    def _recorded(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recording:
+        """The recording for arguments of a ``key`` that there was none for."""
+        _, leaves = _read(args, kwargs)
+        with self._one_at_a_time:
+            if (recording := self._recordings.get(key)) is not None:
+                return recording  # another thread has made it meanwhile
+            for known in self.recordings:
+                if known.captured.changed():
+                    self._is_stale(known)
+            recording = self._record_as_it_stands(args, kwargs, leaves, self._forgotten.pop(key, None))
+            recording.key = key
+            self._examples.pop(key, None)
+            self._examples[key] = trees.mapped(lambda array: np.array(np.asarray(array)[:1]), (args, kwargs))
+            if len(self._examples) > _MOST:
+                del self._examples[next(iter(self._examples))]
+            if len(self._recordings) >= _MOST:
+                oldest = min(self._recordings.values(), key=lambda known: known.used)
+                self._recordings = {k: known for k, known in self._recordings.items() if known is not oldest}
+            self._recordings[key] = recording
+        return recording
 
     def _name_the_wrong_one(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise the error of the first argument that is no array of numbers, with its name."""
@@ -395,8 +454,41 @@ class Compiled:
             for path, x in trees.paths(arg, name):
                 _array(x, path)
 
-    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: Sequence[NDArray[Any]]) -> Recording:
-        """The recording of the function on the first example, checked on that one and on others."""
+    def _record_as_it_stands(
+        self, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]], known: Recording | None
+    ) -> Recording:
+        """The recording of the function, with what it captures now: another thread may have changed it meanwhile."""
+        before = Captured(self.fn)
+        for tries in range(_TRIES):
+            try:
+                known = self._record(args, kwargs, leaves, before, known)
+            except RecordingError:
+                after = before.again(self.fn)
+                if not self._again(before.compared(after), tries):
+                    raise
+                before = after
+            else:
+                if not self._again(known.captured.meanwhile, tries):
+                    break
+                before = known.captured
+        return known  # type: ignore[return-value]  # the last try has made it, or raised
+
+    @staticmethod
+    def _again(changes: list[tuple[str, Any, Any]], tries: int) -> bool:
+        """Whether to record it once more after these ``changes``: again and again where another thread puts variables there.
+
+        What was computed is the function's own, such as the state of a recurrent network.
+        """
+        most = _TRIES if any([isinstance(new, Value) and not new._args for *_, new in changes]) else 2
+        return bool(changes) and tries < most - 1
+
+    def _record(
+        self, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]], before: Captured, known: Recording | None
+    ) -> Recording:
+        """The recording of the function on the first example, checked on that one and on others.
+
+        It is the one that was ``known`` for these shapes if the graph is the same as it was.
+        """
         names = _names(args, kwargs, self._argument_names)
         arrays = [Input(name, math.prod(a.shape[1:]), a.dtype.kind != "f") for name, a in zip(names, leaves, strict=True)]
         shapes = {name: array.shape[1:] for name, array in zip(names, leaves, strict=True)}
@@ -408,11 +500,19 @@ class Compiled:
             graph = as_graph(roots, inputs, began)
             numbers = {value: i for i, value in enumerate(graph.variables)}
             order = [numbers.get(parameter, -1) for parameter in self._parameters]
-            program = Program(graph, arrays, order, self.reduction, self.dtype, frozen=self._given)
-            variables = self._parameters + [graph.variables[i] for i in program.parameters[len(order) :]]
-            recording = Recording(shapes, program, variables, form)
+            told_by = _told_by(graph)
+            if known is not None and (known.graph, known.form) == (told_by, form) and known.goes_with(self._parameters):
+                recording = known
+                variables = max(self._parameters, recording.parameters, key=len)
+            else:
+                self._forgotten = {}
+                program = Program(graph, arrays, order, self.reduction, self.dtype, frozen=self._given)
+                variables = self._parameters + [graph.variables[i] for i in program.parameters[len(order) :]]
+                recording = Recording(shapes, program, variables, form)
+                recording.graph = told_by
+            captured = Captured(self.fn, graph.captured, graph.constants, like=before)
             self._check(recording, graph, args, kwargs, leaves, thread_time() - start)
-            recording.captured = Captured(self.fn, graph.captured, graph.constants)  # after the second call, which may count
+            recording.captured = captured.but_for_what_it_does(self.fn, before, graph.captured)
             if self._method_of is not None and isinstance(vars(self)["_instance"], weakref.ref):
                 recording.captured.hold_weakly(self.__self__)
                 if _leads_to(recording.captured, self.__self__):
@@ -557,6 +657,14 @@ class _Call(ops.Op):
     def __reduce__(self) -> tuple[Any, ...]:
         msg = "a graph that holds the call of a compiled function cannot be pickled: keep the function and its arguments"
         raise TypeError(msg)
+
+
+def _told_by(graph: Graph) -> tuple[Any, ...]:
+    """What tells a graph from others: a digest of its nodes and constants, and its variables."""
+    digest = hashlib.blake2b()
+    for array in (graph.code, graph.first, graph.arg, graph.leaf, graph.number[graph.code == CODE[ops.constant]]):
+        digest.update(array.tobytes())
+    return digest.digest(), graph.roots, [*map(id, graph.variables)]
 
 
 def _numbers(values: Sequence[Value]) -> NDArray[np.float64]:
@@ -779,9 +887,14 @@ def compile(  # noqa: A001 - likewise
     and in which order, :meth:`Compiled.value_and_grad` differentiates; other Values that ``fn`` captures are then read, but not
     differentiated by. ``dtype`` is "float64", or "float32", which is faster and keeps seven digits.
 
-    If another Value, list, model or number stands where ``fn`` found one that it used, the next call records it anew. (Of the
-    numbers in lists and arrays a thousand are looked at; more are taken to stay as they are.) What would freeze the number of
-    a Value raises RecordingError, and says what to write instead.
+    A recording captures what ``fn`` reaches from its closure, its defaults, its ``self`` and the globals that its code names,
+    through the items of containers and the attributes that code names (all attributes, where it has ``getattr`` or ``vars``).
+    A call that finds another Value there, or a number or anything else that differs, records ``fn`` anew.
+
+    Not looked at are the globals of installed packages, arrays that are read-only, what C code keeps to itself (as the state
+    of a generator of random numbers), and what ``fn`` itself changes each time that it runs, as a counter. A place that
+    has changed three times is said, once, in a warning. 64 recordings are kept, those that were used last. What would freeze
+    the number of a Value raises RecordingError, and says what to write instead.
 
     A call that records also calls ``fn`` itself on some examples, to see that the program does the same: on the first two, and
     as long as that takes less than a quarter of the time, on up to eight that differ, as Values and as plain numbers. That

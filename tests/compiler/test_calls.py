@@ -6,14 +6,11 @@ import pickle
 from types import SimpleNamespace
 from typing import Any
 
-import hypothesis
 import numpy as np
 import pytest
 
 import nn
 from autograd import GraphError, RecordingError, Value, compile, math  # noqa: A004 - autograd.compile
-from autograd.compiler.captured import _few as few_containers
-from autograd.compiler.captured import _is_library
 from autograd.compiler.compiled import _few
 
 shared = [Value(2.0), Value(3.0)]
@@ -163,24 +160,9 @@ def test_options_of_the_decorator() -> None:
     assert (loss.reduction, loss.dtype.name, loss.parameters) == ("sum", "float32", [w])
 
 
-def test_as_many_numbers_are_compared_as_a_few_lists_hold() -> None:
-    """A thousand in all, those of the smallest lists first."""
-    small, large, larger = [0.0], [0.0] * 999, [0.0] * 1000
-    assert [len(x) for x in few_containers([large, small])] == [1, 999]
-    assert [len(x) for x in few_containers([larger, small])] == [1]
-
-
 def test_numbers_in_a_message() -> None:
     assert (_few([1.0]), _few([1.0, 2.0]), _few([1.0] * 4)) == ("1.0", "[1.0, 2.0]", "[1.0, 1.0, 1.0, 1.0]")
     assert _few([1.0] * 5) == "[1.0, 1.0, 1.0, 1.0, …]"
-
-
-def test_what_is_a_library() -> None:
-    assert _is_library(np)
-    assert _is_library(dict)
-    assert _is_library(Value)
-    assert _is_library(pytest)
-    assert not _is_library(hypothesis)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
