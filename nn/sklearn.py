@@ -48,8 +48,10 @@ _AUTO = 200
 """The largest batch that batch_size="auto" makes."""
 
 
+_START = 0.5**0.5
+"""Weights start smaller by this than those of nn.MLP, or the default learning rate would spend 60 epochs on undoing them."""
 _REMEMBERED = 100
-"""How many iterations L-BFGS learns from: as nn.LBFGS, and ten times those of scikit-learn, which needs twice as many for it."""
+"""How many iterations L-BFGS learns from, as nn.LBFGS. With scikit-learn's 10, relu takes up to twice as many."""
 _SMALLEST_RATE = 1e-6
 """learning_rate="adaptive" divides by 5 until it is here, and stops the training then."""
 
@@ -111,10 +113,19 @@ class _Search(Optimizer):
         return first[0], found.x if found.fun <= first[0] else theta  # it may have ended where there is no number
 
 
-def _is_stochastic(network: _Network) -> bool:
-    """True; AttributeError, as scikit-learn has it, for a solver that wants all examples at once."""
+def _takes_parts(network: _Network) -> bool:
+    """True; AttributeError, as scikit-learn has it, for settings that want all examples at once."""
     if network.solver == "lbfgs":
         msg = "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+        raise AttributeError(msg)
+    if network.early_stopping:
+        msg = "partial_fit does not support early_stopping=True: a part does not tell when all has been learned"
+        raise AttributeError(msg)
+    if getattr(network, "class_weight", None) == "balanced":
+        msg = (
+            "partial_fit does not support class_weight='balanced', as a part does not tell how many examples there are: give "
+            "sklearn.utils.class_weight.compute_class_weight('balanced', classes=classes, y=y) as a dict"
+        )
         raise AttributeError(msg)
     return True
 
@@ -199,9 +210,6 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         partial: bool = False,
     ) -> Self:
         """Train on what has been checked; ``partial`` is one more epoch, with the optimizer as the last one left it."""
-        if partial and self.early_stopping:
-            msg = "partial_fit does not support early_stopping=True"
-            raise ValueError(msg)
         goes_on = self._goes_on(partial=partial)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         rng = np.random.default_rng(seed)
@@ -258,19 +266,15 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         return self
 
     def _network(self, inputs: int, outputs: int, rng: Any, *, goes_on: bool) -> MLP:
-        """The network that there is, or a new one: weights from scikit-learn's ranges (Glorot & Bengio 2010), biases 0."""
+        """The network that there is, or a new one."""
         sizes = [*np.ravel(self.hidden_layer_sizes).tolist(), outputs]
         if goes_on:
             if [len(layer.neurons) for layer in self.model_.layers] != sizes:
                 msg = f"the network that is to be trained further has other layers than {sizes}: fit a clone of the estimator"
                 raise ValueError(msg)
             return self.model_
-        model = MLP(inputs, sizes, _ACTIVATIONS[self.activation], rng=0)
-        for layer, fan_in in zip(model.layers, [inputs, *sizes], strict=False):
-            fan_out = len(layer.neurons)
-            bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / (fan_in + fan_out))
-            table = np.concatenate([rng.uniform(-bound, bound, (fan_in, fan_out)), np.zeros((1, fan_out))])
-            vector_to_parameters(table.T.ravel(), layer.parameters())
+        model = MLP(inputs, sizes, _ACTIVATIONS[self.activation], rng=rng)
+        vector_to_parameters(parameters_to_vector(model.parameters()) * _START, model.parameters())
         return model
 
     def _set_rate(self, epoch: TrainingState, examples: int) -> None:
@@ -308,10 +312,10 @@ class ValueClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # sciki
     """A multilayer perceptron that tells classes apart, trained by :func:`nn.fit` on the cross-entropy.
 
     Settings, their defaults and what they may be are as those of scikit-learn's MLPClassifier that have the same names, with
-    the same penalty ``alpha``. These differ: biases start at 0, and weights with other numbers of the same ranges; an epoch is
-    an improvement if its loss is lower by ``tol`` than the best so far; ``early_stopping`` looks at the loss of the examples set aside, not at their accuracy,
-    and sets aside equal examples together. ``class_weight`` is as LogisticRegression's: None, "balanced", or a dict from
-    labels to weights. ``random_state=0``, or any other number, makes the same bits each time.
+    the same penalty ``alpha``. These differ: weights start as in :class:`nn.MLP`, times √½; an epoch is an improvement if
+    its loss is lower by ``tol`` than the best so far; ``early_stopping`` looks at the loss of the examples set aside, not at
+    their accuracy, and sets aside equal examples together. ``class_weight`` is as LogisticRegression's: None, "balanced", or
+    a dict from labels to weights. ``random_state=0``, or any other number, makes the same bits each time.
 
     After ``fit``: ``model_``, the network, from which predictions are made, and its numbers as ``coefs_`` and ``intercepts_``;
     ``history_``, an :class:`nn.History`; ``loss_curve_`` and ``loss_``, penalty included; ``n_iter_``, the epochs, or with
@@ -387,12 +391,12 @@ class ValueClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # sciki
         """
         return self._learn(X, y, sample_weight)
 
-    @available_if(_is_stochastic)  # type: ignore[untyped-decorator]  # scikit-learn's
+    @available_if(_takes_parts)  # type: ignore[untyped-decorator]  # scikit-learn's
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Train for one epoch more, on these examples; the estimator.
 
-        The first call needs all ``classes`` that there will be. ValueError for labels that are not among them, and with
-        ``early_stopping``; with ``solver="lbfgs"`` there is no such method.
+        The first call needs all ``classes`` that there will be; ValueError for labels that are not among them. There is no
+        such method with ``solver="lbfgs"``, ``early_stopping`` or ``class_weight="balanced"``.
         """
         return self._learn(X, y, sample_weight, classes, partial=True)
 
@@ -421,24 +425,18 @@ class ValueClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # sciki
             X, indices, weights = _weighed(
                 X,
                 indices,
-                self._class_weights(indices, weights, partial=partial)[indices] * (1.0 if weights is None else weights),
+                self._class_weights(indices, weights)[indices] * (1.0 if weights is None else weights),
                 "class_weight",
             )
         loss = cross_entropy if count > 2 else binary_cross_entropy_with_logits  # noqa: PLR2004 - one output is enough for two
         outputs = count if count > 2 else 1  # noqa: PLR2004 - likewise
         return self._train(X, indices, weights, loss, outputs=outputs, strata=indices, partial=partial)
 
-    def _class_weights(self, indices: Array, weights: Array | None, *, partial: bool) -> Array:
+    def _class_weights(self, indices: Array, weights: Array | None) -> Array:
         """What an example of each class counts as."""
         if isinstance(self.class_weight, dict):
             of_classes: Array = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
             return of_classes
-        if partial:
-            msg = (
-                "class_weight='balanced' needs to know how many examples of each class there are: for partial_fit, compute it "
-                "by sklearn.utils.class_weight.compute_class_weight('balanced', classes=classes, y=y) and give it as a dict"
-            )
-            raise ValueError(msg)
         totals = np.bincount(indices, weights, len(self.classes_))
         balanced: Array = totals.sum() / (len(totals) * totals)  # classes are those that are there
         return balanced
@@ -483,7 +481,7 @@ class ValueRegressor(RegressorMixin, _Network):  # type: ignore[misc]  # scikit-
         """
         return self._learn(X, y, sample_weight)
 
-    @available_if(_is_stochastic)  # type: ignore[untyped-decorator]  # scikit-learn's
+    @available_if(_takes_parts)  # type: ignore[untyped-decorator]  # scikit-learn's
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one epoch more, on these examples; the estimator. See :meth:`ValueClassifier.partial_fit`."""
         return self._learn(X, y, sample_weight, partial=True)
