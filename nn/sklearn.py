@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import autograd
 from nn.layers import MLP
 from nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
-from nn.optim import SGD, Adam, Optimizer
+from nn.optim import Adam, Optimizer
 from nn.training import EarlyStopping, fit
 from nn.vectors import parameters_to_vector, vector_to_parameters
 
@@ -83,6 +83,22 @@ class _Penalized(Optimizer):
             return loss + 0.5 * float(decayed @ theta), gradient + decayed
 
         return self.optimizer.descend(penalized, theta)
+
+
+class _Momentum(Optimizer):
+    """Gradient descent whose velocity has the learning rate in it: another one changes later steps only by and by."""
+
+    def __init__(self, parameters: list[Value], lr: float, momentum: float, *, nesterov: bool) -> None:
+        super().__init__(parameters, lr)
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self._velocity = np.zeros(len(parameters))
+
+    def moved(self, theta: Array, gradient: Array) -> Array:
+        """See Optimizer."""
+        step = self.lr * gradient
+        self._velocity = self.momentum * self._velocity - step
+        return theta + (self.momentum * self._velocity - step if self.nesterov else self._velocity)
 
 
 class _Search(Optimizer):
@@ -211,8 +227,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     ) -> Self:
         """Train on what has been checked; ``partial`` is one more epoch, with the optimizer as the last one left it."""
         goes_on = self._goes_on(partial=partial)
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         model = self._network(X.shape[1], outputs, rng, goes_on=goes_on)
         if not goes_on:
             self.t_, self._best, self._idle = 0, np.inf, 0
@@ -220,7 +235,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         stochastic = self.solver != "lbfgs"
         train, held_out = np.arange(len(X)), None
         if stochastic and self.early_stopping:
-            train, rest = _parts(X, y, weights, strata, self.validation_fraction, seed)
+            train, rest = _parts(X, y, weights, strata, self.validation_fraction, rng)
             held_out = _examples(X, y, weights, rest)
         at_most = _AUTO if self.batch_size == "auto" else self.batch_size
         size = min(len(train), at_most) if stochastic else len(train)
@@ -297,8 +312,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         if self.solver == "lbfgs":
             return _Search(parameters, self.max_iter, self.max_fun, self.tol)
         if self.solver == "sgd":
-            nesterov = self.nesterovs_momentum and self.momentum > 0
-            return SGD(parameters, self.learning_rate_init, self.momentum, nesterov=nesterov)
+            return _Momentum(parameters, self.learning_rate_init, self.momentum, nesterov=self.nesterovs_momentum)
         return Adam(parameters, self.learning_rate_init)
 
     def _outputs(self, X: Any) -> Array:
@@ -540,7 +554,7 @@ def _weighed(X: Array, y: Array, weights: Any, name: str = "sample_weight") -> t
 
 
 def _parts(  # noqa: PLR0913, PLR0917 - the examples, and how to divide them
-    X: Array, y: Array, weights: Array | None, strata: Array | None, fraction: float, seed: int
+    X: Array, y: Array, weights: Array | None, strata: Array | None, fraction: float, rng: Any
 ) -> tuple[Array, Array]:
     """The places of the examples to train on, and of those to set aside: that ``fraction`` of each class, or of all.
 
@@ -555,7 +569,7 @@ def _parts(  # noqa: PLR0913, PLR0917 - the examples, and how to divide them
     if strata is not None:
         classes[which] = strata
     aside = np.zeros(len(sizes), bool)
-    order = np.random.default_rng(seed).permutation(len(sizes))
+    order = rng.permutation(len(sizes))
     for each in np.unique(classes):
         members = order[classes[order] == each]
         ends = np.cumsum(sizes[members])
