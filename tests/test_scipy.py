@@ -135,7 +135,7 @@ def test_products_save_the_gradients_that_differences_of_gradients_take() -> Non
     x0 = np.array([1.3, 0.7, 0.8, 1.9, 1.2])
     exact = minimize(rosenbrock, x0, method="Newton-CG")
     by_differences = optimize.minimize(optimize.rosen, x0, jac=optimize.rosen_der, method="Newton-CG")
-    assert exact.njev == exact.nfev < by_differences.njev / 2
+    assert exact.njev < by_differences.njev / 2
     assert exact.nhev > 0 == by_differences.nhev
 
 
@@ -153,7 +153,8 @@ def test_a_hessian_of_ones_own_is_used() -> None:
     for settings in ({"hess": hess}, {"hessp": hessp}):
         asked.clear()
         assert minimize(rosenbrock, [1.3, 0.7], method="Newton-CG", **settings).nhev == len(asked) > 0
-    assert minimize(rosenbrock, [1.3, 0.7], method="trust-constr", hess="2-point").success
+    found = minimize(rosenbrock, [1.3, 0.7], method="trust-constr", hess="2-point")
+    assert found.x == pytest.approx(np.ones(2), abs=FOUND)
 
 
 @EITHER

@@ -503,7 +503,7 @@ def test_an_end_before_convergence_is_a_warning(solver: str) -> None:
 
 def test_iterations_of_lbfgs_are_scipys() -> None:
     """Not evaluations, of which a line search takes some for each; ``max_fun`` is the limit of those."""
-    settings: Any = {"solver": "lbfgs", "random_state": 0}
+    settings: Any = {"activation": "tanh", "solver": "lbfgs", "alpha": 1.0, "random_state": 0}
     regressor = ValueRegressor((5,), max_iter=1000, **settings).fit(X, NUMBERS)
     curve = regressor.loss_curve_
     assert regressor.n_iter_ == len(curve) < 1000
