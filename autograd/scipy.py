@@ -1,4 +1,4 @@
-"""``minimize``: SciPy's, of a function of Values, with the exact gradient."""
+"""``minimize``: SciPy's, of a function of Values, with the exact gradient and, where a method takes it, the exact Hessian."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from autograd.arrays import as_array, shown
 from autograd.compiler import compile as compiled_function
 from autograd.errors import RecordingError
 from autograd.functional import gradient
+from autograd.math import sumprod
 from autograd.modes import enable_grad
 from autograd.value import Value
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
     Array = NDArray[np.float64]
+
+_PRODUCTS = ("newton-cg", "trust-ncg", "trust-krylov", "trust-constr")
+"""The methods that take the products of the Hessian with vectors."""
+_HESSIANS = ("dogleg", "trust-exact")
+"""And those that take it whole."""
 
 
 def minimize(
@@ -37,6 +43,10 @@ def minimize(
     ``fn(x, *args)`` gets an array of Values, of the shape (n,) that ``x0`` has, and returns one Value. ``args`` are handed on
     as they are, whole. All else is SciPy's: the default method (BFGS, or L-BFGS-B with ``bounds``), ``constraints`` (functions
     of numbers), ``tol``, ``callback``, ``options``. Whether it converged is in ``result.success``; a NaN is no exception.
+
+    Methods that use second derivatives get exact ones: "Newton-CG", "trust-ncg", "trust-krylov" and "trust-constr" the products
+    of the Hessian with vectors, "dogleg" and "trust-exact" the Hessian, which is n products. Your own ``hess`` or ``hessp``
+    is used instead if you give one.
 
     The function is compiled, once for each call of ``minimize``. One that ``autograd.compile`` cannot record, as it branches
     on numbers, raises RecordingError: with ``compiled`` false each evaluation is a graph of Values, and slower.
@@ -70,7 +80,13 @@ def minimize(
         raise TypeError(msg)
     start = _checked(x0)
     rest = args if isinstance(args, tuple) else (args,)
-    value_and_grad = (_compiled if compiled else _eager)(fn, start, rest)
+    value_and_grad, product = (_compiled if compiled else _eager)(fn, start, rest)
+    kind = method.lower() if isinstance(method, str) else ""
+    if kwargs.get("hess") is None and kwargs.get("hessp") is None:
+        if kind in _PRODUCTS:
+            kwargs["hessp"] = product
+        if kind in _HESSIANS:
+            kwargs["hess"] = lambda x: np.array([product(x, direction) for direction in np.eye(len(x))])
     try:
         return optimize.minimize(value_and_grad, start, method=method, jac=True, **kwargs)
     except RecordingError as error:
@@ -93,19 +109,46 @@ def _checked(x0: Any) -> Array:
     return start.astype(float)
 
 
-def _compiled(fn: Callable[..., Any], start: Array, args: tuple[Any, ...]) -> Callable[[Array], tuple[float, Array]]:
+Evaluations = tuple["Callable[[Array], tuple[float, Array]]", "Callable[[Array, Array], Array]"]
+"""What gives the number and its gradient, and what gives the product of the Hessian with a vector."""
+
+
+def _compiled(fn: Callable[..., Any], start: Array, args: tuple[Any, ...]) -> Evaluations:
     parameters = [Value(number) for number in start.tolist()]
-    return compiled_function(lambda: _result(fn, parameters, args), parameters=parameters).value_and_grad
+    loss = compiled_function(lambda: _result(fn, parameters, args), parameters=parameters)
+    slope = compiled_function(
+        lambda direction: _slope(_result(fn, parameters, args), parameters, direction), parameters=parameters
+    )
+
+    def product(x: Array, direction: Array) -> Array:
+        return slope.value_and_grad(x, np.array([direction]))[1]
+
+    return loss.value_and_grad, product
 
 
-def _eager(fn: Callable[..., Any], _: Array, args: tuple[Any, ...]) -> Callable[[Array], tuple[float, Array]]:
+def _eager(fn: Callable[..., Any], _: Array, args: tuple[Any, ...]) -> Evaluations:
+    def values_at(x: Array) -> list[Value]:
+        return [Value(number) for number in x.tolist()]
+
     def value_and_grad(x: Array) -> tuple[float, Array]:
-        values = [Value(number) for number in x.tolist()]
+        values = values_at(x)
         with enable_grad():
             y = Value(0.0).detach() + _result(fn, values, args)  # a plain number is a Value then, too
         return y.data, np.array(gradient(y, values))
 
-    return value_and_grad
+    def product(x: Array, direction: Array) -> Array:
+        values = values_at(x)
+        with enable_grad():
+            slope = _slope(_result(fn, values, args), values, direction.tolist())
+        return np.array(gradient(slope, values))
+
+    return value_and_grad, product
+
+
+def _slope(y: Any, values: list[Value], direction: Any) -> Any:
+    """The derivative of ``y`` as ``values`` move in a direction; its own gradient is the Hessian times that."""
+    y = Value(0.0).detach() + y  # a plain number is a Value then, too
+    return sumprod(gradient(y, values, create_graph=True), direction)
 
 
 def _result(fn: Callable[..., Any], values: list[Value], args: tuple[Any, ...]) -> Any:

@@ -90,6 +90,86 @@ def test_an_evaluation_is_one_call_where_differences_take_one_for_each_parameter
     assert by_differences.nfev > 10 * by_differences.njev
 
 
+PRODUCTS = ["Newton-CG", "trust-ncg", "trust-krylov", "trust-constr"]
+HESSIANS = ["dogleg", "trust-exact"]
+
+
+@EITHER
+@pytest.mark.parametrize("method", PRODUCTS + HESSIANS)
+def test_methods_of_second_order_get_the_exact_hessian(
+    method: str,
+    compiled: bool,  # noqa: FBT001 - a parameter of a test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SciPy's own formulas for Rosenbrock are the reference."""
+    seen: list[Any] = []
+
+    def kept(*_: Any, **rest: Any) -> None:
+        seen.append((rest.get("hess"), rest.get("hessp")))
+
+    monkeypatch.setattr(optimize, "minimize", kept)
+    minimize(rosenbrock, [1.0, 2.0, 3.0], method=method.upper(), compiled=compiled)
+    ((hess, hessp),) = seen
+    for x in (np.array([1.0, 2.0, 3.0]), np.array([0.5, -1.0, 0.25])):
+        if method in HESSIANS:
+            assert hessp is None
+            assert hess(x) == pytest.approx(optimize.rosen_hess(x), rel=EXACT)
+        else:
+            assert hess is None
+            direction = np.array([2.0, -1.0, 0.5])
+            assert hessp(x, direction) == pytest.approx(optimize.rosen_hess_prod(x, direction), rel=EXACT)
+
+
+@EITHER
+@pytest.mark.parametrize("method", PRODUCTS + HESSIANS)
+def test_methods_of_second_order_find_the_minimum(method: str, compiled: bool) -> None:  # noqa: FBT001 - likewise
+    """They are near enough to it for ``dogleg``, which wants a Hessian that is positive there."""
+    with no_grad():
+        result = minimize(rosenbrock, [1.1, 1.2, 1.3], method=method, compiled=compiled, tol=1e-8)
+    assert result.x == pytest.approx(np.ones(3), abs=FOUND)
+    assert result.nhev > 0
+
+
+def test_products_save_the_gradients_that_differences_of_gradients_take() -> None:
+    """Newton-CG without a Hessian takes a gradient more for each product; SciPy counts both."""
+    x0 = np.array([1.3, 0.7, 0.8, 1.9, 1.2])
+    exact = minimize(rosenbrock, x0, method="Newton-CG")
+    by_differences = optimize.minimize(optimize.rosen, x0, jac=optimize.rosen_der, method="Newton-CG")
+    assert exact.njev < by_differences.njev / 2
+    assert exact.nhev > 0 == by_differences.nhev
+
+
+def test_a_hessian_of_ones_own_is_used() -> None:
+    asked: list[Any] = []
+
+    def hess(x: Any) -> Any:
+        asked.append(x)
+        return optimize.rosen_hess(x)
+
+    def hessp(x: Any, direction: Any) -> Any:
+        asked.append(x)
+        return optimize.rosen_hess_prod(x, direction)
+
+    for settings in ({"hess": hess}, {"hessp": hessp}):
+        asked.clear()
+        assert minimize(rosenbrock, [1.3, 0.7], method="Newton-CG", **settings).nhev == len(asked) > 0
+    found = minimize(rosenbrock, [1.3, 0.7], method="trust-constr", hess="2-point")
+    assert found.x == pytest.approx(np.ones(2), abs=FOUND)
+
+
+@EITHER
+@pytest.mark.parametrize("fn", [lambda _: 3.0, lambda x: 2.0 * x[0], lambda x: x[1]])
+def test_what_has_no_curvature_has_a_hessian_of_zeros(
+    fn: Any,
+    compiled: bool,  # noqa: FBT001 - likewise
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(optimize, "minimize", lambda *_, **rest: seen.append(rest["hess"]))
+    minimize(fn, [1.0, 2.0], method="trust-exact", compiled=compiled)
+    assert seen[0](np.array([1.0, 2.0])).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
 def test_compiled_the_function_is_called_to_be_recorded_and_checked_alone() -> None:
     calls = []
 

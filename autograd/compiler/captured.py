@@ -80,7 +80,7 @@ class _Node(NamedTuple):
     items: Sequence[Any]
 
 
-_COMPARING = modes.Beginning(1)
+_COMPARING = modes.Beginning(1)  # a Value and a number cannot be compared in it, and so are not taken for the same
 
 
 class Captured:
@@ -132,9 +132,7 @@ class Captured:
 
     def changed(self) -> bool:
         """Whether something may be another now: False is sure."""
-        token = modes.compiling.set(
-            _COMPARING
-        )  # in which a Value and a number cannot be compared, so as not to be taken for the same
+        token = modes.compiling.set(_COMPARING)
         try:
             return self._looks.changed()
         except Exception:  # noqa: BLE001 - an attribute that is gone, an array in the place of another: whatever it is, it changed

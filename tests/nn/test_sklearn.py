@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import nn
-from nn.sklearn import ValueClassifier, ValueRegressor
+from nn.sklearn import ValueClassifier, ValueRegressor, _parts
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
@@ -39,7 +39,10 @@ AS_GOOD = 0.03
 """Scores of held-out examples vary by this much from seed to seed: 450 digits at 97 % have a standard error of 0.8 %."""
 
 
-@parametrize_with_checks([ValueClassifier(), ValueRegressor()])
+SHORT: Any = {"early_stopping": True, "max_iter": 60}
+
+
+@parametrize_with_checks([ValueClassifier(), ValueRegressor(), ValueClassifier(**SHORT), ValueRegressor(**SHORT)])
 @pytest.mark.filterwarnings(UNCONVERGED)
 def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
     """All of ``check_estimator`` passes; no failure is declared as expected."""
@@ -137,6 +140,250 @@ def test_it_is_as_good_as_scikit_learns_regressor() -> None:
     theirs, ours = [cross_val_score(model, data, y, cv=3).mean() for model in models]
     assert ours > theirs - AS_GOOD
     assert ours > 0.4
+
+
+# As scikit-learn's own, step by step
+
+
+def alike(ours: Any, theirs: Any, x: Any, y: Any, **settings: Any) -> None:
+    """Fit both for an epoch, put our numbers into theirs, and fit both further, with these settings."""
+    for network in (ours, theirs):
+        network.set_params(
+            hidden_layer_sizes=(4,),
+            batch_size=20,
+            shuffle=False,
+            warm_start=True,
+            random_state=0,
+            max_iter=1,
+            alpha=0.5,
+            **{"n_iter_no_change": 100, "learning_rate_init": 0.05} | settings,
+        )
+        with pytest.warns(ConvergenceWarning):
+            network.fit(x, y)
+    theirs.coefs_, theirs.intercepts_ = ours.coefs_, ours.intercepts_
+    theirs.best_loss_, theirs._no_improvement_count = ours._best, ours._idle
+
+
+@pytest.mark.filterwarnings(UNCONVERGED)
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+@pytest.mark.parametrize("classes", [0, 2, 3])
+def test_an_epoch_is_that_of_scikit_learn(classes: int, activation: str) -> None:
+    """From the same numbers, with mini-batches, momentum and penalty: the same numbers afterwards."""
+    kinds: Any = (ValueClassifier, MLPClassifier) if classes else (ValueRegressor, MLPRegressor)
+    y = np.digitize(NUMBERS, [3.0, 4.5][: classes - 1]) if classes else NUMBERS
+    ours, theirs = [kind(solver="sgd", activation=activation) for kind in kinds]
+    alike(ours, theirs, X, y)
+    for network in (ours, theirs):
+        network.set_params(max_iter=3).fit(X, y)
+    assert ours.loss_curve_[1:] == pytest.approx(theirs.loss_curve_[1:], rel=SAME)
+    assert [table.shape for table in ours.coefs_] == [(3, 4), (4, ours.n_outputs_)]
+    for mine, other in zip(ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True):
+        assert mine == pytest.approx(other, rel=SAME, abs=SAME)
+    for name in ("n_iter_", "t_", "n_layers_", "n_outputs_"):
+        assert getattr(ours, name) == getattr(theirs, name)
+
+
+@pytest.mark.filterwarnings(UNCONVERGED)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"learning_rate": "invscaling"},
+        {"learning_rate": "invscaling", "power_t": 0.1, "learning_rate_init": 0.1},
+        {"learning_rate": "adaptive", "n_iter_no_change": 2, "tol": 0.05, "learning_rate_init": 0.02},
+        {"learning_rate": "adaptive", "n_iter_no_change": 1, "tol": 10.0},
+    ],
+    ids=str,
+)
+def test_learning_rates_are_scikit_learns(settings: Any) -> None:
+    """Epoch by epoch, until adaptive steps are too small to go on."""
+    ours, theirs = ValueRegressor(solver="sgd"), MLPRegressor(solver="sgd")
+    alike(ours, theirs, X, NUMBERS, **settings)
+    for network in (ours, theirs):
+        network.set_params(max_iter=60).fit(X, NUMBERS)
+    assert ours.n_iter_ == theirs.n_iter_
+    assert ours.loss_curve_[1:] == pytest.approx(theirs.loss_curve_[1:], rel=SAME)
+    assert ours.history_.lr[0] == ours.learning_rate_init > 2.0 * ours.history_.lr[-1]
+
+
+def test_an_adaptive_rate_ends_the_training_without_a_warning() -> None:
+    """Nothing improves by 10: 0.05 is divided by 5 after each 3 epochs, and below 1e-6 after seven times."""
+    network = ValueRegressor(
+        (4,), solver="sgd", learning_rate="adaptive", learning_rate_init=0.05, n_iter_no_change=2, tol=1e9, random_state=0
+    )
+    network.fit(X, NUMBERS)
+    rates = network.history_.lr
+    assert rates[0] == 0.05
+    assert sorted(set(rates), reverse=True) == pytest.approx([0.05 * 5.0**-k for k in range(8)])
+    assert network.n_iter_ == 1 + 3 * 8 < network.max_iter
+    with pytest.warns(ConvergenceWarning):
+        early = clone(network).set_params(early_stopping=True, max_iter=10).fit(X, NUMBERS)
+    assert early.history_.lr[-1] < 0.05
+
+
+# Going on
+
+
+@pytest.mark.filterwarnings(UNCONVERGED)
+@pytest.mark.parametrize(
+    "settings", [{}, {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.05}], ids=str
+)
+def test_parts_are_epochs_with_the_optimizer_as_it_was(settings: Any) -> None:
+    """Five calls of ``partial_fit`` are a ``fit`` of five epochs; pickled in between as well."""
+    whole = ValueClassifier((4,), max_iter=5, shuffle=False, random_state=0, **settings).fit(IRIS, SPECIES)
+    parts = ValueClassifier((4,), shuffle=False, random_state=0, **settings).partial_fit(IRIS, SPECIES, classes=[0, 1, 2])
+    assert (parts.n_iter_, parts.t_) == (1, 150)
+    parts.partial_fit(IRIS, SPECIES)
+    parts = pickle.loads(pickle.dumps(parts))
+    for _ in range(3):
+        assert parts.partial_fit(IRIS, SPECIES, np.ones(150)) is parts
+    assert parts.loss_curve_ == pytest.approx(whole.loss_curve_, rel=SAME)
+    assert (parts.n_iter_, parts.t_, whole.t_) == (1, 750, 750)
+    assert parts.predict_proba(IRIS) == pytest.approx(whole.predict_proba(IRIS), rel=SAME)
+    assert (
+        ValueRegressor((4,), random_state=0).partial_fit(X, NUMBERS).partial_fit(X, NUMBERS, WEIGHTS).t_
+        == 60 + (WEIGHTS > 0).sum()
+    )
+
+
+def test_a_part_need_not_have_all_classes() -> None:
+    classifier = ValueClassifier((4,), learning_rate_init=0.05, random_state=0)
+    for _ in range(40):
+        for label in (2, 0, 1):
+            part = np.flatnonzero(SPECIES == label)  # noqa: SIM300 - the array is on the left
+            classifier.partial_fit(IRIS[part], SPECIES[part], classes=[0, 1, 2])
+    assert classifier.predict_proba(IRIS).shape == (150, 3)
+    assert classifier.t_ == 40 * 150
+
+
+def test_parts_that_do_not_fit_together_are_refused() -> None:
+    with pytest.raises(ValueError, match="classes must be passed on the first call to partial_fit"):
+        ValueClassifier().partial_fit(IRIS, SPECIES)
+    classifier = ValueClassifier((4,), random_state=0).partial_fit(IRIS, SPECIES, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="is not the same as on last call to partial_fit"):
+        classifier.partial_fit(IRIS, SPECIES, classes=[0, 1])
+    with pytest.raises(ValueError, match=r"`y` has classes not in `self.classes_`.*'y' has \[3\]"):
+        classifier.partial_fit(IRIS, np.full(150, 3))
+    with pytest.raises(ValueError, match="3 features, but ValueClassifier is expecting 4"):
+        classifier.partial_fit(IRIS[:, :3], SPECIES)
+    with pytest.raises(ValueError, match="there is only one class"):
+        ValueClassifier().partial_fit(IRIS, np.zeros(150), classes=[0])
+    for settings in ({"solver": "lbfgs"}, {"early_stopping": True}, {"class_weight": "balanced"}):
+        assert not hasattr(ValueClassifier(**settings), "partial_fit")
+        if "class_weight" not in settings:
+            assert not hasattr(ValueRegressor(**settings), "partial_fit")
+
+
+@pytest.mark.filterwarnings(UNCONVERGED)
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_a_warm_start_begins_where_the_last_fit_ended(solver: str) -> None:
+    settings: Any = {
+        "hidden_layer_sizes": (5,),
+        "solver": solver,
+        "max_iter": 20,
+        "learning_rate_init": 0.01,
+        "random_state": 0,
+    }
+    cold, warm = ValueRegressor(**settings), ValueRegressor(warm_start=True, **settings)
+    for network in (cold, warm):
+        network.fit(X, NUMBERS)
+    assert warm.loss_curve_ == cold.loss_curve_
+    before = cold.loss_
+    for network in (cold, warm):
+        network.fit(X, NUMBERS)
+    assert len(cold.loss_curve_) == 20
+    assert cold.loss_ == before
+    assert warm.loss_curve_[:20] == cold.loss_curve_
+    assert len(warm.loss_curve_) == 40
+    assert warm.loss_ < before
+    assert warm.n_iter_ == 20
+
+
+@pytest.mark.filterwarnings(UNCONVERGED)
+def test_a_warm_start_that_does_not_fit_is_refused() -> None:
+    classifier = ValueClassifier((4,), warm_start=True, max_iter=2, random_state=0).fit(IRIS, SPECIES)
+    with pytest.raises(ValueError, match="warm_start goes on with the classes"):
+        classifier.fit(IRIS[:100], SPECIES[:100])
+    with pytest.raises(ValueError, match="features"):
+        classifier.fit(IRIS[:, :2], SPECIES)
+    with pytest.raises(ValueError, match=r"has other layers than \[5, 3\]: fit a clone"):
+        classifier.set_params(hidden_layer_sizes=(5,)).fit(IRIS, SPECIES)
+
+
+# Weights of classes
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_balanced_classes_are_those_of_logistic_regression(classes: int) -> None:
+    y = np.digitize(NUMBERS, [5.0, 6.0][: classes - 1])
+    reference = LogisticRegression(C=0.5, tol=1e-8, class_weight="balanced").fit(X, y)
+    settings: Any = {"alpha": 2.0, "solver": "lbfgs", "tol": 1e-8, "class_weight": "balanced", "random_state": 0}
+    network = ValueClassifier((), **settings).fit(X, y)
+    assert network.predict_proba(X) == pytest.approx(reference.predict_proba(X), abs=MINIMUM)
+    repeated = ValueClassifier((), **settings).fit(X.repeat(WEIGHTS, 0), y.repeat(WEIGHTS))
+    assert ValueClassifier((), **settings).fit(X, y, WEIGHTS).predict_proba(X) == pytest.approx(
+        repeated.predict_proba(X), abs=MINIMUM
+    )
+
+
+@pytest.mark.filterwarnings(UNCONVERGED)
+def test_a_weight_of_a_class_is_that_of_its_examples() -> None:
+    """A class that is not in the dict counts as 1, one of weight 0 not at all."""
+    names = np.array(["setosa", "versicolor", "virginica"])[SPECIES]
+    settings: Any = {"hidden_layer_sizes": (4,), "max_iter": 5, "random_state": 0}
+    for of_classes in ({"setosa": 3.0, "versicolor": 1.0, "virginica": 0.5}, {"setosa": 0.0}):
+        by_class = ValueClassifier(class_weight=of_classes, **settings).fit(IRIS, names, np.full(150, 2.0))
+        weights = np.array([of_classes.get(name, 1.0) for name in names])
+        if weights.all():
+            by_example = ValueClassifier(**settings).fit(IRIS, names, 2.0 * weights)
+            assert by_class.loss_curve_ == pytest.approx(by_example.loss_curve_, rel=SAME)
+        assert by_class.classes_.tolist() == ["setosa", "versicolor", "virginica"]
+    parts = ValueClassifier(class_weight={0: 2.0}, random_state=0).partial_fit(IRIS, SPECIES, classes=[0, 1, 2])
+    assert parts.t_ == 150
+
+
+@pytest.mark.parametrize(
+    ("of_classes", "message"),
+    [
+        ({0: 0, 1: 0, 2: 0}, "class_weight is zero for all examples"),
+        ({0: -1.0}, "(?i)negative"),
+        ({"a": 1.0}, "are not in class_weight"),
+        ("even", "The 'class_weight' parameter of ValueClassifier must be"),
+        ([1, 2, 3], "The 'class_weight' parameter of ValueClassifier must be"),
+    ],
+)
+def test_weights_of_classes_that_make_no_sense(of_classes: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ValueClassifier(class_weight=of_classes).fit(IRIS, SPECIES)
+
+
+# Examples set aside
+
+
+def test_equal_examples_are_set_aside_together_and_each_class_keeps_one() -> None:
+    """So a weight of 2 is the same as two examples here, too; whatever their order."""
+    x = np.arange(20.0)[:, None]
+    y = np.array([0] * 17 + [1, 1, 2])
+    twice, order = np.arange(20).repeat(2), np.random.default_rng(1).permutation(20)
+    for seed in range(20):
+        parts = [
+            _parts(x[which], y[which], weights, y[which], 0.2, np.random.default_rng(seed))
+            for which, weights in ((np.arange(20), None), (twice, None), (order, np.full(20, 2.0)))
+        ]
+        (train, held), (train_2, held_2), (train_3, held_3) = parts
+        assert sorted([*train, *held]) == [*range(20)]
+        assert len(held) in (3, 4)
+        assert set(y[train]) == {0, 1, 2}
+        assert set(twice[held_2]) == set(order[held_3]) == set(held)
+        assert set(twice[train_2]) == set(order[train_3]) == set(train)
+
+
+def test_few_examples_are_enough_for_early_stopping_and_none_is_refused() -> None:
+    settings: Any = {"early_stopping": True, "max_iter": 2, "random_state": 0}
+    with pytest.warns(ConvergenceWarning):
+        assert len(ValueClassifier(**settings).fit([[0], [1], [2]], [0, 0, 1]).history_.validation_loss) == 2
+    for message, fraction, labels in (("no example to set aside", 0.1, [0, 1, 2]), ("validation_fraction=0.0", 0.0, [0, 0, 1])):
+        with pytest.raises(ValueError, match=message):
+            ValueClassifier(validation_fraction=fraction, **settings).fit([[0], [1], [2]], labels)
 
 
 # In scikit-learn's tools
@@ -251,7 +498,22 @@ def test_an_end_before_convergence_is_a_warning(solver: str) -> None:
     regressor = ValueRegressor((5,), solver=solver, max_iter=3, random_state=0)
     with pytest.warns(ConvergenceWarning, match="max_iter=3 was reached before"):
         regressor.fit(X, NUMBERS)
-    assert regressor.n_iter_ in range(3, 6)  # L-BFGS ends with the line search that it is in
+    assert regressor.n_iter_ == len(regressor.loss_curve_) == 3
+
+
+def test_iterations_of_lbfgs_are_scipys() -> None:
+    """Not evaluations, of which a line search takes some for each; ``max_fun`` is the limit of those."""
+    settings: Any = {"activation": "tanh", "solver": "lbfgs", "alpha": 1.0, "random_state": 0}
+    regressor = ValueRegressor((5,), max_iter=1000, **settings).fit(X, NUMBERS)
+    curve = regressor.loss_curve_
+    assert regressor.n_iter_ == len(curve) < 1000
+    assert curve == sorted(curve, reverse=True)
+    assert regressor.loss_ == curve[-1] < regressor.history_.loss[0]
+    with pytest.warns(ConvergenceWarning):
+        shorter = ValueRegressor((5,), max_iter=5, **settings).fit(X, NUMBERS)
+    assert shorter.loss_curve_ == curve[:5]
+    with pytest.warns(ConvergenceWarning):
+        assert ValueRegressor((5,), max_fun=5, **settings).fit(X, NUMBERS).n_iter_ < 5
 
 
 def test_verbose_shows_progress(capsys: pytest.CaptureFixture[str]) -> None:
@@ -295,6 +557,10 @@ def test_an_interrupt_in_the_first_epoch_leaves_a_model() -> None:
         ({"solver": "newton"}, "The 'solver' parameter"),
         ({"alpha": -1.0}, "The 'alpha' parameter"),
         ({"max_iter": 0}, "The 'max_iter' parameter"),
+        ({"max_fun": 0}, "The 'max_fun' parameter"),
+        ({"learning_rate": "fast"}, "The 'learning_rate' parameter"),
+        ({"power_t": -1.0}, "The 'power_t' parameter"),
+        ({"warm_start": "yes"}, "The 'warm_start' parameter"),
         ({"hidden_layer_sizes": (5, 0)}, "nout must be a whole number from 1 on, not 0"),
         ({"hidden_layer_sizes": (2.5,)}, "nout must be a whole number from 1 on, not 2.5"),
     ],
