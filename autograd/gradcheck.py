@@ -212,7 +212,8 @@ def _complex_step(op: Op, y: float, at: list[float]) -> list[_Slope | None]:
         below = np.broadcast_to(op.on_arrays(*points.conj()), steps.shape)
         values = above.imag / steps
         close = AGREE * np.abs(values)
-        usable = (np.abs(above.real - y) <= 2.0**-24 * abs(y)) & (np.abs(values + below.imag / steps) <= close)
+        same = 2.0**-24 * abs(y) + 2.0**-48 * np.abs(x).max()  # a sum that cancels is no more exact than its terms
+        usable = (np.abs(above.real - y) <= same) & (np.abs(values + below.imag / steps) <= close)
         usable &= (np.abs(above.imag) >= 2.0**-1000) | (above.imag == 0.0)
         agree = usable[:-1] & usable[1:] & (np.abs(values[1:] - values[:-1]) <= close[1:])
         agree[1:] &= values[1:-1] != 0.0  # 0 at the smaller steps may be what has underflowed

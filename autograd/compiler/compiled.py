@@ -561,15 +561,14 @@ class Compiled:
             began, takes_numbers = thread_time(), True
             calls = [*[(i, True) for i in plainly], *[(i, False) for i in others if i != last]]
             for count, (example, plain) in enumerate(calls, 2):
-                if not plain:
-                    compare(example, *self._called(args, kwargs, example), "again")
-                elif takes_numbers:
-                    try:
-                        roots, form = self._called(args, kwargs, example, plain=True)
-                    except Exception as error:  # noqa: BLE001 - a method that only Values have, or as 1 / 0
-                        takes_numbers = not isinstance(error, AttributeError | TypeError)
-                    else:
-                        compare(example, roots, form, "with its plain numbers")
+                if plain and not takes_numbers:
+                    continue
+                try:
+                    roots, form = self._called(args, kwargs, example, plain=plain)
+                except Exception as error:  # noqa: BLE001 - a method that only Values have, or as 1 / 0
+                    takes_numbers = takes_numbers and not isinstance(error, AttributeError | TypeError)
+                else:
+                    compare(example, roots, form, "with its plain numbers" if plain else "again")
                 with_another = (thread_time() - began) / (count - 1) * count
                 if with_another > max(seconds / 4, _AT_ONCE):
                     break

@@ -259,6 +259,7 @@ MANY = [
     "tree(math.maximum, {})", "tree(math.minimum, {})", "tree(lambda a, b: a + b, {})", "tree(lambda a, b: a * b, {})",
     "sum({}) / 3", "tree(math.hypot, {})", "chained(math.maximum, {})", "chained(math.minimum, {})",
     "chained(lambda a, b: a * b, {})", "chained(math.maximum, [0.0, *{}])", "chained(math.hypot, {})",
+    "math.maximum(*{})", "math.minimum(0.5, *{})",
 ]  # fmt: skip
 LISTS = ["math.softmax({})", "math.log_softmax({})", "each(math.tanh, {})", "each(math.relu, {})", "each(lambda a: a * a, {})"]
 LISTS += ["each(math.sigmoid, {})", "each(lambda a: -a, {})", "each(lambda a: a.detach(), {})", "{}[::-1]", "{}[::2]"]

@@ -279,8 +279,8 @@ def test_a_value_that_is_made_inside_is_a_constant() -> None:
     assert compile(lambda _: Value(3.0))([1.0, 2.0]).data == 3.0
 
 
-def test_a_value_that_is_made_inside_and_kept_is_refused_with_its_line() -> None:
-    """Made at the first call and trained from then on, it would stay what it was."""
+def test_a_value_that_is_made_inside_and_kept_is_a_parameter() -> None:
+    """Made at the first call and trained from then on."""
     kept: dict[str, Value] = {}
 
     def fn(x: Any) -> Any:
@@ -288,10 +288,24 @@ def test_a_value_that_is_made_inside_and_kept_is_refused_with_its_line() -> None
             kept["b"] = Value(3.0, "b")
         return w * x + kept["b"]
 
-    line = fn.__code__.co_firstlineno + 2
-    match = rf"a Value of 3\.0 was made inside .*test_mistakes\.py\", line {line}: kept\[\"b\"\] = Value\(3\.0.*Make it outside"
+    compiled = compile(fn)
+    compiled([1.0]).backward()
+    assert kept["b"].grad == 1.0
+    kept["b"].data = 10.0
+    assert compiled([1.0]).data == 12.0
+
+
+def test_a_value_that_is_made_inside_and_kept_out_of_sight_is_refused_with_its_line() -> None:
+    """It would stay what it was."""
+
+    @functools.lru_cache
+    def kept() -> Value:
+        return Value(3.0, "b")
+
+    line = kept.__wrapped__.__code__.co_firstlineno + 2
+    match = rf"a Value of 3\.0 was made inside .*test_mistakes\.py\", line {line}: return Value\(3\.0.*Make it outside"
     with pytest.raises(RecordingError, match=match):
-        compile(fn)([1.0])
+        compile(lambda x: w * x + kept())([1.0])
 
 
 def test_whole_numbers_and_questions_are_recorded() -> None:
