@@ -513,7 +513,7 @@ def test_iterations_of_lbfgs_are_scipys() -> None:
         shorter = ValueRegressor((5,), max_iter=5, **settings).fit(X, NUMBERS)
     assert shorter.loss_curve_ == curve[:5]
     with pytest.warns(ConvergenceWarning):
-        assert ValueRegressor((5,), max_fun=5, **settings).fit(X, NUMBERS).n_iter_ < 5
+        assert ValueRegressor((5,), max_fun=5, **settings).fit(X, NUMBERS).n_iter_ <= 5  # each takes one evaluation or more
 
 
 def test_verbose_shows_progress(capsys: pytest.CaptureFixture[str]) -> None:
