@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,11 +25,13 @@ Function = Callable[[Sequence[float]], tuple[list[Value], list[Value]]]
 """From numbers to fresh inputs with these numbers, and the outputs computed from them."""
 
 EPSILON = 2.0**-52
-TINY = 2.0**-1022  # below it, floats lose digits
-CAUTION = 16.0  # how much larger than the last correction of an extrapolation its error may be: 14 where fn has a kinked slope
-UNSURE = 1e-3, 1e-4  # a numeric slope less certain than this, relatively and beside its scale, proves nothing
+TINY, LEAST = 2.0**-1022, 2.0**-1074  # below the first, floats lose digits; the second is the smallest of them
 IMAGINARY = 2.0**-27, 2.0**-54, 2.0**-81  # steps of the complex-step derivative, times |x|: the first two that agree
 AGREE = 2.0**-40  # how well they must, relatively
+MOVED = 2.0**-24  # how far, relatively, outputs must move for it to show that their graph moves with them
+CAUTION = 16.0  # how much larger than the last correction of an extrapolation its error may be: 14 where fn has a kinked slope
+PRECISE = 2.0**-32  # a numeric slope with this relative error needs no other step
+UNSURE = 1e-3, 1e-4  # one less certain than this, relatively and beside its scale, proves nothing
 DEEPEST = 100  # levels of nested containers
 
 
@@ -79,27 +82,25 @@ def gradcheck(fn: Callable[..., Any], inputs: Any, *, rtol: float = 1e-6, atol: 
         return fresh, outputs
 
     function: Function = at
-    for _ in range(order):
+    for _ in range(int(order)):
         _check(function, [x.data for x in point], rtol, atol)
         function = _differentiated(function)
     return True
 
 
 def _check_settings(fn: Any, rtol: Any, atol: Any, order: Any) -> None:
+    """TypeError or ValueError for a setting of gradcheck() that means nothing."""
     if not callable(fn):
         msg = f"gradcheck() expects a function, not {type(fn).__name__} {fn!r:.60}"
         raise TypeError(msg)
-    for name, tolerance in ("rtol", rtol), ("atol", atol):
-        if not isinstance(tolerance, int | float | np.floating | np.integer):
-            msg = f"gradcheck() expects {name} to be a number, not {type(tolerance).__name__} {tolerance!r:.60}"
+    for name, number in ("rtol", rtol), ("atol", atol), ("order", order):
+        if not isinstance(number, int | float | np.number):
+            msg = f"gradcheck() expects {name} to be a number, not {type(number).__name__} {number!r:.60}"
             raise TypeError(msg)
-        if not 0.0 <= tolerance < math.inf:
-            msg = f"gradcheck() expects {name} to be finite and at least 0, not {tolerance!r:.60}"
-            raise ValueError(msg)
-    if not isinstance(order, int | np.integer):
-        msg = f"gradcheck() expects order to be a whole number, not {type(order).__name__} {order!r:.60}"
-        raise TypeError(msg)
-    if order < 1:
+    if not (0.0 <= rtol < math.inf and 0.0 <= atol < math.inf):
+        msg = f"gradcheck() expects tolerances that are finite and not negative, not rtol={rtol!r}, atol={atol!r}"
+        raise ValueError(msg)
+    if not order >= 1 or order != int(order):
         msg = f"gradcheck() checks derivatives of order 1 or more, not {order!r}"
         raise ValueError(msg)
 
@@ -123,18 +124,20 @@ class _Slope(NamedTuple):
     value: float
     error: float
     scale: float
-    """How steep the function is around there: what the error is to be small beside, where ``value`` is 0."""
+    """How steep the function is around there: what the error is to be small beside, where ``value`` is 0; inf if the error is
+    known."""
     step: float = 0.0
     """Of the differences; 0 if the slope was found without."""
     left: float = 0.0
     right: float = 0.0
     sides_error: float = 0.0
+    rough: bool = False
+    """Whether the mean of both sides does not lead to the value between them: the step meets a kink, a jump or a pole."""
 
     def fits(self, analytic: float, rtol: float, atol: float) -> bool:
         """Whether ``analytic`` is the slope, and the slope is certain enough to say so."""
-        difference = abs(analytic - self.value)
-        within = difference <= atol + rtol * abs(self.value) + self.error + TINY
-        return (within and self.is_sure(analytic)) or difference <= atol
+        allowed = atol + rtol * abs(self.value) + self.error + TINY
+        return abs(analytic - self.value) <= allowed and (self.is_sure(analytic) or self.error <= atol)
 
     def is_sure(self, analytic: float = 0.0) -> bool:
         """Whether the error is small enough for the slope to prove anything."""
@@ -162,51 +165,41 @@ class _Slope(NamedTuple):
         gap = abs(self.right - self.left)
         if gap > 1e-4 * max(abs(self.left), abs(self.right)) + 10.0 * self.sides_error + TINY:
             return f"has a kink in {{}}: slope {self.left:.6g} on the left, {self.right:.6g} on the right"
-        return ""
+        return "jumps, or is too rough to have a slope, at {}" if self.rough and not self.is_sure() else ""
 
 
-class _Partials:
-    """The partial derivatives of operations by their arguments, found from their kernels alone; each once."""
-
-    def __init__(self, rtol: float, atol: float) -> None:
-        self.rtol = rtol
-        self.atol = atol
-        self.known: dict[Value, list[_Slope]] = {}
-
-    def of(self, node: Value) -> list[_Slope]:
-        """A slope for each argument of ``node``; 0 for constants."""
-        if node not in self.known:
-            assert node.op is not None  # noqa: S101 - nodes with arguments have one
-            numbers = [arg.data for arg in node.args]
-            exact = _complex_step(node.op, node.data, numbers)
-            self.known[node] = [
-                _Slope(0.0, 0.0, 0.0) if arg.op is constant else slope or self._by_differences(node, numbers, k)
-                for k, (arg, slope) in enumerate(zip(node.args, exact, strict=True))
-            ]
-        return self.known[node]
-
-    def _by_differences(self, node: Value, numbers: list[float], k: int) -> _Slope:
+def _partials(node: Value, known: dict[Value, list[_Slope]]) -> list[_Slope]:
+    """The slope of ``node`` by each of its arguments, from the kernels of its operation alone; 0 by constants."""
+    if node not in known:
         op: Any = node.op
+        at = [arg.data for arg in node.args]
+        known[node] = slopes = []
+        for k, (arg, exact) in enumerate(zip(node.args, _complex_step(op, node.data, at), strict=True)):
 
-        def along(number: float) -> list[float]:
-            return [op.on_floats(*numbers[:k], number, *numbers[k + 1 :])]
+            def along(number: float, k: int = k) -> list[float]:
+                return [op.on_floats(*at[:k], number, *at[k + 1 :])]
 
-        # A kernel may be flat but for what rounding hides, as erf is beyond 6: beside its own size that counts as 0.
-        scale = abs(node.data) / (abs(numbers[k]) or 1.0)
-        return _slopes(along, numbers[k], [node.data], [scale], max(map(abs, numbers)), self.rtol, self.atol)[0]
+            if arg.op is constant:
+                slopes.append(_Slope(0.0, 0.0, 0.0))
+            elif exact:
+                slopes.append(exact)
+            else:  # a kernel may be flat but for what rounding hides, as erf beyond 6 is: beside its own size that is 0
+                scale = abs(node.data) / (abs(at[k]) or 1.0)
+                slopes += _slopes(along, at[k], [node.data], [0.0], [scale], max(map(abs, at)))
+    return known[node]
 
 
-def _complex_step(op: Op, y: float, numbers: list[float]) -> list[_Slope | None]:
+def _complex_step(op: Op, y: float, at: list[float]) -> list[_Slope | None]:
     """``Im f(x + ih) / h`` by each argument, which no subtraction spoils; None where the array kernel is not analytic.
 
-    So it is not if it refuses complex numbers, depends on more than their analytic part (as ``abs`` does), meets the end of
-    its domain, or has a kink: then it sees x + ih and x - ih as other than mirror images.
+    There ``x + ih`` and ``x - ih`` do not give mirror images of each other, or do not lead to ``y``.
     """
-    count = len(numbers)
+    count = len(at)
     if not _is_analytic(op.on_arrays, count):
         return [None] * count
-    x = np.array(numbers)
-    steps = np.outer(IMAGINARY, np.where(x, np.maximum(np.abs(x), 1e-150), 1.0))
+    x = np.array(at)
+    own = np.where(x, np.maximum(np.abs(x), 1e-150), 1.0)
+    steps = np.concatenate([np.outer(IMAGINARY, own), np.outer(IMAGINARY, np.minimum(own, 1.0))])
     points = x[:, None, None] + 1j * np.eye(count)[:, None, :] * steps
     with np.errstate(all="ignore"):
         above = np.broadcast_to(op.on_arrays(*points), steps.shape)
@@ -219,22 +212,22 @@ def _complex_step(op: Op, y: float, numbers: list[float]) -> list[_Slope | None]
         agree[1:] &= values[1:-1] != 0.0  # 0 at the smaller steps may be what has underflowed
     slopes: list[_Slope | None] = []
     for k in range(count):
-        value = next((float(values[m, k]) for m in range(1, len(steps)) if agree[m - 1, k]), math.nan)
-        sure = math.isfinite(value)
-        slopes.append(_Slope(value, AGREE * abs(value), abs(value), left=value, right=value) if sure else None)
+        m = next((m for m in range(1, len(steps)) if agree[m - 1, k]), 0)
+        value, error = float(values[m, k]), AGREE * abs(float(values[m, k])) + LEAST / float(steps[m, k])
+        slopes.append(_Slope(value, error, math.inf, left=value, right=value) if m else None)
     return slopes
 
 
 @functools.lru_cache(maxsize=256)
 def _is_analytic(on_arrays: Callable[..., Any], count: int) -> bool:
-    """Whether the kernel takes complex numbers and has, at some point beside the axis, one slope in all directions."""
+    """Whether the kernel takes complex numbers and has, beside the real axis, the same slope in all directions."""
     z = 0.55 + 0.3j + 0.05 * np.arange(count) / count
     steps = 2.0**-20 * np.array([[1.0], [1.0j]])
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings(action="error"):  # of imaginary parts that are dropped
             moved = np.broadcast_to(on_arrays(*(z[:, None, None] + np.eye(count)[:, None, :] * steps)), (2, count))
             slopes = (moved - on_arrays(*z)) / steps
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, IndexError, Warning):
         return False
     return bool(np.all(np.abs(slopes[0] - slopes[1]) <= 1e-4 * (1.0 + np.abs(slopes[0]))))  # false for NaN
 
@@ -246,31 +239,14 @@ def _check(at: Function, point: list[float], rtol: float, atol: float) -> None:
     if repr(here) != repr([output.data for output in at(point)[1]]):
         msg = "fn gives different results for the same inputs, so its slope means nothing: take the randomness out of it"
         raise GradcheckError(msg)
+    known: dict[Value, list[_Slope]] = {}
     graphs = [_depending(output, fresh) for output in outputs]
-    partials = _Partials(rtol, atol)
-    chained = [_chained(graph, partials) for graph in graphs]
+    chained = [_chained(graph, known) for graph in graphs]
     reverse = [gradient(output, fresh) for output in outputs]
     kinks, rows = [], []
     for j, x in enumerate(fresh):
         where = f"input {j} ({x.label or 'x'} = {x.data!r})"
-
-        def along(number: float, j: int = j) -> list[float]:
-            found = [output.data for output in at([*point[:j], number, *point[j + 1 :]])[1]]
-            if len(found) != len(here):
-                msg = f"fn returns {len(here)} Values at the point, and {len(found)} nearby: it has no derivative"
-                raise GradcheckError(msg)
-            return found
-
-        def replayed(number: float, x: Value = x) -> list[float]:
-            return [_replayed(graph, output, x, number) for graph, output in zip(graphs, outputs, strict=True)]
-
-        same, scales = _same(along, replayed, x.data, here, rtol)
-        slopes = [_chained_slope(chain, x, y) for chain, y in zip(chained, here, strict=True)]
-        trusted = [is_same and math.isfinite(slope.error) and slope.is_sure() for is_same, slope in zip(same, slopes, strict=True)]
-        if not all(trusted):
-            differences = _slopes(along, x.data, here, scales, abs(x.data), rtol, atol)
-            slopes = [s if t else d for s, t, d in zip(slopes, trusted, differences, strict=True)]
-        for i, slope in enumerate(slopes):
+        for i, slope in enumerate(_slopes_of_fn(at, fresh, j, outputs, graphs, chained)):
             if slope.flaw:
                 kinks.append(f"output {i} {slope.flaw.format(where)}")
                 continue
@@ -279,19 +255,56 @@ def _check(at: Function, point: list[float], rtol: float, atol: float) -> None:
                     rows.append((str(i), str(j), x.label, f"{x.data:.6g}", sweep, *slope.compared(analytic)))
     if rows:
         titles = ("output", "input", "label", "value", "sweep", *TITLES)
-        lines = [f"{len(rows)} derivatives do not fit", *_table([titles, *rows]), *kinks, _culprit(graphs, partials)]
-        raise GradcheckError("\n".join(lines))
+        culprit = _culprit(graphs, known, rtol, atol)
+        raise GradcheckError("\n".join([f"{len(rows)} derivatives do not fit", *_table([titles, *rows]), *kinks, culprit]))
     if kinks:
         raise GradcheckError("no derivative at this point: " + "\n".join(kinks))
 
 
+def _slopes_of_fn(  # noqa: PLR0913, PLR0917 - the function, its graphs, and their slopes
+    at: Function, fresh: list[Value], j: int, outputs: list[Value], graphs: list[list[Value]], chained: list[_Sums]
+) -> list[_Slope]:
+    """The slope of each output by input ``j``: that of its graph where this is fn near the point, or else by differences."""
+    x, here, sizes = fresh[j], [output.data for output in outputs], [_size(output) for output in outputs]
+    numbers = [value.data for value in fresh]
+
+    def along(number: float) -> list[float]:
+        try:
+            found = [output.data for output in at([*numbers[:j], number, *numbers[j + 1 :]])[1]]
+        except (ArithmeticError, ValueError):  # as Python's functions say that a number is outside of their domain
+            return [math.nan for _ in here]
+        if len(found) != len(here):
+            msg = f"fn returns {len(here)} Values at the point, and {len(found)} nearby: it has no derivative"
+            raise GradcheckError(msg)
+        return found
+
+    def replayed(number: float) -> list[float]:
+        return [_replayed(graph, output, x, number) for graph, output in zip(graphs, outputs, strict=True)]
+
+    same, secants = _same(along, replayed, x.data, here, sizes)
+    slopes = [_chained_slope(sums, x, y) for sums, y in zip(chained, here, strict=True)]
+    trusted = [is_same and math.isfinite(slope.error) and slope.is_sure() for is_same, slope in zip(same, slopes, strict=True)]
+    if all(trusted):
+        return slopes
+    differences = _slopes(along, x.data, here, sizes, secants, abs(x.data))
+    return [slope if ok else by for slope, ok, by in zip(slopes, trusted, differences, strict=True)]
+
+
+def _size(output: Value) -> float:
+    """How large the numbers are that ``output`` is computed from, as far as their rounding reaches it."""
+    nodes = [node for node in topological_sort(output) if node.args]
+    size = sum([abs(slope * node.data) for slope, node in zip(gradient(output, nodes), nodes, strict=True)])
+    return size if math.isfinite(size) else 0.0
+
+
 def _depending(output: Value, fresh: list[Value]) -> list[Value]:
     """The nodes of a graph that depend on the inputs, each after its arguments."""
-    depends = set(fresh)
-    for node in topological_sort(output):
-        if not depends.isdisjoint(node.args):
-            depends.add(node)
-    return [node for node in topological_sort(output) if node in depends]
+    depends = dict.fromkeys(fresh)
+    order = topological_sort(output)
+    for node in order:
+        if any([arg in depends for arg in node.args]):
+            depends[node] = None
+    return [node for node in order if node in depends]
 
 
 def _replayed(graph: list[Value], output: Value, x: Value, number: float) -> float:
@@ -300,31 +313,36 @@ def _replayed(graph: list[Value], output: Value, x: Value, number: float) -> flo
     for node in graph:
         if any([arg in data for arg in node.args]):
             op: Any = node.op
-            data[node] = op.on_floats(*[data[arg] if arg in data else arg.data for arg in node.args])
+            data[node] = op.on_floats(*[data.get(arg, arg.data) for arg in node.args])
     return data.get(output, output.data)
 
 
 def _same(
-    along: Callable[[float], list[float]], replayed: Callable[[float], list[float]], x: float, here: list[float], rtol: float
+    along: Callable[[float], list[float]],
+    replayed: Callable[[float], list[float]],
+    x: float,
+    here: list[float],
+    sizes: list[float],
 ) -> tuple[list[bool], list[float]]:
     """Whether each output of fn is what its graph computes for other numbers than ``x``, and the steepest secant met.
 
-    Steps grow until all outputs have moved so far that a graph which misses ``rtol`` of the slope shows.
+    Steps grow until all outputs have moved so far that a missing part of the slope shows, or fn ends.
     """
-    scale = abs(x) or 1.0
-    widest = max(scale, 1.0)
-    same, secants = [True] * len(here), [0.0] * len(here)
-    for step in (2.0**-20 * scale, 0.125 * scale, 0.125 * widest, 2.0**10 * widest, 2.0**24 * widest, 2.0**40 * widest):
-        moved = True
+    own = abs(x) or 1.0
+    wide = max(own, 1.0)
+    same, secants = [True for _ in here], [0.0 for _ in here]
+    for step in (2.0**-20 * own, 0.125 * own, 0.125 * wide, 2.0**10 * wide, 2.0**24 * wide, 2.0**40 * wide):
+        moved = [False for _ in here]
         for number in x + step, x - step:
-            found, expected = along(number), replayed(number)
-            for i, (y, got, want) in enumerate(zip(here, found, expected, strict=True)):
-                same[i] &= got == want or (math.isnan(got) and math.isnan(want))
+            found = along(number)
+            if all(map(math.isnan, found)):
+                return same, secants
+            for i, (y, got, expected) in enumerate(zip(here, found, replayed(number), strict=True)):
+                same[i] &= got == expected or (math.isnan(got) and math.isnan(expected))
                 change = abs(got - y)
-                if change < math.inf:
-                    secants[i] = max(secants[i], change / step)
-                moved &= not same[i] or not change <= max(16.0 * EPSILON / max(rtol, EPSILON) * abs(y), TINY)
-        if moved and step >= 0.125 * scale:
+                secants[i] = max(secants[i], change / step if change < math.inf else 0.0)
+                moved[i] |= not same[i] or change > MOVED * max(sizes[i], abs(y))
+        if all(moved) and step >= 0.125 * own:
             break
     return same, secants
 
@@ -337,14 +355,14 @@ class _Sums(NamedTuple):
     error: dict[Value, float]
 
 
-def _chained(graph: list[Value], partials: _Partials) -> _Sums:
+def _chained(graph: list[Value], known: dict[Value, list[_Slope]]) -> _Sums:
     """The slope of the last node of ``graph`` by each, if the partial derivatives are those of the kernels."""
     sums = _Sums(dict.fromkeys(graph, 0.0), dict.fromkeys(graph, 0.0), dict.fromkeys(graph, 0.0))
     value, size, error = sums
     for node in graph[-1:]:
         value[node] = size[node] = 1.0
-    for node in reversed(graph):
-        for arg, partial in zip(node.args, partials.of(node) if node.args else (), strict=True):
+    for node in [node for node in reversed(graph) if node.args]:
+        for arg, partial in zip(node.args, _partials(node, known), strict=True):
             if arg in value:
                 steep = abs(partial.value)
                 unsure = bool(partial.flaw) or not partial.is_sure()
@@ -360,55 +378,63 @@ def _chained_slope(sums: _Sums, x: Value, y: float) -> _Slope:
 
 
 def _slopes(  # noqa: PLR0913, PLR0917 - a function, a point, and what is known of both
-    f: Callable[[float], list[float]], x: float, here: list[float], scales: list[float], size: float, rtol: float, atol: float
+    f: Callable[[float], list[float]], x: float, here: list[float], sizes: list[float], scales: list[float], reach: float
 ) -> list[_Slope]:
     """The slope of each output of ``f`` at ``x``, by the step that promises the smallest error.
 
-    Steps are powers of 2, so that they can be added exactly: first small beside ``x``, then small beside ``size``.
+    Steps grow, first beside ``x``, then beside ``reach``, until one is rough: the scale of the function is passed there, and
+    beyond it differences may look precise and mean nothing. They are powers of 2, which can be added exactly.
     """
     if not math.isfinite(x):
         return [_Slope(math.nan, math.inf, 0.0) for _ in here]
-    own, wide = [2.0 ** math.frexp(scale)[1] for scale in (abs(x) or 1.0, max(size, 1.0))]
-    steps = [own * 8.0**-k for k in range(1, 17)]
-    steps += [step for step in [wide * 8.0**-k for k in range(1, 17)] if step > steps[0]]
+    own, wide = [2.0 ** math.frexp(scale)[1] for scale in (abs(x) or 1.0, max(reach, 1.0))]
+    steps = [own * 8.0**-k for k in range(16, 0, -1)]
+    steps += [step for step in [wide * 8.0**-k for k in range(16, 0, -1)] if step > steps[-1]]
     best: list[_Slope] = []
+    growing = [True for _ in here]
     for step in steps:
-        slopes = _extrapolated(f, x, here, step)
-        best = [min(pair, key=_error) for pair in zip(best, slopes, strict=True)] if best else slopes
-        scales = [max(scale, slope.scale) for scale, slope in zip(scales, slopes, strict=True)]
-        if all(slope.error <= 0.1 * (atol + rtol * abs(slope.value)) for slope in best):
+        found = _extrapolated(f, x, here, step, sizes)
+        scales = [max(scale, slope.scale) if more else scale for scale, slope, more in zip(scales, found, growing, strict=True)]
+        found = [slope._replace(scale=scale) for slope, scale in zip(found, scales, strict=True)]
+        best = best or found
+        for i, slope in enumerate(found):
+            if growing[i]:
+                better = not best[i].is_sure() if slope.rough else slope.error < best[i].error
+                best[i] = slope if better else best[i]
+                growing[i] = not slope.rough and slope.error > PRECISE * abs(slope.value)
+        if not any(growing):
             break
-    return [slope._replace(scale=scale) for slope, scale in zip(best, scales, strict=True)]
+    return best
 
 
-def _error(slope: _Slope) -> float:
-    return slope.error if math.isfinite(slope.error) else math.inf
-
-
-def _extrapolated(f: Callable[[float], list[float]], x: float, here: list[float], step: float) -> list[_Slope]:
+def _extrapolated(
+    f: Callable[[float], list[float]], x: float, here: list[float], step: float, sizes: Sequence[float] = (0.0,)
+) -> list[_Slope]:
     """Differences at ``step``, its half and its quarter, and from these the limit at step 0 (Richardson).
 
     Central differences err by h², h⁴, …, one-sided ones by h, h², …: each extrapolation removes the first of these. The
     error is reckoned from the last correction, plus what rounding ``f`` may have done. Differences across a pole may agree
-    with one another, but the mean of both sides does not lead to the value at ``x``: that counts as error, too.
+    with one another, but the mean of both sides does not lead to the value at ``x``.
     """
     steps = [step, step / 2, step / 4]
     right, left = [f(x + h) for h in steps], [f(x - h) for h in steps]
     slopes = []
-    for i, y in enumerate(here):
+    for i, (y, known) in enumerate(zip(here, sizes, strict=True)):
         central = [(r[i] - b[i]) / ((x + h) - (x - h)) for r, b, h in zip(right, left, steps, strict=True)]
         after = [(r[i] - y) / ((x + h) - x) for r, h in zip(right, steps, strict=True)]
         before = [(y - b[i]) / (x - (x - h)) for b, h in zip(left, steps, strict=True)]
         middle, _ = _limit([0.5 * r[i] + 0.5 * b[i] for r, b in zip(right, left, strict=True)], 4.0, 16.0)
-        size = max([abs(y), *[abs(v[i]) for v in right + left]])
-        rounding = 8.0 * EPSILON * size / steps[-1]
-        value, correction = _limit(central, 4.0, 16.0)
+        size = max([known, abs(y), *[abs(v[i]) for v in right + left]])
+        change = max([abs(v[i] - y) for v in right + left])
+        rough = not abs(middle - y) <= 0.01 * change + 64.0 * EPSILON * (size + abs(x) * change / step)
+        rounding = (8.0 * EPSILON * size + LEAST) / steps[-1]
+        value, correction = _limit(central, 4.0, 16.0) if math.isfinite(y) else (math.nan, math.nan)
         from_right, right_correction = _limit(after, 2.0, 4.0)
         from_left, left_correction = _limit(before, 2.0, 4.0)
-        error = CAUTION * correction + rounding + abs(middle - y) / step
+        error = CAUTION * (correction + rough * abs(middle - y) / steps[-1]) + rounding
         sides = right_correction + left_correction + 4.0 * rounding
         scale = max([abs(slope) for slope in after + before if math.isfinite(slope)], default=0.0)
-        slopes.append(_Slope(value, error, scale, step, from_left, from_right, sides))
+        slopes.append(_Slope(value, error, scale, step, from_left, from_right, sides, rough))
     return slopes
 
 
@@ -419,17 +445,17 @@ def _limit(slopes: list[float], first: float, second: float) -> tuple[float, flo
     return twice, abs(twice - once[1])
 
 
-def _culprit(graphs: list[list[Value]], partials: _Partials) -> str:
+def _culprit(graphs: list[list[Value]], known: dict[Value, list[_Slope]], rtol: float, atol: float) -> str:
     """A sentence that names the first rule whose partial derivatives are not those of its own function."""
     kink = ""
     for node in [node for graph in graphs for node in graph if node.args]:
         op: Any = node.op
         at = ", ".join([f"{arg.data:.6g}" for arg in node.args])
         rows = op.partials(node.data, *[arg.data for arg in node.args])
-        for k, (arg, slope, row) in enumerate(zip(node.args, partials.of(node), rows, strict=True)):
+        for k, (slope, row) in enumerate(zip(_partials(node, known), rows, strict=True)):
             if slope.flaw:
                 kink = kink or f"No rule is wrong, but {op} has no slope at ({at}): what its row says there is a convention."
-            elif arg.op is not constant and not slope.fits(row, partials.rtol, partials.atol):
+            elif node.args[k].op is not constant and not slope.fits(row, rtol, atol):
                 return (
                     f"The first wrong rule is that of {op}: at ({at}) its derivative by argument {k} "
                     f"is {slope.value:.9g}, and its row says {float(row):.9g}."
@@ -449,9 +475,8 @@ def _held(nested: Any) -> list[Any] | None:
     """What a list, tuple, dict or array of objects holds; None for anything else."""
     if isinstance(nested, dict):
         return [*nested.values()]
-    if isinstance(nested, np.ndarray) and nested.dtype == object:
-        return [*nested.flat]
-    return [*nested] if isinstance(nested, list | tuple) else None
+    is_array = isinstance(nested, np.ndarray) and nested.dtype == object
+    return [*nested.flat] if is_array else [*nested] if isinstance(nested, list | tuple) else None
 
 
 def _flat(nested: Any, name: str, depth: int = 0) -> Iterator[Any]:
@@ -481,6 +506,7 @@ def _rebuilt(nested: Any, fresh: Iterator[Value]) -> Any:
         return rebuilt
     if isinstance(nested, np.ndarray):
         array = np.empty_like(nested)
-        array.flat = items
+        for i, item in enumerate(items):
+            array.flat[i] = item
         return array
     return tuple.__new__(type(nested), items) if isinstance(nested, tuple) else items
