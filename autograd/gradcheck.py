@@ -33,6 +33,7 @@ CAUTION = 16.0  # how much larger than the last correction of an extrapolation i
 PRECISE = 2.0**-32  # a numeric slope with this relative error needs no other step
 UNSURE = 1e-3, 1e-4  # one less certain than this, relatively and beside its scale, proves nothing
 DEEPEST = 100  # levels of nested containers
+OUTSIDE = ArithmeticError, ValueError, IndexError  # how functions say that a number is outside of their domain: as if NaN
 
 
 def gradcheck(fn: Callable[..., Any], inputs: Any, *, rtol: float = 1e-6, atol: float = 0.0, order: int = 1) -> bool:
@@ -177,7 +178,10 @@ def _partials(node: Value, known: dict[Value, list[_Slope]]) -> list[_Slope]:
         for k, (arg, exact) in enumerate(zip(node.args, _complex_step(op, node.data, at), strict=True)):
 
             def along(number: float, k: int = k) -> list[float]:
-                return [op.on_floats(*at[:k], number, *at[k + 1 :])]
+                try:
+                    return [op.on_floats(*at[:k], number, *at[k + 1 :])]
+                except OUTSIDE:
+                    return [math.nan]
 
             if arg.op is constant:
                 slopes.append(_Slope(0.0, 0.0, 0.0))
@@ -240,13 +244,12 @@ def _check(at: Function, point: list[float], rtol: float, atol: float) -> None:
         msg = "fn gives different results for the same inputs, so its slope means nothing: take the randomness out of it"
         raise GradcheckError(msg)
     known: dict[Value, list[_Slope]] = {}
-    graphs = [_depending(output, fresh) for output in outputs]
-    chained = [_chained(graph, known) for graph in graphs]
+    graphs = [_graph(output, fresh, known) for output in outputs]
     reverse = [gradient(output, fresh) for output in outputs]
     kinks, rows = [], []
     for j, x in enumerate(fresh):
         where = f"input {j} ({x.label or 'x'} = {x.data!r})"
-        for i, slope in enumerate(_slopes_of_fn(at, fresh, j, outputs, graphs, chained)):
+        for i, slope in enumerate(_slopes_of_fn(at, fresh, j, graphs)):
             if slope.flaw:
                 kinks.append(f"output {i} {slope.flaw.format(where)}")
                 continue
@@ -261,120 +264,103 @@ def _check(at: Function, point: list[float], rtol: float, atol: float) -> None:
         raise GradcheckError("no derivative at this point: " + "\n".join(kinks))
 
 
-def _slopes_of_fn(  # noqa: PLR0913, PLR0917 - the function, its graphs, and their slopes
-    at: Function, fresh: list[Value], j: int, outputs: list[Value], graphs: list[list[Value]], chained: list[_Sums]
-) -> list[_Slope]:
+class _Graph(NamedTuple):
+    """What an output was computed from, and sums over all paths from a node to it."""
+
+    output: Value
+    nodes: list[Value]
+    """Those that depend on the inputs, each after its arguments."""
+    size: float
+    """How large the numbers are that the output is computed from, as far as their rounding reaches it."""
+    slopes: dict[Value, float]
+    sizes: dict[Value, float]
+    """Of slopes without their signs."""
+    errors: dict[Value, float]
+
+    def slope(self, x: Value) -> _Slope:
+        """That of the output by ``x``, if the partial derivatives are those of the kernels."""
+        value, size, error = [sums.get(x, 0.0) for sums in (self.slopes, self.sizes, self.errors)]
+        return _Slope(value, error, size + abs(self.output.data) / (abs(x.data) or 1.0), left=value, right=value)
+
+    def at(self, x: Value, number: float) -> float:
+        """What the output is where ``x`` is ``number``."""
+        data = {x: number}
+        for node in self.nodes:
+            if any([arg in data for arg in node.args]):
+                op: Any = node.op
+                data[node] = op.on_floats(*[data.get(arg, arg.data) for arg in node.args])
+        return data.get(self.output, self.output.data)
+
+
+def _graph(output: Value, fresh: list[Value], known: dict[Value, list[_Slope]]) -> _Graph:
+    order = topological_sort(output)
+    size = sum([abs(slope * node.data) for slope, node in zip(gradient(output, order), order, strict=True) if node.args])
+    depends = dict.fromkeys(fresh)
+    for node in order:
+        if any([arg in depends for arg in node.args]):
+            depends[node] = None
+    nodes = [node for node in order if node in depends]
+    slopes, sizes, errors = [dict.fromkeys(nodes, 0.0) for _ in range(3)]
+    if nodes:
+        slopes[output] = sizes[output] = 1.0
+    for node in [node for node in reversed(nodes) if node.args]:
+        for arg, partial in zip(node.args, _partials(node, known), strict=True):
+            if arg in slopes:
+                steep = abs(partial.value)
+                error = partial.error + 4.0 * EPSILON * steep if partial.is_sure() and not partial.flaw else math.inf
+                slopes[arg] += slopes[node] * partial.value
+                sizes[arg] += sizes[node] * steep
+                errors[arg] += errors[node] * steep + sizes[node] * error
+    return _Graph(output, nodes, size if math.isfinite(size) else 0.0, slopes, sizes, errors)
+
+
+def _slopes_of_fn(at: Function, fresh: list[Value], j: int, graphs: list[_Graph]) -> list[_Slope]:
     """The slope of each output by input ``j``: that of its graph where this is fn near the point, or else by differences."""
-    x, here, sizes = fresh[j], [output.data for output in outputs], [_size(output) for output in outputs]
+    x, here = fresh[j], [graph.output.data for graph in graphs]
     numbers = [value.data for value in fresh]
 
     def along(number: float) -> list[float]:
         try:
             found = [output.data for output in at([*numbers[:j], number, *numbers[j + 1 :]])[1]]
-        except (ArithmeticError, ValueError):  # as Python's functions say that a number is outside of their domain
+        except OUTSIDE:
             return [math.nan for _ in here]
         if len(found) != len(here):
             msg = f"fn returns {len(here)} Values at the point, and {len(found)} nearby: it has no derivative"
             raise GradcheckError(msg)
         return found
 
-    def replayed(number: float) -> list[float]:
-        return [_replayed(graph, output, x, number) for graph, output in zip(graphs, outputs, strict=True)]
-
-    same, secants = _same(along, replayed, x.data, here, sizes)
-    slopes = [_chained_slope(sums, x, y) for sums, y in zip(chained, here, strict=True)]
+    same, secants = _same(along, x, graphs)
+    slopes = [graph.slope(x) for graph in graphs]
     trusted = [is_same and math.isfinite(slope.error) and slope.is_sure() for is_same, slope in zip(same, slopes, strict=True)]
     if all(trusted):
         return slopes
-    differences = _slopes(along, x.data, here, sizes, secants, abs(x.data))
+    differences = _slopes(along, x.data, here, [graph.size for graph in graphs], secants, abs(x.data))
     return [slope if ok else by for slope, ok, by in zip(slopes, trusted, differences, strict=True)]
 
 
-def _size(output: Value) -> float:
-    """How large the numbers are that ``output`` is computed from, as far as their rounding reaches it."""
-    nodes = [node for node in topological_sort(output) if node.args]
-    size = sum([abs(slope * node.data) for slope, node in zip(gradient(output, nodes), nodes, strict=True)])
-    return size if math.isfinite(size) else 0.0
+def _same(along: Callable[[float], list[float]], x: Value, graphs: list[_Graph]) -> tuple[list[bool], list[float]]:
+    """Whether each output of fn is what its graph computes for other numbers than that of ``x``, and the steepest secant met.
 
-
-def _depending(output: Value, fresh: list[Value]) -> list[Value]:
-    """The nodes of a graph that depend on the inputs, each after its arguments."""
-    depends = dict.fromkeys(fresh)
-    order = topological_sort(output)
-    for node in order:
-        if any([arg in depends for arg in node.args]):
-            depends[node] = None
-    return [node for node in order if node in depends]
-
-
-def _replayed(graph: list[Value], output: Value, x: Value, number: float) -> float:
-    """What ``output`` is, by its graph, where ``x`` is ``number``."""
-    data = {x: number}
-    for node in graph:
-        if any([arg in data for arg in node.args]):
-            op: Any = node.op
-            data[node] = op.on_floats(*[data.get(arg, arg.data) for arg in node.args])
-    return data.get(output, output.data)
-
-
-def _same(
-    along: Callable[[float], list[float]],
-    replayed: Callable[[float], list[float]],
-    x: float,
-    here: list[float],
-    sizes: list[float],
-) -> tuple[list[bool], list[float]]:
-    """Whether each output of fn is what its graph computes for other numbers than ``x``, and the steepest secant met.
-
-    Steps grow until all outputs have moved so far that a missing part of the slope shows, or fn ends.
+    Steps grow until all outputs have moved so far that a missing part of the slope shows, or the domain of fn ends.
     """
-    own = abs(x) or 1.0
+    own = abs(x.data) or 1.0
     wide = max(own, 1.0)
-    same, secants = [True for _ in here], [0.0 for _ in here]
+    same, secants = [True for _ in graphs], [0.0 for _ in graphs]
     for step in (2.0**-20 * own, 0.125 * own, 0.125 * wide, 2.0**10 * wide, 2.0**24 * wide, 2.0**40 * wide):
-        moved = [False for _ in here]
-        for number in x + step, x - step:
+        moved = [False for _ in graphs]
+        for number in x.data + step, x.data - step:
             found = along(number)
             if all(map(math.isnan, found)):
                 return same, secants
-            for i, (y, got, expected) in enumerate(zip(here, found, replayed(number), strict=True)):
+            for i, (graph, got) in enumerate(zip(graphs, found, strict=True)):
+                y, expected = graph.output.data, graph.at(x, number)
                 same[i] &= got == expected or (math.isnan(got) and math.isnan(expected))
                 change = abs(got - y)
                 secants[i] = max(secants[i], change / step if change < math.inf else 0.0)
-                moved[i] |= not same[i] or change > MOVED * max(sizes[i], abs(y))
+                moved[i] |= not same[i] or change > MOVED * max(graph.size, abs(y))
         if all(moved) and step >= 0.125 * own:
             break
     return same, secants
-
-
-class _Sums(NamedTuple):
-    """Three sums over all paths from a node to an output: of the slopes, of their sizes, of their errors."""
-
-    value: dict[Value, float]
-    size: dict[Value, float]
-    error: dict[Value, float]
-
-
-def _chained(graph: list[Value], known: dict[Value, list[_Slope]]) -> _Sums:
-    """The slope of the last node of ``graph`` by each, if the partial derivatives are those of the kernels."""
-    sums = _Sums(dict.fromkeys(graph, 0.0), dict.fromkeys(graph, 0.0), dict.fromkeys(graph, 0.0))
-    value, size, error = sums
-    for node in graph[-1:]:
-        value[node] = size[node] = 1.0
-    for node in [node for node in reversed(graph) if node.args]:
-        for arg, partial in zip(node.args, _partials(node, known), strict=True):
-            if arg in value:
-                steep = abs(partial.value)
-                unsure = bool(partial.flaw) or not partial.is_sure()
-                value[arg] += value[node] * partial.value
-                error[arg] += error[node] * steep + size[node] * (math.inf if unsure else partial.error + 4.0 * EPSILON * steep)
-                size[arg] += size[node] * steep
-    return sums
-
-
-def _chained_slope(sums: _Sums, x: Value, y: float) -> _Slope:
-    value, size, error = [kind.get(x, 0.0) for kind in sums]
-    return _Slope(value, error, size + abs(y) / (abs(x.data) or 1.0), left=value, right=value)
 
 
 def _slopes(  # noqa: PLR0913, PLR0917 - a function, a point, and what is known of both
@@ -445,10 +431,10 @@ def _limit(slopes: list[float], first: float, second: float) -> tuple[float, flo
     return twice, abs(twice - once[1])
 
 
-def _culprit(graphs: list[list[Value]], known: dict[Value, list[_Slope]], rtol: float, atol: float) -> str:
+def _culprit(graphs: list[_Graph], known: dict[Value, list[_Slope]], rtol: float, atol: float) -> str:
     """A sentence that names the first rule whose partial derivatives are not those of its own function."""
     kink = ""
-    for node in [node for graph in graphs for node in graph if node.args]:
+    for node in [node for graph in graphs for node in graph.nodes if node.args]:
         op: Any = node.op
         at = ", ".join([f"{arg.data:.6g}" for arg in node.args])
         rows = op.partials(node.data, *[arg.data for arg in node.args])
