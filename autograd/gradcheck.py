@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -25,6 +26,7 @@ Function = Callable[[Sequence[float]], tuple[list[Value], list[Value]]]
 """From numbers to fresh inputs with these numbers, and the outputs computed from them."""
 
 EPSILON = 2.0**-52
+LARGEST = sys.float_info.max
 TINY, LEAST = 2.0**-1022, 2.0**-1074  # below the first, floats lose digits; the second is the smallest of them
 IMAGINARY = 2.0**-27, 2.0**-54, 2.0**-81  # steps of the complex-step derivative, times |x|: the first two that agree
 AGREE = 2.0**-40  # how well they must, relatively
@@ -32,7 +34,7 @@ MOVED = 2.0**-24  # how far, relatively, outputs must move for it to show that t
 CAUTION = 16.0  # how much larger than the last correction of an extrapolation its error may be: 14 where fn has a kinked slope
 PRECISE = 2.0**-32  # a numeric slope with this relative error needs no other step
 UNSURE = 1e-3, 1e-4  # one less certain than this, relatively and beside its scale, proves nothing
-DEEPEST = 100  # levels of nested containers
+DEEPEST, HIGHEST = 100, 20  # levels of nested containers, and orders of derivatives
 OUTSIDE = ArithmeticError, ValueError, IndexError  # how functions say that a number is outside of their domain: as if NaN
 
 
@@ -64,7 +66,7 @@ def gradcheck(fn: Callable[..., Any], inputs: Any, *, rtol: float = 1e-6, atol: 
     """
     _check_settings(fn, rtol, atol, order)
     arguments = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
-    point = [x for x in _flat(arguments, "inputs") if isinstance(x, Value)]
+    point = [x for x in _flat(arguments, "what it was given") if isinstance(x, Value)]
     if not point:
         msg = "gradcheck() needs at least one Value among its inputs"
         raise TypeError(msg)
@@ -95,14 +97,14 @@ def _check_settings(fn: Any, rtol: Any, atol: Any, order: Any) -> None:
         msg = f"gradcheck() expects a function, not {type(fn).__name__} {fn!r:.60}"
         raise TypeError(msg)
     for name, number in ("rtol", rtol), ("atol", atol), ("order", order):
-        if not isinstance(number, int | float | np.number):
+        if not isinstance(number, int | float | np.integer | np.floating):
             msg = f"gradcheck() expects {name} to be a number, not {type(number).__name__} {number!r:.60}"
             raise TypeError(msg)
-    if not (0.0 <= rtol < math.inf and 0.0 <= atol < math.inf):
-        msg = f"gradcheck() expects tolerances that are finite and not negative, not rtol={rtol!r}, atol={atol!r}"
+    if not (0.0 <= rtol <= LARGEST and 0.0 <= atol <= LARGEST):
+        msg = f"gradcheck() expects tolerances that are finite and not negative, not rtol={rtol!r:.60}, atol={atol!r:.60}"
         raise ValueError(msg)
-    if not order >= 1 or order != int(order):
-        msg = f"gradcheck() checks derivatives of order 1 or more, not {order!r}"
+    if not 1 <= order <= HIGHEST or order != int(order):
+        msg = f"gradcheck() checks derivatives of order 1 or more, not {order!r:.60}; {HIGHEST} is the highest"
         raise ValueError(msg)
 
 
@@ -321,7 +323,8 @@ def _slopes_of_fn(at: Function, fresh: list[Value], j: int, graphs: list[_Graph]
 
     def along(number: float) -> list[float]:
         try:
-            found = [output.data for output in at([*numbers[:j], number, *numbers[j + 1 :]])[1]]
+            with np.errstate(all="ignore"):  # far from the point, its numbers are not the user's
+                found = [output.data for output in at([*numbers[:j], number, *numbers[j + 1 :]])[1]]
         except OUTSIDE:
             return [math.nan for _ in here]
         if len(found) != len(here):
@@ -472,7 +475,7 @@ def _flat(nested: Any, name: str, depth: int = 0) -> Iterator[Any]:
         yield nested
         return
     if depth == DEEPEST:
-        msg = f"gradcheck() expects Values in lists, tuples, dicts or arrays, and {name} are more than {DEEPEST} levels deep"
+        msg = f"gradcheck() expects Values in lists, tuples, dicts or arrays, and {name} goes more than {DEEPEST} levels deep"
         raise ValueError(msg)
     for item in held:
         yield from _flat(item, name, depth + 1)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import math as python_math
 import random
-from typing import TYPE_CHECKING, Any
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pytest
 
 import autograd.functional
@@ -242,6 +244,242 @@ def test_no_false_alarm_in_ten_thousand_smooth_functions(block: int) -> None:
         rng = random.Random(-seed - 1)
         inputs = [Value(rng.uniform(-3, 3)) for _ in range(rng.randrange(1, 3))]
         assert gradcheck(smooth_function(seed), inputs), seed
+
+
+NEAR_EDGES: list[tuple[Callable[..., Any], list[float]]] = [
+    (lambda a: 1 / a, [1e-10]),
+    (lambda a: 1 / a, [-1e-100]),
+    (lambda a: a**-2, [1e-7]),
+    (lambda a: a**0.1, [1e-12]),
+    (lambda a, b: a**b, [1e-8, 3.3]),
+    (math.log, [0.001]),
+    (math.log1p, [-1 + 1e-9]),
+    (lambda a: math.log(math.log(a)), [1 + 1e-7]),
+    (math.sqrt, [1e-12]),
+    (math.tan, [python_math.pi / 2 - 1e-6]),
+    (math.tan, [-python_math.pi / 2 + 1e-9]),
+    (math.lgamma, [1e-9]),
+    (math.lgamma, [-2 + 1e-7]),
+    (math.gamma, [-1 - 1e-7]),
+    (math.asin, [1 - 1e-6]),
+    (math.acos, [-1 + 1e-9]),
+    (math.acosh, [1 + 1e-9]),
+    (math.atanh, [1 - 1e-9]),
+    (math.atan2, [1e-7, -1.0]),
+    (lambda a, b: 1 / math.hypot(a, b), [1e-8, 1e-9]),
+    (lambda a: math.relu(1 / a), [1e-9]),
+    (lambda a: abs(math.log(a)), [1e-8]),
+    (lambda a: 1e-9 * abs(a - 1), [1 + 1e-7]),
+]
+LARGE_SMALL_AND_MIXED: list[tuple[Callable[..., Any], list[float]]] = [
+    (math.sin, [1e10]),
+    (math.cos, [1e150]),
+    (lambda a: (1e-150 * a).sin(), [1e150]),
+    (lambda a: 1 + a, [1e-150]),
+    (lambda a: 1e-9 * a * a, [3.0]),
+    (lambda a: 1e300 * a.sin(), [3.0]),
+    (lambda a: 1e-300 * a * a, [3.0]),
+    (lambda a, b: 1e10 * a + 1e-10 * b, [1.0, 1.0]),
+    (lambda a, b: (a * b).exp() + a / b, [1e-5, 1e5]),
+    (lambda a, b, c: a * b * c, [1e-100, 1e100, 1.0]),
+    (lambda a, _: a * a, [1.0, 2.0]),
+    (lambda a, b: a * a + 0.0 * b, [1.0, 2.0]),
+    (lambda a: (a + 1e8) - 1e8, [1.0]),
+    (lambda a: 1 - math.cos(a), [1e-5]),
+    (lambda a: math.fmod(a, 2.0), [7.3]),
+    (math.tanh, [330.0]),
+    (math.erf, [10.0]),
+    (math.sigmoid, [-600.0]),
+    (lambda a, b: math.logsumexp([a, b]), [1000.0, -1000.0]),
+]
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("case", range(len(NEAR_EDGES)))
+def test_a_right_rule_near_a_pole_or_the_end_of_a_domain_is_not_blamed(case: int, order: int) -> None:
+    fn, point = NEAR_EDGES[case]
+    assert gradcheck(fn, [Value(x) for x in point], order=order)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("case", range(len(LARGE_SMALL_AND_MIXED)))
+def test_a_right_rule_at_any_scale_is_not_blamed(case: int, order: int) -> None:
+    fn, point = LARGE_SMALL_AND_MIXED[case]
+    assert gradcheck(fn, [Value(x) for x in point], order=order)
+
+
+POINTS = [1e-150, 1e-10, 1e-3, 0.3, 1 - 1e-6, 1 + 1e-6, 1.5, 5.5, 100.0, 1e5, 1e10, 1e150, -1e-7, -0.4, -2 + 1e-6, -2.5, -1e10]
+ANY_NUMBER = (ops.dot, ops.fsum, ops.prod, ops.hypot, ops.logsumexp, ops.select)
+UNARY = [row for row in ops.TABLE.values() if len(row.domain) == 1 and row not in ANY_NUMBER and any(row.partials(1.0, 1.5))]
+
+
+@pytest.mark.parametrize("row", UNARY, ids=lambda row: row.name)
+def test_every_row_passes_everywhere_and_a_thousandth_more_is_named(row: ops.Op, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slope(x: float) -> float:
+        y = row.on_floats(x)
+        return float(row.partials(y, x)[0]) if python_math.isfinite(y) else python_math.nan
+
+    points = [x for x in POINTS if python_math.isfinite(slope(x))]
+    for x in points:
+        assert gradcheck(row, Value(x)), x
+    steep = [x for x in points if abs(slope(x) * x) > 1e-8 * abs(row.on_floats(x))]
+    assert len(steep) >= 3
+    sound = row.partials
+    monkeypatch.setattr(row, "partials", lambda *args: (1.001 * sound(*args)[0],))
+    for x in steep:
+        with pytest.raises(GradcheckError) as caught:
+            gradcheck(row, Value(x))
+        assert f"The first wrong rule is that of {row!r}: at ({x:.6g})" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fn", "point"),
+    [
+        (lambda a: 1e-9 * a.detach() ** 2, [3.0]),
+        (lambda a: 1e-9 * a.detach() * a, [3.0]),
+        (lambda a: 1e9 * a.detach() ** 2, [3.0]),
+        (lambda a: 1e-300 * a.detach() ** 2, [3.0]),
+        (lambda a: a.detach() * a, [1e-30]),
+        (lambda a: 1 / a.detach(), [1e-10]),
+        (lambda a: math.log(a.detach()), [1e-8]),
+        (lambda a: 1 + a.detach(), [1e-10]),
+        (lambda a: Value(abs(a.data)), [1e-5]),
+        (lambda a, b: 1e10 * a + 1e-10 * b.detach(), [1.0, 1.0]),
+        (lambda a: 1e17 + a.detach(), [1.0]),
+        (lambda a: (1e12 + a.detach()) - 1e12 + a, [1.0]),
+    ],
+)
+def test_a_missing_gradient_is_found_at_any_scale(fn: Callable[..., Any], point: list[float]) -> None:
+    with pytest.raises(GradcheckError, match=r"do not fit[^!]*so the graph is not that of fn"):
+        gradcheck(fn, [Value(x) for x in point])
+
+
+@pytest.mark.parametrize(
+    ("fn", "x"),
+    [
+        (lambda a: a * a if a.data > 0 else 0.0 * a, 1e-3),
+        (lambda a: a * a if a.data > 0 else 0.0 * a, -3.0),
+        (lambda a: 5.0 + (a * a if a.data > 0 else 0.0 * a), -3.0),
+        (lambda a: 1 / a if a.data > 0 else -1 / a, 1e-10),
+    ],
+)
+def test_a_branch_elsewhere_is_no_missing_gradient(fn: Callable[[Any], Any], x: float) -> None:
+    assert gradcheck(fn, Value(x))
+
+
+def test_fn_is_asked_within_its_domain_only() -> None:
+    """Steps stop where it raises what Python's functions raise outside of theirs."""
+
+    def logit(p: Value) -> Value:
+        if not 0.0 <= p.data <= 1.0:
+            msg = "a probability must be between 0 and 1"
+            raise ValueError(msg)
+        return math.log(p / (1 - p))  # type: ignore[no-any-return]  # of a Value
+
+    for p in (0.5, 0.9, 1 - 1e-6, 1e-10):
+        assert gradcheck(logit, Value(p), order=2)
+    with pytest.raises(GradcheckError, match="do not fit"):
+        gradcheck(lambda p: logit(p.detach()), Value(1 - 1e-3))
+    with pytest.raises(GradcheckError, match=r"not finite on both sides of input 0 \(i = 1\.0\)"):
+        gradcheck(lambda i: math.select([3.0, 4.0], i), Value(1.0, "i"))
+
+
+def test_as_many_outputs_nearby() -> None:
+    with pytest.raises(GradcheckError, match="returns 1 Values at the point, and 2 nearby: it has no derivative"):
+        gradcheck(lambda a: [a] if a.data <= 1.0 else [a, a], Value(1.0))
+
+
+@pytest.mark.parametrize("fn", [lambda a: 1e-9 * abs(a), lambda a: 1 + abs(a), lambda a: math.sqrt(a * a)])
+def test_a_kink_is_one_at_any_scale(fn: Callable[[Any], Any]) -> None:
+    with pytest.raises(GradcheckError, match=r"no derivative at this point: output 0 has a kink in input 0 \(x = 0\.0\)"):
+        gradcheck(fn, Value(0.0))
+
+
+@pytest.mark.parametrize(
+    ("fn", "x", "flaw"),
+    [
+        (lambda a: a * 0.0 + float(a.data > 0.2), 0.2, "jumps, or is too rough to have a slope, at input 0"),
+        (lambda a: 1 / a, 0.0, "not finite on both sides of input 0"),
+        (math.log, -1.0, "not finite on both sides of input 0"),
+        (lambda a: a, python_math.nan, "not finite on both sides of input 0"),
+        (lambda a: a, python_math.inf, "not finite on both sides of input 0"),
+    ],
+)
+def test_where_there_is_no_slope_it_says_why(fn: Callable[[Any], Any], x: float, flaw: str) -> None:
+    with pytest.raises(GradcheckError, match=flaw):
+        gradcheck(fn, Value(x))
+
+
+def test_a_convention_at_a_kink_is_no_wrong_rule() -> None:
+    """relu(x) - relu(-x) is x, but both rows say 0 there."""
+    with pytest.raises(GradcheckError, match=r"No rule is wrong, but relu \(ReLU\) has no slope at \(0\): .* a convention"):
+        gradcheck(lambda a: math.relu(a) - math.relu(-a), Value(0.0))
+
+
+def test_a_complex_step_loses_no_digits() -> None:
+    assert gradcheck(lambda a, b: math.tan(a) * math.exp(b) / a, [Value(1.5707), Value(-3.0)], rtol=1e-11)
+
+
+class Line(NamedTuple):
+    slope: Any
+    shift: Any
+
+
+def test_dicts_and_arrays_of_values() -> None:
+    array = np.array([[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]])
+    assert gradcheck(lambda a: a @ a, array)
+    assert gradcheck(lambda a, s: s * np.exp(a).sum(), [array, Value(0.5)], order=2)
+    assert gradcheck(lambda p: {"y": p["w"] * p["b"][0], "z": p["b"]}, {"w": Value(2.0), "b": [Value(3.0)], "name": "f"})
+    assert gradcheck(lambda d: d.popitem()[1] * 2, OrderedDict(z=Value(1.0), a=Value(2.0)))
+    assert gradcheck(lambda line, x: line.slope * x + line.shift, [Line(Value(2.0), 1.0), Value(3.0)])
+    assert array[0, 0].data == 1.0
+    for inputs in ({"w": Value(2.0)}, [{"w": Value(2.0)}]):
+        with pytest.raises(GradcheckError, match="do not fit"):
+            gradcheck(lambda p: p["w"] * p["w"].detach(), inputs)
+
+
+@pytest.mark.parametrize("nothing", [None, [], (), {}, np.array([], dtype=object)])
+def test_a_function_that_returns_nothing_is_refused(nothing: Any) -> None:
+    with pytest.raises(TypeError, match="expects fn to return"):
+        gradcheck(lambda _: nothing, Value(1.0))
+
+
+def test_nested_in_itself() -> None:
+    endless: list[Any] = [Value(1.0)]
+    endless.append(endless)
+    with pytest.raises(ValueError, match="what it was given goes more than 100 levels deep"):
+        gradcheck(lambda *x: x[0], endless)
+    with pytest.raises(ValueError, match="what fn returns goes more than 100 levels deep"):
+        gradcheck(lambda _: endless, Value(1.0))
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ({"rtol": "a"}, TypeError),
+        ({"rtol": 1j}, TypeError),
+        ({"atol": None}, TypeError),
+        ({"order": "2"}, TypeError),
+        ({"rtol": -1}, ValueError),
+        ({"rtol": python_math.nan}, ValueError),
+        ({"atol": 10**400}, ValueError),
+        ({"order": 1.5}, ValueError),
+        ({"order": 10**400}, ValueError),
+    ],
+)
+def test_settings_that_mean_nothing(settings: dict[str, Any], kind: type[Exception]) -> None:
+    with pytest.raises(kind, match=rf"gradcheck\(\) (expects|checks) .*{next(iter(settings)) if kind is TypeError else 'not'}"):
+        gradcheck(lambda x: x, Value(1.0), **settings)
+    with pytest.raises(TypeError, match="expects a function, not int 3"):
+        gradcheck(3, Value(1.0))  # type: ignore[arg-type]  # the mistake
+
+
+def test_tolerances_are_what_they_are_called() -> None:
+    """``atol`` is absolute, rtol relative; both default to what no scale can hide behind."""
+    assert gradcheck(lambda a: a.detach() * 1e-9, Value(1.0), atol=1e-8)
+    assert gradcheck(lambda a: a * 1.001 - 0.001 * a.detach(), Value(1.0), rtol=0.01)
+    with pytest.raises(GradcheckError):
+        gradcheck(lambda a: a * 1.001 - 0.001 * a.detach(), Value(1.0), rtol=1e-4)
 
 
 def test_agrees_with_gradient() -> None:
