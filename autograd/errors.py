@@ -113,14 +113,13 @@ class RecordingError(AutogradError, TypeError):
     A key of a dict, likewise: ``{0: a, 1: b}[i]`` never finds a Value, and raises this error.
 
     **A Value made inside** is a constant there, as the ``Value(0.0)`` that a sum starts from. One that is kept for the next
-    call could be assigned or learned, and the program would not see it:
+    call, where the compiler cannot look, could be learned, and the program would not see it:
 
-    >>> kept = []
-    >>> def shifted(x):
-    ...     if not kept:
-    ...         kept.append(Value(3.0))
-    ...     return w * x + kept[0]
-    >>> autograd.compile(shifted)([1.0])
+    >>> import functools
+    >>> @functools.cache
+    ... def shift():
+    ...     return Value(3.0)
+    >>> autograd.compile(lambda x: w * x + shift())([1.0])
     Traceback (most recent call last):
         ...
     autograd.errors.RecordingError: a Value of 3.0 was made inside the function, in File ... Make it outside

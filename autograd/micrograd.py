@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import modes, ops, value
 from autograd.chain_rule import reverse
-from autograd.errors import GraphError
+from autograd.errors import GraphError, shown
 from autograd.graph import stale, validate
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Value(value.Value):
         """Make this the result of an operation on ``children`` that its ``_backward`` alone knows."""
         modes.refuse_while_compiling("an operation of your own was applied", "write it with the functions of autograd.math")
         if strangers := [child for child in children if not isinstance(child, value.Value)]:
-            msg = f"the _children of a Value must be Values, not {type(strangers[0]).__name__} {strangers[0]!r:.60}"
+            msg = f"the _children of a Value must be Values, not {type(strangers[0]).__name__} {shown(strangers[0])}"
             raise TypeError(msg)
         name, number = self._op, self._data
         vars(self).update(_op=name, _backward=lambda: None)

@@ -73,7 +73,7 @@ def minimize(
         msg = 'autograd.scipy.minimize() needs SciPy: python -m pip install "scalar-autograd[scipy]"'
         raise ModuleNotFoundError(msg, name=error.name) from error
     if not callable(fn):
-        msg = f"minimize() expects a function of an array of Values, not {type(fn).__name__} {fn!r:.60}"
+        msg = f"minimize() expects a function of an array of Values, not {type(fn).__name__} {shown(fn)}"
         raise TypeError(msg)
     if "jac" in kwargs:
         msg = "minimize() finds the gradient itself: leave jac out, or give your own to scipy.optimize.minimize()"
@@ -104,7 +104,7 @@ def _checked(x0: Any) -> Array:
         msg = f"x0 must be of the shape (n,), n at least 1, not {start.shape}: flatten it, and reshape in the function"
         raise ValueError(msg)
     if not np.isfinite(start).all():
-        msg = f"the search cannot start from x0 = {x0!r:.60}: all of its numbers must be finite"
+        msg = f"the search cannot start from x0 = {shown(x0)}: all of its numbers must be finite"
         raise ValueError(msg)
     return start.astype(float)
 
@@ -157,6 +157,6 @@ def _result(fn: Callable[..., Any], values: list[Value], args: tuple[Any, ...]) 
     if isinstance(y, np.ndarray) and y.size == 1:  # as SciPy allows
         y = y.item()
     if not isinstance(y, Value | numbers.Real):
-        msg = f"the function to minimize must return one Value, not {type(y).__name__} {y!r:.60}: a sum, or a mean, of these"
+        msg = f"the function to minimize must return one Value, not {type(y).__name__} {shown(y)}: a sum, or a mean, of these"
         raise TypeError(msg)
     return y

@@ -50,7 +50,7 @@ def hinge_loss(score: Any, target: Any, *, reduction: Reduction = "mean") -> Any
 
     def loss(s: Any, t: Any) -> Any:
         if not _recorded(t) and _number(t) not in (-1, 1):
-            msg = f"hinge_loss() expects targets of -1 or 1, not {_number(t)!r:.60}"
+            msg = f"hinge_loss() expects targets of -1 or 1, not {shown(_number(t))}"
             raise ValueError(msg)
         return math.relu(1 - t * s)
 
@@ -128,7 +128,7 @@ def likelihood(probabilities: Any, targets: Any) -> Any:
             factors.append(_item(p, t))
             continue
         if not _recorded(t) and t not in (0, 1):
-            msg = f"likelihood() of single probabilities expects targets of 0 or 1, not {t!r:.60}"
+            msg = f"likelihood() of single probabilities expects targets of 0 or 1, not {shown(t)}"
             raise ValueError(msg)
         factors.append(math.where(t, p, 1 - p) if isinstance(t, Value) else p if t else 1 - p)
     return math.prod(factors)
@@ -233,7 +233,7 @@ def _over_classes(  # noqa: PLR0913 - what the two losses above are called with
         raise TypeError(msg)
     scores, target = _listed(scores, f"{function}: the scores of classes"), _listed(target, f"{function}: target")
     if not isinstance(scores, list) or not scores:
-        msg = f"{function} expects a list with one number a class, or a list of such lists, not {scores!r:.60}"
+        msg = f"{function} expects a list with one number a class, or a list of such lists, not {shown(scores)}"
         raise TypeError(msg)
     batched = isinstance(scores[0], list)
     rows, targets = (scores, target) if batched else ([scores], [target])
@@ -380,7 +380,7 @@ def _check_reduction(reduction: Any) -> None:
 
 def _check_row(row: list[Any], function: str) -> None:
     if not row or any(isinstance(x, list) for x in row):
-        msg = f"{function} expects one number a class, of at least one class, not {row!r:.60}"
+        msg = f"{function} expects one number a class, of at least one class, not {shown(row)}"
         raise TypeError(msg)
 
 
@@ -400,13 +400,13 @@ def _check_class(t: Any, count: int, function: str) -> None:
         msg = f"{function}: the index of a class is a whole number, not {type(t).__name__} {shown(t)}"
         raise TypeError(msg)
     if t not in range(count):
-        msg = f"{function}: {t!r:.60} is not one of the classes 0 to {count - 1}"
+        msg = f"{function}: {shown(t)} is not one of the classes 0 to {count - 1}"
         raise IndexError(msg)
 
 
 def _check_lengths(a: Any, b: Any, function: str) -> None:
     """Raise ValueError unless ``a`` and ``b`` are lists of one length."""
-    shapes = [f"a list of {len(x)}" if isinstance(x, list) else f"the single {type(x).__name__} {x!r:.40}" for x in (a, b)]
+    shapes = [f"a list of {len(x)}" if isinstance(x, list) else f"the single {type(x).__name__} {shown(x)}" for x in (a, b)]
     if shapes[0] != shapes[1] or not isinstance(a, list):
         msg = f"{function} expects two lists of one length, not {shapes[0]} and {shapes[1]}"
         raise ValueError(msg)

@@ -530,7 +530,7 @@ class _Walk:
 
     def _function(self, path: str, x: FunctionType) -> None:
         space = x.__globals__
-        if _own_space(space):
+        if _own_space(space) and x is not self._root:
             if "__wrapped__" in vars(x):
                 self._meet(path, vars(x)["__wrapped__"])
             return

@@ -255,11 +255,8 @@ def _chosen(numbers: NDArray[Any], *values: Any, out: NDArray[Any]) -> None:
 
 
 def _folded(ufunc: Any, *args: Any, out: NDArray[Any]) -> None:
-    *others, last = args
-    if others:
-        ufunc(functools.reduce(ufunc, others), last, out=out)
-    else:
-        out[...] = last
+    *others, last = args if len(args) > 1 else (0.0, *args)  # the norm of one number is that of two, one of which is 0
+    ufunc(functools.reduce(ufunc, others), last, out=out)
 
 
 @functools.cache

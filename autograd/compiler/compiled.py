@@ -315,8 +315,8 @@ class Compiled:
         if self._changes[place] == _OFTEN and not self._warned:
             self._warned = True
             msg = (
-                f"{self!r} was recorded anew {_OFTEN} times because {place} had changed, at last from {old!r:.60} to "
-                f"{new!r:.60}. Each time takes much longer than a call: pass what changes as an argument, or make it a Value "
+                f"{self!r} was recorded anew {_OFTEN} times because {place} had changed, at last from {shown(old)} to "
+                f"{shown(new)}. Each time takes much longer than a call: pass what changes as an argument, or make it a Value "
                 "and assign its data"
             )
             warnings.warn(msg, stacklevel=4)
@@ -917,7 +917,7 @@ def compile(  # noqa: A001 - likewise
         return functools.partial(compile, reduction=reduction, parameters=parameters, dtype=dtype)
     plain = fn.__func__ if isinstance(fn, classmethod | staticmethod) else fn
     if not callable(plain):
-        msg = f"compile() expects a function of one example, not {type(fn).__name__} {fn!r:.60}"
+        msg = f"compile() expects a function of one example, not {type(fn).__name__} {shown(fn)}"
         raise TypeError(msg)
     if isinstance(fn, Compiled):
         msg = f"{fn!r} is compiled already"

@@ -38,7 +38,7 @@ def test_arguments_whose_names_become_one() -> None:
     w = Value(2.0)
     loss = compile(lambda x: w * x["a b"] - x["a_b"])
     assert loss({"a b": [3.0], "a_b": [1.0]}).data == 5.0
-    assert "def step(theta, x_a_b, x_a_b_, " in loss.source
+    assert "def step(theta, x_a_b, x_a_b_2_, " in loss.source
 
 
 def test_a_network_in_single_precision() -> None:

@@ -15,7 +15,8 @@ from passes import agree, program, run, variables
 
 import nn
 from autograd import Value, math
-from autograd.compiler.emit import NotFiniteError, Source, _literal, check, index, view
+from autograd.compiler.emit import NotFiniteError, Source, check, index, view
+from autograd.compiler.formula import literal
 from autograd.compiler.instructions import Space, View
 
 w = a, b, c, d = variables(4)
@@ -77,7 +78,7 @@ def test_the_source_is_the_same_in_every_process() -> None:
 
 
 def test_numbers_that_have_no_literal() -> None:
-    assert [_literal(number) for number in (0.1, -2.0, math.inf, -math.inf, math.nan)] == [
+    assert [literal(number) for number in (0.1, -2.0, math.inf, -math.inf, math.nan)] == [
         "0.1",
         "-2.0",
         "np.inf",

@@ -259,7 +259,7 @@ FAULTS = {
     "np.multiply(": "np.add(",
     "np.divide(": "np.add(",  # not multiply: shares are divided by their sum, which is 1
     "np.negative(": "np.positive(",
-    "np.sign(": "np.negative(",
+    "np.less(": "np.greater(",
     "np.sin(": "np.cos(",
     "np.tanh(": "np.sin(",
     "np.exp(": "np.expm1(",
