@@ -51,6 +51,9 @@ class Module:
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Value]]:
         """Each parameter with its name, as ``layers.0.neurons.3.w[1]``; one that is shared, once."""
+        if not isinstance(prefix, str):
+            msg = f"named_parameters() takes a str to put before the names, not {type(prefix).__name__} {shown(prefix)}"
+            raise TypeError(msg)
         seen = set()
         for name, item in self._items(prefix):
             found = item.named_parameters(f"{name}.") if isinstance(item, Module) else [(name, item)]

@@ -489,7 +489,7 @@ def check_names(owner: object, names: Iterable[str], state: Mapping[str, Any]) -
 
 
 def check_setting(name: str, mine: Any, new: Any) -> None:
-    """Raise TypeError unless ``new`` is of the kind of ``mine``, whose place it is to take, or None, as a setting may be."""
+    """Raise TypeError unless ``new`` is of the kind of ``mine``, whose place it is to take, or None, as a limit may be."""
     kind = next((kind for kind in (bool, numbers.Real, str, tuple | list, np.ndarray) if isinstance(mine, kind)), object)
     if kind is np.ndarray:
         try:
@@ -497,7 +497,7 @@ def check_setting(name: str, mine: Any, new: Any) -> None:
         except Exception:  # noqa: BLE001 - of a ragged list, or whatever another library's __array__ raises
             fits = False
     else:
-        fits = new is None or isinstance(new, kind)
+        fits = (new is None and (mine is None or name == "clip_grad_norm")) or isinstance(new, kind)
     if not fits:
         msg = f"the state has {shown(new)} as {name}, and that is {shown(mine)} here: load what state_dict() gave"
         raise TypeError(msg)
@@ -505,7 +505,7 @@ def check_setting(name: str, mine: Any, new: Any) -> None:
 
 def at_least_1(name: str, x: Any) -> int:
     """``x``, if it is a whole number from 1 on; ValueError if not, or if no computer counts so far."""
-    if not isinstance(x, numbers.Integral) or isinstance(x, bool) or not 1 <= int(x) <= sys.maxsize:
+    if not isinstance(x, numbers.Integral) or isinstance(x, bool | np.timedelta64) or not 1 <= int(x) <= sys.maxsize:
         msg = f"{name} must be a whole number from 1 on, not {shown(x)}"
         raise ValueError(msg)
     return int(x)

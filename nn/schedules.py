@@ -287,7 +287,7 @@ class SequentialLR(LRScheduler):
                 msg = f"SequentialLR takes a list of {name}, not {type(given).__name__} {shown(given)}"
                 raise TypeError(msg)
         self.schedulers = [*schedulers]
-        self.milestones = tuple(at_least_1("a milestone", milestone) for milestone in milestones)
+        self.milestones = tuple([at_least_1("a milestone", milestone) for milestone in milestones])
         if not self.schedulers or len(self.schedulers) != len(self.milestones) + 1:
             msg = (
                 f"SequentialLR takes a schedule more than milestones, which lie between them, "
@@ -326,6 +326,9 @@ class SequentialLR(LRScheduler):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See the base."""
         check_names(self, self.state_dict(), state)
+        if not isinstance(state["schedulers"], list | tuple):
+            msg = f"the state has {shown(state['schedulers'])} as schedulers, and that is a list: load what state_dict() gave"
+            raise TypeError(msg)
         if len(state["schedulers"]) != len(self.schedulers):
             msg = f"the state is that of {len(state['schedulers'])} schedules, and these are {len(self.schedulers)}"
             raise ValueError(msg)

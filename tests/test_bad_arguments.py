@@ -483,7 +483,6 @@ ANYTHING = {
     "math.select 0[0]": "what is not selected is not looked at",
     "nn.OneCycleLR 3": "total_steps says it already",
     "nn.OneCycleLR 4": "likewise",
-    "nn.Module.named_parameters 0": "it is put before the names",
     "nn.Checkpoint.of 2": "write() says it, with the place in it",
     "nn.Checkpoint.of 2[0]": "likewise",
 }
@@ -501,6 +500,7 @@ FINE = {
         ("None",),
     ),
     "autograd.Value 1": ("''", "'a'"),
+    "nn.Module.named_parameters 0": ("''", "'a'"),
     "autograd.draw show": ("''",),
     "autograd.compile 0": ("None", "lambda", "Module", "broken __call__"),
     "nn.Sequential 0": ("class", "lambda", "Module", "broken __call__"),
@@ -526,8 +526,6 @@ FINE = {
     **dict.fromkeys(["math.dist 1", "math.sumprod 1"], ("set",)),
 }
 """Bad values that are good in some places."""
-KNOWN: set[tuple[str, str]] = set()
-"""Where law 16 does not hold yet: to be emptied."""
 
 
 @pytest.mark.parametrize(("name", "function"), ENTRIES, ids=[name for name, _ in ENTRIES])
@@ -542,9 +540,7 @@ def test_a_bad_argument_is_refused_or_right(
         called(*args, **kwargs)
     faults = {(place, bad): fault for bad in BAD for place, fault in outcomes(name, function, bad, tmp_path) if fault}
     capsys.readouterr()  # trainings say how they go
-    known = {(place, bad) for place, bad in KNOWN if place.split(" ")[0] == name}
-    assert {place: fault for place, fault in faults.items() if place not in known} == {}
-    assert known <= faults.keys()  # what is mended leaves KNOWN
+    assert faults == {}
 
 
 def test_lists_of_exceptions_name_what_there_is() -> None:

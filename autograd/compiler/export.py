@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd import modes, ops
+from autograd import modes, ops, trees
+from autograd.arrays import as_array
 from autograd.compiler.compiled import _NUMBER, Compiled, _taken_apart, compile  # noqa: A004 - autograd.compile
 from autograd.compiler.differentiate import differentiate
 from autograd.compiler.instructions import Instruction, Space, View
@@ -131,7 +132,8 @@ class _Export:
         self.language = language
         compiled = compile(fn, reduction=None)
         self.title = _title(fn)
-        batch = tuple([_batch_of_one(x) for x in example])
+        arrays = iter([as_array([x], path) for i, tree in enumerate(example) for path, x in trees.paths(tree, f"example {i}")])
+        batch = trees.mapped(lambda _: next(arrays), example)
         compiled(*batch)  # which refuses what cannot be recorded, and checks what was
         (recording,) = compiled.recordings
         self.form = recording.form
@@ -241,16 +243,6 @@ def _arguments(shapes: dict[str, tuple[int, ...]], graph: Graph, language: Pytho
         arguments.append(_Argument(name, shape, start, bool(((indices >= start) & (indices < stop)).any())))
         start = stop
     return arguments
-
-
-def _batch_of_one(x: Any) -> Any:
-    """The example ``x`` as the only one of a batch."""
-    if isinstance(x, dict):
-        return {key: _batch_of_one(item) for key, item in x.items()}
-    if isinstance(x, tuple):
-        items = [_batch_of_one(item) for item in x]
-        return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
-    return [x]
 
 
 def _title(fn: Any) -> str:
