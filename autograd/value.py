@@ -305,11 +305,16 @@ class Value(ops.Operand):
 
     def __and__(self, other: object) -> Any:
         modes.refuse_while_compiling(
-            "& or | of a Value", "a condition is 0 or 1 there: write a * b for and, maximum(a, b) for or"
+            "&, | or ^ of a Value", "a condition is 0 or 1 there: write a * b for and, maximum(a, b) for or, abs(a - b) for ^"
         )
         return NotImplemented
 
-    __or__ = __rand__ = __ror__ = __and__
+    __or__ = __xor__ = __rand__ = __ror__ = __rxor__ = __and__
+
+    def __invert__(self) -> NoReturn:
+        modes.refuse_while_compiling("~ of a Value", "a condition is 0 or 1 there: write 1 - a for not")
+        msg = f"a Value is no whole number or bool, of which ~ could change the bits: {self!r}"
+        raise TypeError(msg)
 
     def __index__(self) -> NoReturn:
         modes.refuse_while_compiling("a Value was used as an index", f"write autograd.math.select(values, index); {_FROZEN}")
@@ -525,7 +530,7 @@ class Value(ops.Operand):
 _OF_TWO: dict[str, Callable[..., Any]] = {
     "arctan2": ops.atan2,
     "copysign": ops.copysign,
-    "divmod": divmod,
+    "divmod": lambda x, y: (x // y, x % y),  # divmod() of an array would come back to here
     "float_power": operator.pow,
     "fmod": ops.fmod,
     "heaviside": lambda x, at_0: ops.where(x == 0.0, at_0, (ops.sign(x) + 1.0) * 0.5),
@@ -596,7 +601,13 @@ def _compared(op: Op, on_floats: Callable[[float, float], bool], a: Any, b: Any)
     if left is None or right is None:
         return NotImplemented
     answer = on_floats(left, right)  # TypeError for the order of complex numbers
-    return op(*[v if isinstance(v, Value) else _nearest(v) for v in (a, b)]) if modes.is_compiling() else answer
+    if not modes.is_compiling():
+        return answer
+    if not isinstance(a, Value):
+        a = _nearest(left, op, upwards=op is not ops.less)
+    if not isinstance(b, Value):
+        b = _nearest(right, op, upwards=op is ops.less)
+    return op(a, b)
 
 
 def _comparable(x: Any) -> Any:
@@ -608,11 +619,24 @@ def _comparable(x: Any) -> Any:
     return x if number is None and isinstance(x, numbers.Number) else number  # Decimals and complex numbers, too
 
 
-def _nearest(x: Any) -> float:
-    """The float that stands for the number ``x`` in comparisons; NaN, which equals nothing, for what is not real."""
-    if isinstance(x, numbers.Complex) and x.imag:
+def _nearest(x: Any, op: Op, *, upwards: bool) -> float:
+    """The float that stands for the number ``x`` in the comparison ``op``.
+
+    If ``x`` lies between two floats, that is the upper or the lower one for an order, and NaN, which equals nothing, for ==.
+    """
+    if isinstance(x, numbers.Complex):
+        if x.imag:
+            return math.nan
+        x = x.real
+    try:
+        number = float(x)
+    except OverflowError:
+        number = math.inf if x > 0 else -math.inf
+    if number == x or number != number:  # noqa: PLR0124 - only NaN differs from itself
+        return number
+    if op is ops.equal or op is ops.not_equal:
         return math.nan
-    return float(x.real if isinstance(x, numbers.Complex) else x)
+    return number if (number > x) == upwards else math.nextafter(number, math.inf if upwards else -math.inf)
 
 
 def _another(a: Value, b: Value) -> bool:

@@ -637,6 +637,21 @@ def test_numpy_asks_what_a_value_is() -> None:
     assert np.sign(np.array([Value(-2.0), Value(0.0)])).tolist() == [-1, 0]
 
 
+def test_divmod_of_arrays_and_values() -> None:
+    """Mistake: an array and a Value called each other without end."""
+    numbers = np.array([7.5, -7.5])
+    values = np.array([Value(7.5), Value(-7.5)])
+    for x, y in ((values, Value(2.0)), (Value(2.0), values), (numbers, Value(2.0))):
+        wanted = np.divmod(*[numbers if isinstance(a, np.ndarray) else 2.0 for a in (x, y)])
+        for got in (np.divmod(x, y), divmod(x, y)):
+            assert [[v.data for v in part] for part in got] == [part.tolist() for part in wanted]
+
+
+def test_a_value_has_no_bits() -> None:
+    with pytest.raises(TypeError, match="whole number or bool"):
+        ~Value(1.0)
+
+
 def test_numpy_s_other_ways_of_calling() -> None:
     x = Value(2.0)
     out = np.empty(2, object)

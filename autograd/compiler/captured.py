@@ -67,6 +67,7 @@ _AT_HOME = tuple(
 _AUTOGRAD = str(Path(__file__).parents[1]) + "/"
 _NN = str(Path(__file__).parents[2] / "nn") + "/"
 """What comes with this package is installed, in a checkout, too."""
+_VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 _LARGE = 1 << 14
 """Of how many bytes on a copy costs more than to compare in place."""
 
@@ -161,13 +162,22 @@ class Captured:
             self.nodes, self.paths, self._looks = now.nodes, now.paths, now._looks
         return found
 
-    def but_for_what_it_does(self, fn: Callable[..., Any], before: Captured, values: Iterable[Value]) -> Captured:
-        """The same without the places that ``fn`` changed both times that it was called: since ``before``, and since this."""
-        changes = before.compared(self)
-        places = {place for place, *pair in changes if not any([isinstance(x, Value) for x in pair])}
-        own = places and places & {place for place, *_ in self.compared(self.again(fn))}
-        found = Captured(fn, values, self._constants, self.places | own, self) if own else self
-        found.meanwhile = [change for change in changes if change[0] not in own] if before.everything == self.everything else []
+    def but_for_what_it_does(self, fn: Callable[..., Any], before: Captured, values: Collection[Value]) -> Captured:
+        """The same without the places that ``fn`` changed both times that it was called: since ``before``, and since this.
+
+        Values that it puts there are its own if it has computed them, and not one of those before that it has used.
+        """
+        used, changes = frozenset(values), before.compared(self)
+
+        def own(x: Any) -> bool:
+            return not isinstance(x, Value) or bool(x._args and x not in used)
+
+        places = {place for place, *pair in changes if all(map(own, pair))}
+        changed = places and places & {place for place, *_ in self.compared(self.again(fn))}
+        found = Captured(fn, values, self._constants, self.places | changed, self) if changed else self
+        found.meanwhile = (
+            [change for change in changes if change[0] not in changed] if before.everything == self.everything else []
+        )
         return found
 
     def compared(self, now: Captured) -> list[tuple[str, Any, Any]]:
@@ -227,7 +237,7 @@ class _Looks:
         self.method_of: Any = None
         """A weak reference to the object whose method the function is, which is not to be kept alive, with its ``__dict__``."""
         self.sizes: list[Any] = []
-        """Dicts of attributes: one more may hide one of the class."""
+        """Dicts of attributes, where one more may hide one of the class, and sets."""
         self.dicts: list[Any] = []
         """Dicts, which are compared with their order,"""
         self.keys: list[list[Any]] = []
@@ -414,12 +424,12 @@ class _Walk:
                     self._meet(f"a key of {path}", key)
         elif isinstance(x, set | frozenset):
             items = [*x]
-            self._held(path, x, ("",), lambda looks: _derived(looks, frozenset, x), [_Bag(frozenset(items))])
-            for item in items:
-                self._meet(f"an item of {path}", item)
+            self._held(path, x, ("",) * len(items), functools.partial(_set, x=x, items=items), items)
         elif isinstance(x, MappingProxyType):
             held = {**x}
             self._held(path, x, (*held,), lambda looks: _derived(looks, _pairs, x), [*held.values()])
+        elif isinstance(x, _VIEWS):
+            return self._held(path, x, ("mapping",), None, [x.mapping])
         elif isinstance(x, np.ndarray):
             self._array(path, x, x)
         elif isinstance(x, MethodType):
@@ -460,6 +470,9 @@ class _Walk:
             self._held(path, x, ("",), None if frozen else lambda looks: _numbers(looks, x), [_Bits(x)])
         else:
             self._held(path, x, ("",), lambda looks: _derived(looks, _shape_and_bytes_of, x), [_Bits(array)])
+        if array is not x and isinstance(axes := getattr(x, "axes", None), list):  # the labels of a table
+            names = tuple([f"axes[{i}]" for i in range(len(axes))])
+            self._held(path, x, names, functools.partial(_got, get=operator.attrgetter("axes"), x=x, items=axes), axes, ".axes")
 
     def _instance(self, path: str, x: Any) -> None:
         kind = x.__class__  # of what a weak proxy stands for
@@ -607,7 +620,7 @@ class _Bits:
 
 
 class _Bag:
-    """Items that have no order, or are made anew each time, compared by number."""
+    """Items that are made anew each time, compared by number."""
 
     __slots__ = ("items",)
 
@@ -617,7 +630,7 @@ class _Bag:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Bag) and bool(self.items == other.items)
 
-    __hash__ = None  # type: ignore[assignment]  # as that of a set
+    __hash__ = None  # type: ignore[assignment]  # as that of a list
 
     def __repr__(self) -> str:
         return repr(self.items)
@@ -647,6 +660,12 @@ def _dict(looks: _Looks, x: dict[Any, Any], held: dict[Any, Any]) -> None:
         looks.slot(operator.itemgetter, {key: item for key, item in held.items() if _exact(item)}, x)
     else:
         _got(looks, _values_of, x, [*dict.values(x)])
+
+
+def _set(looks: _Looks, x: Any, items: list[Any]) -> None:
+    """Compare a set with its order, of which a computation may make use."""
+    looks.sizes.append(x)
+    _got(looks, list, x, items)
 
 
 def _got(looks: _Looks, get: Callable[[Any], Any], x: Any, items: list[Any]) -> None:

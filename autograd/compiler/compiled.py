@@ -371,10 +371,9 @@ class Compiled:
         """The method of ``instance``, as in ``Base.method(instance, x)``; itself if this is none of its methods."""
         for kind in (instance if isinstance(instance, type) else type(instance)).__mro__:
             for x in vars(kind).values():
-                inside = [
-                    getattr(x, name, None) for name in ("__func__", "fget", "func")
-                ]  # of classmethod, property and others
-                if not isinstance(x, staticmethod) and any([f is self for f in (x, *inside)]):
+                inside = [getattr(x, name, None) for name in ("__func__", "fget", "func")]  # classmethod, property
+                wrapped = inspect.unwrap(x, stop=lambda f: f is self) if isinstance(x, FunctionType) else x
+                if not isinstance(x, staticmethod) and any([f is self for f in (x, wrapped, *inside)]):
                     return self if isinstance(self._raw, staticmethod) else self._method(instance)
         return self
 

@@ -22,6 +22,16 @@ from autograd.compiler.compiled import _KEPT
 ONE = [1.0]
 
 
+def twice(fn: Any) -> Any:
+    """A decorator around a compiled method."""
+
+    @functools.wraps(fn)
+    def wrapper(self: Any, x: Any) -> Any:
+        return 2.0 * fn(self, x)
+
+    return wrapper
+
+
 class Base:
     shared = Value(7.0)
 
@@ -36,6 +46,11 @@ class Base:
     cost: Any = loss  # an alias
     bare: Any = compile(lambda self, x: self.w * x + 1.0)
     of_two: Any = functools.partialmethod(loss, [2.0])  # type: ignore[arg-type]  # mypy knows no such descriptor
+
+    @twice
+    @compile
+    def wrapped(self, x: Any) -> Any:
+        return 1.5 * self.w * x
 
     @compile
     def __call__(self, x: Any) -> Any:
@@ -192,10 +207,11 @@ def test_methods_are_equal_as_pythons_are() -> None:
 
 
 def test_other_ways_to_make_a_method() -> None:
-    """A lambda, partialmethod; what Python would not bind, as another model, is not bound."""
+    """A lambda, partialmethod, in a decorator; what Python would not bind, as another model, is not bound."""
     one: Any = Base(2.0)
     assert one.bare(ONE).data == 3.0
     assert one.of_two().data == 4.0
+    assert one.wrapped(ONE).data == 6.0
 
     class Holder:
         model = compile(nn.Neuron(1, "linear", rng=0))

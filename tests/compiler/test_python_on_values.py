@@ -79,7 +79,8 @@ RECORDED = """
 # The answer would be that of the first example for all.
 REFUSED = """
     1 if x == 1 else 2    1 if x != 1 else 2    1 if w == 2 else x    1 if x else 2    not x    bool(x)    x and w    x or w
-    operator.truth(x)    0 < x < 1    (x > 0) & (x < 1)    True | (x > 0)    x in (1, 2)    1 in [x]    w in (2, 3)
+    operator.truth(x)    0 < x < 1    (x > 0) & (x < 1)    True | (x > 0)    (x > 0) ^ True    ~(x > 0)    x in (1, 2)
+    1 in [x]    w in (2, 3)
     x in range(3)    any([x])    all([x])    x == w    x != w    x in [w]    [x].count(1)    [1.0, x].index(x)
     (x, 1.0).index(1)    collections.deque([x]).count(1)    operator.countOf([x], 1)    [x] == [1.0]    (x,) != (1.0,)
     (x,) < (2.0,)    min(x, 1.0)    max(x, 1.0)    sorted([x, 1.0])[0]    bisect.bisect([1.0], x)
@@ -110,7 +111,7 @@ OF_NO_CONSEQUENCE = """
 
 # Values cannot do this, in eager code neither.
 IMPOSSIBLE = """
-    ~x    x & 1    x << 1    x @ x    len(x)    iter(x)    x[0]    1 in x    pow(x, 2, 3)    x < 1j    x < 'a'    json.dumps(x)
+    x & 1    x << 1    x @ x    len(x)    iter(x)    x[0]    1 in x    pow(x, 2, 3)    x < 1j    x < 'a'    json.dumps(x)
     bytes(x)    '%d' % x    struct.pack('d', x)    fractions.Fraction(x)    decimal.Decimal(x)    statistics.mean([x, 1.0])
     np.spacing(x)    np.nextafter(x, 1)    np.isnan([x])    np.logaddexp(np.array([x]), 1.0)    np.zeros(x)
 """
@@ -161,3 +162,14 @@ def test_impossible(case: str) -> None:
         fn(Value(1.0))
     with pytest.raises(eager.type):
         compiled(lambda x: w * x * fn(x))([1.0, 2.0])
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), 2**1024, 2**53 + 1, decimal.Decimal("0.1"), -decimal.Decimal("0.1")])
+@pytest.mark.parametrize("compare", [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge])
+def test_numbers_that_are_no_floats(number: Any, compare: Callable[[Any, Any], Any]) -> None:
+    """Mistake: to compare with a number beyond all floats raised OverflowError, and Decimal(0.1) counted as the float 0.1."""
+    largest = float(np.finfo(float).max)
+    examples = [0.0, 0.1, -0.1, 2.0**53, 2.0**53 + 2, largest, -largest, float("inf"), -float("inf")]
+    for fn in (lambda x: compare(x, number), lambda x: compare(number, x)):
+        eager = [float(fn(Value(x))) for x in examples]
+        assert compiled(lambda x, fn=fn: fn(x) * Value(1.0), reduction=None)(examples).tolist() == eager
