@@ -40,6 +40,8 @@ def as_array(x: Any, name: str) -> NDArray[Any]:
             raise ValueError(msg) from error
         msg = f"{name} cannot be read as an array: {type(x).__name__} {shown(x)} raises {type(error).__name__}: {error}"
         raise TypeError(msg) from error
+    if isinstance(x, _LISTS) and array.dtype.kind == "f" and np.isnan(array).any():  # it may be one masked number in a row
+        _look_inside(x, name, rows=True)
     return array
 
 
@@ -52,8 +54,11 @@ def refuse_to_lose(x: Any, name: str) -> None:
         _look_at(x, name)
 
 
-def _look_inside(x: Any, name: str) -> None:
-    """Raise an error if nested lists are nested in themselves, or hold arrays that are more than their numbers."""
+def _look_inside(x: Any, name: str, *, rows: bool = False) -> None:
+    """Raise an error if nested lists are nested in themselves, or hold arrays that are more than their numbers.
+
+    It looks into ``rows`` of numbers only if that is asked for: it takes as long as to read them.
+    """
     level = x
     for left in reversed(range(_DEEPEST)):
         if not _NUMBERS.issuperset(map(type, level)):
@@ -63,8 +68,7 @@ def _look_inside(x: Any, name: str) -> None:
         lists = [*{id(item): item for item in level if isinstance(item, _LISTS)}.values()]
         if not lists:
             return
-        # Rows of numbers: to look at each of these would take as long as to read them.
-        if left and type(next(chain.from_iterable(lists), 0.0)) in _PLAIN:
+        if left and not rows and type(next(chain.from_iterable(lists), 0.0)) in _PLAIN:
             return
         level = [*chain.from_iterable(lists)]
     msg = f"{name} is nested in itself, or more than {_DEEPEST} levels deep: an array has no more axes than that"

@@ -582,8 +582,9 @@ def _real(x: Any) -> float | None:
     """``x`` as a float, if it is a real number of Python's or NumPy's; OverflowError if it is a whole one beyond all floats."""
     if isinstance(x, _QUICK):  # to ask for numbers.Real takes ten times as long
         return float(x)
-    if hasattr(x, "dtype"):  # a time of NumPy's says that it is a whole number
-        return float(x) if getattr(x, "shape", None) == () and getattr(x.dtype, "kind", "") in tuple("biuf") else None
+    if hasattr(x, "dtype"):  # a time of NumPy's says that it is a whole number; what is masked would become NaN
+        is_number = getattr(x, "shape", None) == () and getattr(x.dtype, "kind", "") in tuple("biuf")
+        return float(x) if is_number and not getattr(x, "mask", False) else None
     return float(x) if isinstance(x, numbers.Real) else None
 
 

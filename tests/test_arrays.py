@@ -44,7 +44,10 @@ def test_what_loses_nothing_is_what_numpy_makes_of_it(x: Any) -> None:
     np.testing.assert_array_equal(array, np.asarray(x))
 
 
-@pytest.mark.parametrize("x", [MASKED, [MASKED, MASKED], [[MASKED]], [1.0, np.ma.masked], ([np.ones(2)], [MASKED])])
+@pytest.mark.parametrize(
+    "x",
+    [MASKED, [MASKED, MASKED], [[MASKED]], [1.0, np.ma.masked], [[1.0, np.ma.masked], [2.0, 3.0]], ([np.ones(2)], [MASKED])],
+)
 def test_a_mask_is_not_lost(x: Any) -> None:
     with pytest.raises(ValueError, match=r"^x is masked in places.*\.filled\(\), or drop those examples"):
         as_array(x, "x")

@@ -647,6 +647,17 @@ def test_divmod_of_arrays_and_values() -> None:
             assert [[v.data for v in part] for part in got] == [part.tolist() for part in wanted]
 
 
+@pytest.mark.parametrize("masked", [np.ma.masked, np.ma.array(1.0, mask=True)])
+def test_a_masked_number_is_no_number(masked: Any) -> None:
+    """Mistake: it became NaN."""
+    with pytest.raises(TypeError, match="real number"):
+        Value(masked)
+    x = Value(1.0)
+    with pytest.raises(TypeError, match="real number"):
+        x.grad = masked
+    assert Value(np.ma.array(1.0)).data == 1.0
+
+
 def test_a_value_has_no_bits() -> None:
     with pytest.raises(TypeError, match="whole number or bool"):
         ~Value(1.0)
