@@ -38,6 +38,8 @@ def as_array(x: Any, name: str) -> NDArray[Any]:
         if isinstance(error, ValueError) and "inhomogeneous" in str(error):
             msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape, or call once for each shape"
             raise ValueError(msg) from error
+        if isinstance(error, UserWarning):  # where warnings are errors, what is masked raises one
+            _look_inside(x, name, rows=True)
         msg = f"{name} cannot be read as an array: {type(x).__name__} {shown(x)} raises {type(error).__name__}: {error}"
         raise TypeError(msg) from error
     if isinstance(x, _LISTS) and array.dtype.kind == "f" and np.isnan(array).any():  # it may be one masked number in a row
