@@ -229,7 +229,7 @@ atan       = _op("atan",       "atan",      math.atan,                         n
 atan2      = _op("atan2",      "atan2",     math.atan2,                        np.arctan2,
                  lambda y, a, b: (inversion(b, a), -inversion(a, b)),                                      REAL, REAL)
 inversion  = _op("inversion",  "a/(a² + b²)", k.inversion,                     k.inversion_array,
-                 lambda y, a, b: ((inversion(b, a) - y) * (inversion(b, a) + y), -2 * y * inversion(b, a)), REAL, REAL)
+    ieee_partials(lambda y, a, b: (_of_inversion(a, b, hypot(a, b)), -2 * (y * inversion(b, a)))),           REAL, REAL)
 sinh       = _op("sinh",       "sinh",      ieee(math.sinh, np.sinh),          np.sinh,                    lambda y, a: (cosh(a),),      REAL)
 cosh       = _op("cosh",       "cosh",      ieee(math.cosh, np.cosh),          np.cosh,                    lambda y, a: (sinh(a),),      REAL)
 asinh      = _op("asinh",      "asinh",     math.asinh,                        np.arcsinh,                 lambda y, a: (1 / hypot(1.0, a),), REAL)
@@ -245,11 +245,11 @@ floordiv   = _op("floordiv",   "//",        ieee(operator.floordiv, np.floor_div
 mod        = _op("mod",        "%",         ieee(operator.mod, np.remainder),  np.remainder,
                  lambda y, a, b: (1.0, -floordiv(a, b)),                                                   REAL, POSITIVE)
 
-# Remainders: y = a - n b for a whole n, so ∂y/∂b = -n. It is rounded, as the quotients are not exact.
+# Remainders: y = a - n b for a whole n, so ∂y/∂b = -n. That is ⌊y/b⌋ - ⌊a/b⌋, which is exact, and has the slope 0 everywhere.
 fmod       = _op("fmod",       "fmod",      ieee(math.fmod, np.fmod),          np.fmod,
-                 ieee_partials(lambda y, a, b: (1.0, rint(y / b - a / b))),                                       REAL, POSITIVE)
+                 lambda y, a, b: (1.0, floordiv(y, b) - floordiv(a, b)),                                   REAL, POSITIVE)
 remainder  = _op("remainder",  "remainder", k.remainder,                       elementwise(k.remainder),
-                 ieee_partials(lambda y, a, b: (1.0, rint(y / b - a / b))),                                       REAL, POSITIVE)
+                 lambda y, a, b: (1.0, floordiv(y, b) - floordiv(a, b)),                                   REAL, POSITIVE)
 
 # Gamma and its logarithmic derivatives; n counts the derivatives and has none itself.
 gamma      = _op("gamma",      "Γ",         k.gamma,                           elementwise(k.gamma),   lambda y, a: (y * polygamma(0, a),), POSITIVE)
@@ -290,6 +290,11 @@ def _equal_parts(first: Any, second: Any, others: Sequence[Any]) -> tuple[Any, .
         return tuple([part / count for part in (p, q, *[1.0 * other for other in others])])
     except ZeroDivisionError:
         return (math.nan,) * (2 + len(others))
+
+
+def _of_inversion(a: Any, b: Any, length: Any) -> Any:
+    """``(b² - a²) / length⁴``, without overflow; with a difference of what has been squared, as its derivative needs both."""
+    return (square(b / length) - square(a / length)) / length / length
 
 
 def _direction(y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -545,9 +545,15 @@ def test_edges_and_kinks(row: Op, args: tuple[float, ...], y: float, partials: t
         (ops.lgamma, (-3.0,), [(math.inf,)]),
         (ops.hypot, (0.0, 0.0), [(0.0, 0.0), (0.0, 0.0)]),
         (ops.fmod, (1.0, 0.3), [(0.0, 0.0), (0.0, 0.0)]),
+        (ops.fmod, (1e5, 1e-200), [(0.0, 0.0), (0.0, 0.0)]),  # a / b² is infinite, and 0 times that was NaN
+        (ops.remainder, (-0.3, 1e-308), [(0.0, 0.0), (0.0, 0.0)]),
+        # (b - a) (b + a) loses a, and with it a third of the derivative
+        (ops.inversion, (-1e-20, 3.0), [(2e-20 / 27, -2 / 27), (-2 / 27, -2e-20 / 27)]),
+        (ops.inversion, (1e77, -100.0), [(2e-231, -6e-306), (-6e-306, -2e-231)]),
         (ops.atan2, (1e-160, 1e-160), [(-math.inf, 0.0), (0.0, math.inf)]),
         (ops.atan2, (1e-160, 2e-160), [(-math.inf, -math.inf), (-math.inf, math.inf)]),
         (ops.atan2, (1e-160, 1.0), [(-2e-160, -1.0), (-1.0, 2e-160)]),
+        (ops.atan2, (1e-308, 0.0), [(0.0, math.inf), (math.inf, 0.0)]),
     ],
 )
 def test_second_derivatives_at_edges(row: Op, args: tuple[float, ...], expected: list[tuple[float, ...]]) -> None:
