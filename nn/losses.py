@@ -24,8 +24,8 @@ from nn.errors import shown
 Reduction = Literal["mean", "sum", "none"]
 
 _LARGEST = float_info.max
-_NEARLY_0, _NEARLY_1 = 1e-300, 1.0 - 2.0**-53
-"""Probabilities whose logarithms, times 0, are 0."""
+_NEARLY_0, _NEARLY_1 = 1e-150, 1.0 - 2.0**-53
+"""Probabilities whose logarithms, times 0, are 0, and so are the first and the second derivatives."""
 _DEPTH = 32
 """How deep lists may be nested: NumPy's arrays had so many dimensions."""
 
@@ -292,7 +292,7 @@ def _counted(weights: list[Any], t: Any, cost: Any) -> Any:
 
 def _bounded(share: Any, x: Any) -> Any:
     """``x``, if ``share`` is above 0; or else a finite number near it, that times a share of 0 is 0."""
-    return math.where(share > 0, x, math.maximum(x, -_LARGEST)) if isinstance(share, Value) else x
+    return math.where(share > 0, x, math.clip(x, -_LARGEST, _LARGEST)) if isinstance(share, Value) else x
 
 
 def _constant(x: Any) -> Any:
