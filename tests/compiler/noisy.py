@@ -41,8 +41,8 @@ TINY = 1e-300
 HUGE = 1e307
 """Sums of such terms may or may not overflow on the way, depending on their order, which is not promised."""
 EXACT = (ops.neg, ops.absolute, ops.relu, ops.maximum, ops.minimum, ops.where, ops.select, ops.sign, ops.copysign, ops.detach)
-EXACT += (ops.clip, ops.rint)
-COMPARISONS = (ops.less, ops.less_equal)
+EXACT += (ops.clip, ops.rint, ops.floor, ops.floordiv)
+COMPARISONS = (ops.equal, ops.not_equal, ops.less, ops.less_equal)
 PRODUCTS = (ops.mul, ops.square, ops.powc)
 SUMS = (ops.add, ops.sub, ops.fsum)
 STOPS = (ops.constant, ops.detach, *COMPARISONS)
@@ -53,6 +53,8 @@ KINKS = {
     ops.maximum: lambda *a: [x - y for x, y in combinations(a, 2)],
     ops.minimum: lambda *a: [x - y for x, y in combinations(a, 2)],
     ops.clip: lambda a, low, high: [a - low, a - high, low - high],
+    ops.equal: lambda a, b: [a - b],
+    ops.not_equal: lambda a, b: [a - b],
     ops.less: lambda a, b: [a - b],
     ops.less_equal: lambda a, b: [a - b],
     ops.where: lambda c, a, b: [c],  # noqa: ARG005 - the arguments of the row
@@ -63,6 +65,10 @@ KINKS = {
     ops.atan2: lambda a, b: [a, b],
     ops.fmod: lambda a, b: [a, np.remainder(a / b + 0.5, 1.0) - 0.5],
     ops.remainder: lambda a, b: [np.remainder(a / b, 1.0) - 0.5],
+    ops.rint: lambda a: [np.remainder(a, 1.0) - 0.5],
+    ops.floor: lambda a: [a - np.rint(a)],
+    ops.floordiv: lambda a, b: [a / b - np.rint(a / b)],
+    ops.mod: lambda a, b: [a / b - np.rint(a / b)],
 }
 """What is 0 where a row, or its derivative, jumps."""
 

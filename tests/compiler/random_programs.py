@@ -238,11 +238,14 @@ INTO_DOMAIN = {
 BINARY = [
     "{} + {}", "{} - {}", "{} * {}", "math.maximum({}, {})", "math.minimum({}, {})", "math.copysign({}, {})",
     "math.atan2({}, {})", "math.hypot({}, {})", "{} + 2.0 * {}", "math.fma({}, {}, 0.5)", "-{} - {}", "1.0 * {} - 1 * {}",
+    "math.clip({}, {}, 0.5)", "math.clip(0.25, {}, {})", "math.maximum({}, 0.25, {})", "math.minimum({}, {}, 1.0)",
 ]  # fmt: skip
 GUARDED = [
     ("{} / {}", "{} / (1.0 + {} * {})"),
     ("math.fmod({}, {})", "math.fmod({}, math.fabs({}) + 0.75)"),
     ("math.remainder({}, {})", "math.remainder({}, math.fabs({}) + 0.75)"),
+    ("{} % {}", "{} % (math.fabs({}) + 0.75)"),
+    ("{} // {}", "{} // (math.fabs({}) + 0.75)"),
     ("{} ** {}", "(math.fabs({}) + 0.5) ** math.sin({})"),
     ("math.pow({}, {})", "math.pow(math.fabs({}) + 0.5, math.cos({}))"),
     ("math.log({}, {})", "math.log(math.fabs({}) + 0.5, math.fabs({}) + 2.0)"),
@@ -252,6 +255,7 @@ WITH_NUMBERS = [
     "{} ** 0", "-{}", "+{}", "2 * {}", "{} / 2.0", "1 - {}", "math.maximum({}, 0.0)", "math.minimum(1.0, {})",
     "math.ldexp({}, -1)", "math.radians({})", "{} + 1e-3", "{}.square()", "abs({})", "0.5 ** math.sin({})", "{} - 1",
     "math.clip({}, -1.0, 1.0)", "2.0 ** math.sin({})", "1.0 / (3.0 + math.sin({}))",
+    "{} % 1.5", "{} // 0.75", "2.5 % (1.5 + math.sin({}))", "{}.rint()", "{0} - {0}.trunc()", "divmod({}, 0.5)[1]",
 ]  # fmt: skip
 POWERS = ["{} ** -1", "{} ** 0.5", "{} ** -2.0", "{} ** 1.5", "{} ** -0.5", "1 / {}", "0.0 ** {}", "2.0 ** {}", "{} ** 4.0"]
 MANY = [
@@ -265,9 +269,13 @@ LISTS = ["math.softmax({})", "math.log_softmax({})", "each(math.tanh, {})", "eac
 LISTS += ["each(math.sigmoid, {})", "each(lambda a: -a, {})", "each(lambda a: a.detach(), {})", "{}[::-1]", "{}[::2]"]
 STEPS = ["math.sin(a)", "math.tanh(a + b)", "0.5 * (a + b)", "a + w[0] * math.sin(b - a)", "math.relu(a) - math.cos(b)"]
 STEPS += ["math.hypot(a, b) / 2", "math.sumprod([w[0], a], [math.sin(b), 0.5])", "math.where(a < b, math.sin(a), b)"]
+STEPS += ["math.clip(a, -0.5, b)", "a % 1.5 + 0.25 * b", "math.maximum(math.sin(a), b, w[0])"]
+STEPS += ["math.where(a == 0, b, math.sin(a))", "math.where(b != 0.5, a - 0.5 * b, w[0])"]
 STEPS += ["math.minimum(a, math.maximum(b, -a.detach()))", "math.prod([a, 0.5, math.cos(b)])", "math.sin(-a) - w[0]"]
 DETACHED = ["{0}.detach()", "{0}.detach() * {0}", "{0} - math.tanh({0}).detach()", "{0} * without_gradient({0})"]
 CONDITIONS = ["{} < {}", "{} <= {}", "{} > {}", "{} >= {}", "{} > 0", "0.5 <= {}", "{} >= 1.0"]
+CONDITIONS += ["math.isfinite({})", "math.isinf({})", "math.isnan({})"]
+EQUALITIES = ["{} == 0", "{} != 0", "1.0 == {}", "2 != {}", "{} == 0.5"]
 
 
 @dataclass
@@ -309,6 +317,13 @@ class Writer:
         if rng.random() < 0.3:
             return self.weights(size), size
         return f"[{', '.join([self.scalar() for _ in range(size)])}]", size
+
+    def condition(self) -> str:
+        """A comparison, of a whole number with a number now and then."""
+        rng = self.rng
+        if self.indices and rng.random() < 0.3:
+            return rng.choice(EQUALITIES).format(rng.choice(self.indices)[0])
+        return rng.choice([*CONDITIONS, *EQUALITIES]).format(self.scalar(), self.scalar())
 
     def weights(self, count: int) -> str:
         start = self.rng.randrange(self.variables)
@@ -377,7 +392,7 @@ class Writer:
             if self.masks and rng.random() < 0.6:
                 mask = rng.choice(self.masks)
             else:
-                mask = self.let(rng.choice(CONDITIONS).format(self.scalar(), self.scalar()))
+                mask = self.let(self.condition())
                 self.masks.append(mask)
             choice = rng.randrange(5)
             if choice == 4:

@@ -233,8 +233,8 @@ def test_steps_give_what_vectors_give(chunk: int, monkeypatch: pytest.MonkeyPatc
 
 
 PLAIN = [
-    "ceil", "comb", "e", "factorial", "floor", "frexp", "gcd", "isclose", "isfinite", "isinf", "isnan", "isqrt", "lcm", "modf",
-    "nextafter", "perm", "pi", "tau", "trunc", "ulp",
+    "ceil", "comb", "e", "factorial", "floor", "frexp", "gcd", "inf", "isclose", "isqrt", "lcm", "modf", "nan", "nextafter",
+    "perm", "pi", "tau", "trunc", "ulp",
 ]  # fmt: skip
 """What of autograd.math takes no Values, or refuses to be recorded."""
 KINDS = {"map", "sum", "peak", "segments", "product", "pairwise", "gather", "scatter", "move", "take", "put", "pick", "place"}
@@ -244,7 +244,7 @@ KINDS |= {"reduce", "unfold", "chain", "sweep"}
 def test_the_random_programs_are_made_of_everything() -> None:
     """Every function of autograd.math can be written, and every kind of instruction is emitted again and again."""
     text = Path(random_programs.__file__).read_text(encoding="utf-8")
-    assert [name for name in math.__all__ if not re.search(rf"\b{name}\b", text)] == PLAIN
+    assert [name for name in math.__all__ if not re.search(rf"(math\.|\"){name}\b", text)] == PLAIN
     kinds: Counter[str] = Counter()
     for seed in range(200):
         trial = Trial(random_program(rng := random.Random(seed), wild=False), rng, "float64")
@@ -267,13 +267,20 @@ FAULTS = {
     "result = float(": "result = (1.0 + 1e-11) * float(",
 }
 """What may be wrong with a line of a program, and what it is then."""
-FAULTY = 40
-"""So many programs are given each of the faults."""
+FAULTY, SEEDS = 10, 300
+"""So many programs are given each of the faults, if there are as many among these."""
+
+
+def _has_shares(seed: int) -> bool:
+    return bool(re.search("softmax|attention", random_program(random.Random(seed)).source))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_in_one_line_of_a_program_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for programs in which the line makes no difference, as where what it adds is 0."""
+    """But for programs in which the line makes no difference, as where what it adds is 0.
+
+    Left out are those with shares that add up to 1, by softmax: these are normalized twice, which mends what is wrong before.
+    """
     rng = random.Random(fault)
     faulty = []
 
@@ -287,13 +294,14 @@ def test_a_fault_in_one_line_of_a_program_is_found(fault: str, monkeypatch: pyte
         return source, *rest
 
     monkeypatch.setattr("autograd.compiler.program.emit", with_fault)
-    seeds = [seed for seed in range(FAULTY) if kind_of(seed) == (False, "float64")]
-    found = 0
-    for seed in seeds:
-        before = len(faulty)
-        try:
-            tried(seed)
-        except (AssertionError, RecordingError, RuntimeError):
-            found += len(faulty) > before
+    found = seed = 0
+    while len(faulty) < FAULTY and seed < SEEDS:
+        if kind_of(seed) == (False, "float64") and not _has_shares(seed):
+            before = len(faulty)
+            try:
+                tried(seed)
+            except (AssertionError, RecordingError, RuntimeError):
+                found += len(faulty) > before
+        seed += 1
     assert len(faulty) >= 3
     assert found >= 0.6 * len(faulty), f"{found} of {len(faulty)}"
