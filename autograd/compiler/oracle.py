@@ -10,13 +10,16 @@ from autograd import ops
 from autograd.compiler.record import INPUT, ROWS, STOPS, VARIABLE, Graph
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
 
-def evaluate(graph: Graph, theta: NDArray[Any], rows: NDArray[Any]) -> list[Any]:
-    """What each node is at ``theta`` (one number a variable), for each of the examples in ``rows`` (batch, inputs)."""
+def evaluate(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], rounded: Callable[[Any], Any] = lambda x: x) -> list[Any]:
+    """What each node is at ``theta`` (one number a variable), for each of the examples in ``rows`` (batch, inputs).
+
+    Each number is ``rounded`` before it is used.
+    """
     data: list[Any] = []
     with np.errstate(all="ignore"):
         for i, code in enumerate(graph.code.tolist()):
@@ -29,7 +32,22 @@ def evaluate(graph: Graph, theta: NDArray[Any], rows: NDArray[Any]) -> list[Any]
             else:
                 args = graph.arg[graph.first[i] : graph.first[i + 1]].tolist()
                 data.append(ROWS[code].on_arrays(*[data[a] for a in args]))
+            data[-1] = rounded(data[-1])
     return data
+
+
+def results(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], noise: float = 0.0, seed: int = 0) -> list[float]:
+    """The results for the one example in ``rows``, if numbers on the way are off by up to ``noise``, relative to their size.
+
+    Whole numbers are not off: they are labels, indices and truth values.
+    """
+    random = np.random.default_rng(seed)
+
+    def rounded(x: Any) -> Any:
+        return np.where(x == np.rint(x), x, x * (1.0 + noise * random.uniform(-1.0, 1.0, np.shape(x))))
+
+    data = evaluate(graph, theta, rows, rounded) if noise else evaluate(graph, theta, rows)
+    return [float(np.ravel(data[root])[0]) for root in graph.roots]
 
 
 def side_by_side(arrays: Sequence[NDArray[Any]]) -> NDArray[np.float64]:

@@ -215,7 +215,8 @@ def test_an_index_that_there_is_not_is_no_mistake_of_the_recording() -> None:
         look_up([0, 1, 1, 5])
 
 
-def test_a_program_that_is_wrong_is_our_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fn", [lambda x: w * x, lambda x: math.where(x > 0.25, w * x, -0.1 * w * x)], ids=["smooth", "a jump"])
+def test_a_program_that_is_wrong_is_our_mistake(fn: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     run = compiled.Recording.run
 
     def wrong(self: Any, theta: Any, arrays: Any, batch: int, *, gradient: bool = True) -> Any:
@@ -224,7 +225,25 @@ def test_a_program_that_is_wrong_is_our_mistake(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(compiled.Recording, "run", wrong)
     with pytest.raises(RuntimeError, match="This is a bug of autograd.compile, please report it"):
-        compile(lambda x: w * x)(X)
+        compile(fn)(X)
+
+
+@pytest.mark.parametrize(
+    ("fn", "sides"),
+    [
+        (lambda x, h: math.where(h * x * 100 >= 29, 1.0, 2.0), (1.0, 2.0)),
+        (lambda x, h: h * x * 100 % 1, (0.0, 1.0)),
+        (lambda x, h: h * x * 100 // 1, (28.0, 29.0)),
+        (lambda x, h: (h * x * 100).floor(), (28.0, 29.0)),
+        (lambda x, h: (h * x * 100 + 0.5).rint(), (29.0, 30.0)),
+        (lambda x, h: math.where(h * 100 * (x + 0.41) >= 70, 1.0, 2.0), (1.0, 2.0)),
+    ],
+)
+def test_a_jump_as_near_as_rounding_errors_is_no_mistake(fn: Any, sides: tuple[float, float]) -> None:
+    """0.29 * 100 is below 29 in float64, and is 29 in float32."""
+    one = Value(1.0)
+    (result,) = compile(lambda x: fn(x, one), dtype="float32", reduction=None)([0.29])
+    assert min([abs(result - side) for side in sides]) < 1e-5
 
 
 # Which examples
