@@ -319,4 +319,5 @@ def _shares(y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """
     shares = [exp(x - y) for x in args]
     total = fsum(*shares)
+    total = where(total > 0, total, 1.0)  # NaN, where an argument is infinite, is not to spread to the others
     return tuple([share / total for share in shares])

@@ -524,6 +524,8 @@ def test_partials_by_complex_step(row: Op) -> None:
         (ops.logsumexp, (1e155, 1e155), 1e155, (0.5, 0.5)),
         (ops.logsumexp, (1e4, -1e4), 1e4, (1.0, 0.0)),
         (ops.logsumexp, (-math.inf, 1.0), 1.0, (0.0, 1.0)),
+        (ops.logsumexp, (math.inf, 1.0), math.inf, (math.nan, 0.0)),  # as PyTorch; NaN does not spread to the others
+        (ops.logsumexp, (math.inf, math.inf, 1.0), math.inf, (math.nan, math.nan, 0.0)),
     ],
 )
 def test_edges_and_kinks(row: Op, args: tuple[float, ...], y: float, partials: tuple[float, ...]) -> None:
