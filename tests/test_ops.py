@@ -521,6 +521,8 @@ def test_partials_by_complex_step(row: Op) -> None:
         (ops.remainder, (1.6e308, 1e308), -4e307, (1.0, -2.0)),
         (ops.remainder, (-1.6e308, 1e308), 4e307, (1.0, 2.0)),
         (ops.remainder, (0.7, 0.1), math.remainder(0.7, 0.1), (1.0, -7.0)),
+        (ops.clip, (2.0, 0.0, 2.0), 2.0, (1.0, 0.0, 0.0)),  # at a bound, the slope is the number's, as PyTorch has it
+        (ops.clip, (0.0, 0.0, 2.0), 0.0, (1.0, 0.0, 0.0)),
         (ops.logsumexp, (1e155, 1e155), 1e155, (0.5, 0.5)),
         (ops.logsumexp, (1e4, -1e4), 1e4, (1.0, 0.0)),
         (ops.logsumexp, (-math.inf, 1.0), 1.0, (0.0, 1.0)),

@@ -260,6 +260,10 @@ def test_examples_that_differ_come_first() -> None:
     assert varied([many], 8) == [0, 200, 300]
 
 
+def test_infinities_of_both_signs_are_labels() -> None:
+    assert varied([np.array([np.inf, -np.inf, np.inf, np.nan])], 8) == [0, 1, 3]
+
+
 def test_equal_examples_are_looked_at_once() -> None:
     assert varied([np.ones((50, 2)), np.zeros(50)], 8) == [0]
     assert varied([np.ones((50, 0))], 8) == [0]
@@ -275,10 +279,11 @@ def test_a_narrow_array_counts_as_much_as_a_wide_one() -> None:
 
 
 def test_a_rare_label_in_a_large_batch() -> None:
+    """Where none of the examples lies that are looked at for their other numbers."""
     labels = np.zeros(100_000, int)
-    labels[77_777] = 3
-    assert 77_777 in varied([np.zeros((100_000, 20)), labels], 8)
-    assert 77_777 in varied([np.stack([labels, labels], 1)], 8)
+    labels[77_700] = 3
+    assert 77_700 in varied([np.zeros((100_000, 20)), labels], 8)
+    assert 77_700 in varied([np.stack([labels, labels], 1)], 8)
 
 
 def test_examples_are_as_many_as_there_are() -> None:
