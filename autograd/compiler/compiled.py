@@ -67,8 +67,8 @@ _MOST = 64
 """How many recordings a function keeps: of more, those that were used last."""
 _OFTEN = 3
 """How often one thing may change before it is said that this costs a recording each time."""
-_TRIES = 50
-"""How often a function is recorded while other threads change what it captures."""
+_TRIES, _CHECKED = 50, 10
+"""How often a function is recorded while other threads change what it captures, and how often a check in that time counts."""
 
 
 class Recording:
@@ -461,15 +461,16 @@ class Compiled:
         """The recording of the function, with what it captures now: another thread may have changed it meanwhile."""
         before = Captured(self.fn)
         for tries in range(_TRIES):
+            lenient = tries >= _CHECKED and threading.active_count() > 1
             try:
-                known = self._record(args, kwargs, leaves, before, known)
+                known = self._record(args, kwargs, leaves, before, known, lenient=lenient)
             except RecordingError:
                 after = before.again(self.fn)
                 if not self._again(before.compared(after), tries):
                     raise
                 before = after
             else:
-                if not self._again(known.captured.meanwhile, tries):
+                if lenient or not self._again(known.captured.meanwhile, tries):
                     break
                 before = known.captured
         return known  # type: ignore[return-value]  # the last try has made it, or raised
@@ -480,15 +481,22 @@ class Compiled:
 
         What was computed is the function's own, such as the state of a recurrent network.
         """
-        most = _TRIES if any([isinstance(new, Value) and not new._args for *_, new in changes]) else 2
-        return bool(changes) and tries < most - 1
+        return bool(changes) and tries < (_TRIES if _variables_in(changes) else 2) - 1
 
-    def _record(
-        self, args: Any, kwargs: Any, leaves: Sequence[NDArray[Any]], before: Captured, known: Recording | None
+    def _record(  # noqa: PLR0913 - what is called, on what, and what is known
+        self,
+        args: Any,
+        kwargs: Any,
+        leaves: Sequence[NDArray[Any]],
+        before: Captured,
+        known: Recording | None,
+        *,
+        lenient: bool,
     ) -> Recording:
         """The recording of the function on the first example, checked on that one and on others.
 
-        It is the one that was ``known`` for these shapes if the graph is the same as it was.
+        It is the one that was ``known`` for these shapes if the graph is the same as it was. If it is ``lenient``, a check says
+        nothing if another thread has put variables in the place of others meanwhile.
         """
         names = _names(args, kwargs, self._argument_names)
         arrays = [Input(name, math.prod(a.shape[1:]), a.dtype.kind != "f") for name, a in zip(names, leaves, strict=True)]
@@ -499,6 +507,9 @@ class Compiled:
             result, began, inputs = self._run(args, kwargs, 0, record)
             roots, form = _taken_apart(result, self.reduction, repr(self))
             graph = as_graph(roots, inputs, began)
+            captured = Captured(
+                self.fn, graph.captured, graph.constants, like=before
+            )  # at once, before another thread changes it
             numbers = {value: i for i, value in enumerate(graph.variables)}
             order = [numbers.get(parameter, -1) for parameter in self._parameters]
             told_by = _told_by(graph)
@@ -511,8 +522,11 @@ class Compiled:
                 variables = self._parameters + [graph.variables[i] for i in program.parameters[len(order) :]]
                 recording = Recording(shapes, program, variables, form)
                 recording.graph = told_by
-            captured = Captured(self.fn, graph.captured, graph.constants, like=before)
-            self._check(recording, graph, args, kwargs, leaves, thread_time() - start)
+            try:
+                self._check(recording, graph, args, kwargs, leaves, thread_time() - start)
+            except RecordingError:
+                if not (lenient and _variables_in(before.compared(before.again(self.fn)))):
+                    raise
             recording.captured = captured.but_for_what_it_does(self.fn, before, graph.captured)
             if self._method_of is not None and isinstance(vars(self)["_instance"], weakref.ref):
                 recording.captured.hold_weakly(self.__self__)
@@ -658,6 +672,11 @@ class _Call(ops.Op):
     def __reduce__(self) -> tuple[Any, ...]:
         msg = "a graph that holds the call of a compiled function cannot be pickled: keep the function and its arguments"
         raise TypeError(msg)
+
+
+def _variables_in(changes: list[tuple[str, Any, Any]]) -> bool:
+    """Whether some of ``changes`` have put variables in the place of others, as threads do."""
+    return any([isinstance(new, Value) and not new._args for *_, new in changes])
 
 
 def _told_by(graph: Graph) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ import array
 import copy
 import functools
 import gc
+import itertools
 import mmap
 import operator
 import re
@@ -977,6 +978,28 @@ def test_four_threads_call_while_a_fifth_replaces_a_value() -> None:
             thread.join()
         assert wrong == []
         assert loss([1.0]).data == pytest.approx(59 * scale)
+
+
+def test_a_value_that_is_replaced_during_each_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mistake: where another thread was quicker than the check, the function "does not depend on its arguments alone"."""
+    config, numbers, check = SimpleNamespace(w=Value(1.0)), itertools.count(2), room.Compiled._check
+
+    def replaced_meanwhile(self: room.Compiled, *args: Any) -> None:
+        config.w = Value(float(next(numbers)))
+        check(self, *args)
+
+    monkeypatch.setattr(room.Compiled, "_check", replaced_meanwhile)
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        loss = compile(lambda x: config.w * x)
+        assert 1.0 <= loss([1.0]).data < config.w.data
+        monkeypatch.undo()
+        assert loss([1.0]).data == config.w.data
+    finally:
+        done.set()
+        thread.join()
 
 
 def test_a_state_of_the_functions_own_is_refused_soon() -> None:

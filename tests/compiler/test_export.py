@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import fractions
 import itertools
 import math as python_math
 import random
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
@@ -477,3 +479,13 @@ def test_mistakes_in_calls_of_the_file(tmp_path: Path) -> None:
         file.names["gradient"]([1.0, 2.0])
     with pytest.raises(ValueError, match="could not convert string"):
         file.names["predict"](["one", "two"])
+
+
+def test_examples_that_are_no_floats_and_nested_ones(tmp_path: Path) -> None:
+    """Mistake: a Fraction and a dict in itself ended in internal errors."""
+    path = export(lambda x: x * 2.0, tmp_path / "fraction.py", fractions.Fraction(1, 2))
+    assert runpy.run_path(str(path))["predict"](3.0) == 6.0
+    nested: dict[str, Any] = {}
+    nested["a"] = nested
+    with pytest.raises(ValueError, match="nested in itself"):
+        export(lambda x: x["a"], tmp_path / "nested.py", nested)
