@@ -279,11 +279,13 @@ class _Graph(NamedTuple):
     sizes: dict[Value, float]
     """Of slopes without their signs."""
     errors: dict[Value, float]
+    scales: dict[Value, float]
+    """How steep operations are whose slopes are not known exactly: a logarithm near 1 is not the scale of its argument."""
 
     def slope(self, x: Value) -> _Slope:
         """That of the output by ``x``, if the partial derivatives are those of the kernels."""
-        value, size, error = [sums.get(x, 0.0) for sums in (self.slopes, self.sizes, self.errors)]
-        return _Slope(value, error, size + abs(self.output.data) / (abs(x.data) or 1.0), left=value, right=value)
+        value, size, error, scale = [sums.get(x, 0.0) for sums in (self.slopes, self.sizes, self.errors, self.scales)]
+        return _Slope(value, error, size + scale + abs(self.output.data) / (abs(x.data) or 1.0), left=value, right=value)
 
     def at(self, x: Value, number: float) -> float:
         """What the output is where ``x`` is ``number``."""
@@ -303,7 +305,7 @@ def _graph(output: Value, fresh: list[Value], known: dict[Value, list[_Slope]]) 
         if any([arg in depends for arg in node.args]):
             depends[node] = None
     nodes = [node for node in order if node in depends]
-    slopes, sizes, errors = [dict.fromkeys(nodes, 0.0) for _ in range(3)]
+    slopes, sizes, errors, scales = [dict.fromkeys(nodes, 0.0) for _ in range(4)]
     if nodes:
         slopes[output] = sizes[output] = 1.0
     for node in [node for node in reversed(nodes) if node.args]:
@@ -314,7 +316,8 @@ def _graph(output: Value, fresh: list[Value], known: dict[Value, list[_Slope]]) 
                 slopes[arg] += slopes[node] * partial.value
                 sizes[arg] += sizes[node] * steep
                 errors[arg] += errors[node] * steep + sizes[node] * error
-    return _Graph(output, nodes, size if math.isfinite(size) else 0.0, slopes, sizes, errors)
+                scales[arg] += scales[node] * steep + (sizes[node] * partial.scale if partial.scale < math.inf else 0.0)
+    return _Graph(output, nodes, size if math.isfinite(size) else 0.0, slopes, sizes, errors, scales)
 
 
 def _slopes_of_fn(at: Function, fresh: list[Value], j: int, graphs: list[_Graph]) -> list[_Slope]:
@@ -372,8 +375,9 @@ def _slopes(  # noqa: PLR0913, PLR0917 - a function, a point, and what is known 
 ) -> list[_Slope]:
     """The slope of each output of ``f`` at ``x``, by the step that promises the smallest error.
 
-    Steps grow, first beside ``x``, then beside ``reach``, until one is rough: the scale of the function is passed there, and
-    beyond it differences may look precise and mean nothing. They are powers of 2, which can be added exactly.
+    Steps grow, first beside ``x``, then beside ``reach``, until one is rough or contradicts those before it: the scale of the
+    function is passed there, and beyond it differences may look precise and mean nothing, as those over whole periods do. They
+    are powers of 2, which can be added exactly.
     """
     if not math.isfinite(x):
         return [_Slope(math.nan, math.inf, 0.0) for _ in here]
@@ -389,9 +393,11 @@ def _slopes(  # noqa: PLR0913, PLR0917 - a function, a point, and what is known 
         best = best or found
         for i, slope in enumerate(found):
             if growing[i]:
-                better = not best[i].is_sure() if slope.rough else slope.error < best[i].error
+                noise = EPSILON * abs(x * best[i].value) / best[i].step  # as if ``x`` were rounded: log Γ near 1 is no better
+                passed = slope.rough or abs(slope.value - best[i].value) > CAUTION * (slope.error + best[i].error + 4.0 * noise)
+                better = not best[i].is_sure() if passed else slope.error < best[i].error
                 best[i] = slope if better else best[i]
-                growing[i] = not slope.rough and slope.error > PRECISE * abs(slope.value)
+                growing[i] = not passed and slope.error > PRECISE * abs(slope.value)
         if not any(growing):
             break
     return best

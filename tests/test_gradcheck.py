@@ -487,3 +487,16 @@ def test_agrees_with_gradient() -> None:
     x = Value(3.0)
     assert gradcheck(lambda v: v**2, x)
     assert gradient(x**2, [x]) == (6.0,)
+
+
+@pytest.mark.parametrize("x", [3.0, 30.0, 36.0, 50.0, 800.0])
+@pytest.mark.parametrize("fn", [math.sigmoid, math.erf, math.tanh])
+def test_the_logarithm_of_what_saturates_is_not_blamed(fn: Callable[[Any], Any], x: float) -> None:
+    """Mistake: near log 1 = 0 the error of a slope was to be small beside 0, not beside what the logarithm is of."""
+    assert gradcheck(lambda a: math.log(fn(a)), Value(x))
+
+
+@pytest.mark.parametrize("x", [-550896.6383504017, -1234567.3, -40000.7])
+def test_differences_over_whole_periods_are_no_slope(x: float) -> None:
+    """Mistake: log Γ has a pole at each whole number, and steps of 4, 2 and 1 met none of them: they looked precise."""
+    assert gradcheck(math.lgamma, Value(x))
