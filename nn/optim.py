@@ -226,8 +226,8 @@ class Adam(Optimizer):
         mean *= b1
         mean += (1.0 - b1) * gradient
         square *= b2
-        change = gradient * gradient
-        change *= 1.0 - b2
+        change = (1.0 - b2) * gradient  # in PyTorch's order, which overflows later
+        change *= gradient
         square += change
         # lr * (mean / c1) / (√(square / c2) + eps), with the corrections as factors of numbers instead of arrays
         root_c2 = math.sqrt(1.0 - b2**self._steps)
@@ -309,8 +309,8 @@ class RMSprop(Optimizer):
         """See the class."""
         square, mean, velocity = self._square, self._mean, self._velocity
         square *= self.alpha
-        change = gradient * gradient
-        change *= 1.0 - self.alpha
+        change = (1.0 - self.alpha) * gradient  # as in Adam
+        change *= gradient
         square += change
         if self.centered:
             mean += (1.0 - self.alpha) * (gradient - mean)
