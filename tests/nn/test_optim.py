@@ -738,6 +738,13 @@ def test_an_optimizer_clips_gradients_however_large() -> None:
     assert optimizer.update(np.zeros(2), np.array([3e200, 4e200])) == pytest.approx([-0.6, -0.8], rel=1e-15)
 
 
+@pytest.mark.parametrize(("kind", "step"), [(Adam, 0.1), (RMSprop, 1.0)])
+def test_a_step_of_a_gradient_whose_square_is_infinite_and_its_share_is_not(kind: Any, step: float) -> None:
+    """Mistake: (1 - β) g² was infinite from 1e155 on, and nothing moved, where (1 - β) g · g is finite, as in PyTorch."""
+    optimizer = kind([Value(0.0)], lr=0.1)
+    assert optimizer.update(np.zeros(1), np.array([2e154])) == pytest.approx([-step], rel=1e-12)
+
+
 def test_a_norm_without_a_limit_only_measures() -> None:
     """PyTorch's way to log it."""
     x = Value(0.0)
