@@ -1049,3 +1049,60 @@ def test_a_captured_object_goes_with_its_method() -> None:
     gc.collect()
     assert gone() is None
     assert captured.changed()
+
+
+def test_an_attribute_of_a_key_is_seen() -> None:
+    class Key:
+        scale = 2.0
+
+    key = Key()
+    key.scale = 2.0
+    table = {key: 1.0}
+    scaled = compile(lambda x: w * x * sum(k.scale for k in table))
+    assert scaled([1.0]).data == 4.0
+    key.scale = 3.0
+    assert scaled([1.0]).data == 6.0
+
+
+def test_the_dict_of_a_bound_get_is_seen() -> None:
+    scales = {"a": 2.0}
+    get = scales.get
+    scaled = compile(lambda x: w * x * get("a"))
+    assert scaled([1.0]).data == 4.0
+    scales["a"] = 3.0
+    assert scaled([1.0]).data == 6.0
+
+
+def test_another_class_of_the_same_object_is_seen() -> None:
+    class One:
+        def scale(self) -> float:
+            return 2.0
+
+        @compile
+        def loss(self, x: Any) -> Any:
+            return w * x * self.scale()
+
+    class Other(One):
+        def scale(self) -> float:
+            return 3.0
+
+    model: Any = One()
+    assert model.loss([1.0]).data == 4.0
+    model.__class__ = Other
+    assert model.loss([1.0]).data == 6.0
+
+
+def test_a_deque_that_stays_is_recorded_once() -> None:
+    calls = []
+    scales = deque([2.0, 1.0])
+
+    def scaled(x: Any) -> Any:
+        return w * x * scales[0]
+
+    f = compile(lambda x: calls.append(0) or scaled(x))  # type: ignore[func-returns-value]
+    f([1.0])
+    before = len(calls)
+    f([1.0])
+    assert len(calls) == before
+    scales[0] = 3.0
+    assert f([1.0]).data == 6.0

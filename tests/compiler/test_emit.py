@@ -14,9 +14,9 @@ import pytest
 from passes import agree, program, run, variables
 
 import nn
-from autograd import Value, math
+from autograd import Value, math, ops
 from autograd.compiler.emit import NotFiniteError, Source, check, index, view
-from autograd.compiler.formula import literal
+from autograd.compiler.formula import Spelled, literal
 from autograd.compiler.instructions import Space, View
 
 w = a, b, c, d = variables(4)
@@ -28,6 +28,14 @@ def lines(fn: Any, size: int = 0, reduction: str | None = "sum", **more: Any) ->
 
 
 # The text
+
+
+def test_a_choice_that_is_known_takes_its_side() -> None:
+    """Whatever the other side is."""
+    one, other = Spelled("one"), Spelled("other")
+    assert ops.where(1.0, one, other) is one
+    assert ops.where(0.0, one, other) is other
+    assert ops.where(1.0, 0.0, other) == 0.0
 
 
 def test_a_network_of_two_layers_reads_like_one_by_hand() -> None:
