@@ -82,6 +82,7 @@ class Sweep:
         self.masks = Space("m", batched=True, truth=True)
         self.cotangents = {space: Space(f"d_{space.name}", space.batched, space.size, fresh=space is theta) for space in spaces}
         self._written = {space: np.zeros(space.size, bool) for space in self.cotangents.values()}
+        self._projected = {space: np.zeros(space.size, bool) for space in spaces}
         self._known = {(False, _key(i.op, i.args)): i.out for i in forward if i.kind == "map"}
         self._result = self.cotangents[theta]
         self._zeros: dict[Space, int] = {}
@@ -89,7 +90,7 @@ class Sweep:
         self._active = _active(forward, spaces, theta, trained)
         self._stand_ins: dict[tuple[Space, int], View] = {}
         self._readers = self._count_readers(forward, root)
-        self._whole = {(i.out.space, i.out.start): i.out.size for i in forward if i.kind != "chain"}
+        self._whole = {(i.out.space, i.out.start): i.out.size for i in forward if i.kind not in {"chain", "project"}}
         if self._active[root.space][root.start]:
             self._contribute(root, lambda out: self._emit("fill", out, "seed"))
             for instruction in reversed(forward):
@@ -112,7 +113,8 @@ class Sweep:
         for instruction in forward:
             for view in instruction.views:
                 once = _with_axes(view, [axis for axis, stride in enumerate(view.strides) if stride])
-                rows = once.rows if instruction.rows is None or instruction.kind != "gather" else np.unique(instruction.rows)
+                chosen = instruction.rows if instruction.kind in {"gather", "project"} else None
+                rows = once.rows if chosen is None else np.unique(chosen)
                 readers[view.space][rows] += 1
         return readers
 
@@ -259,6 +261,9 @@ class Sweep:
         if instruction.kind == "chain":
             self._chain(instruction)
             return
+        if instruction.kind == "project":
+            self._project(instruction)
+            return
         gradient = self._cotangent(instruction.out)
         if gradient is not None:
             getattr(self, "_" + instruction.kind)(instruction, gradient)
@@ -270,6 +275,8 @@ class Sweep:
         left = iter(rest)
         args = [next(left) if isinstance(arg, View) else arg for arg in i.args]
         partials = i.op.partials(*[Term(self, a) if isinstance(a, View) else a for a in (out, *args)])
+        if self._projected[i.out.space][i.out.rows].all():  # the logsumexp in these differences has got its share
+            args, partials = args[:1], partials[:1]
         for arg, partial in zip(args, partials, strict=True):
             if isinstance(arg, View) and self._is_active(arg):
                 self._hand(arg, gradient, partial.factor if isinstance(partial, Term) else float(partial))
@@ -331,6 +338,49 @@ class Sweep:
             d_x, d_out = View(space, x.start, x.shape, x.strides), View(space, i.out.start, i.out.shape, i.out.strides)
             self._emit("sweep", d_x, d_out, x, i.out, chain=chain)
             written[x.rows[chain.ends]] = True
+
+    def _project(self, i: Instruction) -> None:
+        """Take from cotangents of ``z = v - logsumexp(v)`` their sum, in parts that are the shares: those of v are what is left.
+
+        That is done twice. Where one share is nearly 1, its own cotangent was lost to rounding the first time.
+        """
+        (view,) = i.args
+        assert i.rows is not None
+        rows, space = i.rows, self.cotangents[view.space]
+        written = self._written[space][rows]
+        if not written.any():
+            return
+        self._fill(space, rows[~written])
+        self._projected[view.space][rows] = True
+        starts = np.array(i.axes)
+        lengths = np.diff(starts, append=rows.size)
+        alike = bool((lengths == lengths[0]).all())
+        if alike:
+            rows = rows.reshape(lengths.size, -1)
+        z = _strided(view.space, rows) or self._picked(view.space, rows)
+        regular = z.space is view.space
+        gradient = View(space, z.start, z.shape, z.strides) if regular else self._picked(space, rows)
+        shares = self.map(ops.exp, [z.reshaped((z.size,)) if z.contiguous else z])
+        shares = shares.reshaped(rows.shape)
+        before = gradient if regular else self._copied(gradient).reshaped(rows.shape)
+        for _ in range(2):
+            total = self._new(view.batched, lengths.shape)
+            if alike:
+                self._emit("sum", total, gradient, axes=(1,))
+                spread = View(total.space, total.start, rows.shape, (*total.strides, 0))
+            else:
+                self._emit("segments", total, gradient, op=ops.fsum, rows=starts)
+                spread = self._gathered(total, np.repeat(np.arange(lengths.size), lengths), z)
+            self._emit("map", gradient, gradient, self.map(ops.mul, [spread, shares]), op=ops.sub)
+        if not regular:
+            more = self.map(ops.sub, [gradient, before]).reshaped((rows.size,))
+            self._gather(Instruction("gather", more, (view,), rows=i.rows), more)
+
+    def _picked(self, space: Space, rows: NDArray[np.int64]) -> View:
+        """A copy of the ``rows`` of a space."""
+        out = self._new(space.batched, rows.shape)
+        self._emit("gather", out, View(space, 0, (space.size,), (1,)), rows=rows.ravel())
+        return out
 
     def _segments(self, i: Instruction, gradient: View) -> None:
         (view,) = i.args
@@ -444,6 +494,19 @@ def _with_axes(view: View, axes: Sequence[int]) -> View:
     )
 
 
+def _strided(space: Space, rows: NDArray[np.int64]) -> View | None:
+    """The view of ``rows``, a table or one axis of them; None if they have no pattern."""
+    origin = int(rows.flat[0])
+    strides = tuple(
+        [
+            int(rows[tuple(step)]) - origin if n > 1 else 0
+            for n, step in zip(rows.shape, np.eye(rows.ndim, dtype=int), strict=True)
+        ]
+    )
+    view = View(space, origin, rows.shape, strides)
+    return view if np.array_equal(view.rows, rows) else None
+
+
 def _loops(view: View) -> list[tuple[int, int]]:
     return [(n, s) for n, s in zip(view.shape, view.strides, strict=True) if n > 1] or [(1, 0)]
 
@@ -459,7 +522,7 @@ def _active(
     active = {space: np.zeros(space.size, bool) for space in spaces}
     active[theta][:trained] = True
     for i in forward:
-        if i.kind == "peak" or i.op in STOPS or (i.kind == "segments" and i.op is ops.maximum):
+        if i.kind in {"peak", "project"} or i.op in STOPS or (i.kind == "segments" and i.op is ops.maximum):
             continue
         if i.kind == "gather":
             active[i.out.space][i.out.rows] = active[i.args[0].space][i.rows]

@@ -337,6 +337,16 @@ class Layout:
         out = self._place(group.nodes[order])
         self._reduce_segments(ROWS[group.code], space, rows, lengths, out)
 
+    def _project(self, group: Group) -> None:
+        operand, *given = group.operands
+        starts = given[0] if given else np.arange(len(operand)) * operand.shape[1]
+        space, rows = self._rows(operand.ravel())
+        lengths = np.diff(np.append(starts, rows.size))
+        rows = np.concatenate([np.sort(some) for some in sorted(np.split(rows, starts[1:]), key=min)])
+        lengths = lengths[np.argsort(self._row[operand.ravel()][starts], kind="stable")]
+        whole = View(space, 0, (space.size,), contiguous((space.size,)))
+        self._emit("project", whole, whole, rows=rows, axes=tuple(np.cumsum(np.append(0, lengths[:-1])).tolist()))
+
     def _reduce_segments(self, op: ops.Op, space: Space, rows: Rows, lengths: Rows, out: View) -> None:
         starts = np.cumsum(np.append(0, lengths[:-1]))
         view = self._regular(space, rows)

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler.record import CODE, ROWS, STOPS
-from autograd.compiler.simplify import DOT, FOLD, FSUM, MUL, Simplified, halves
+from autograd.compiler.simplify import DOT, FOLD, FSUM, LOGSUMEXP, MUL, PROJECT, Simplified, halves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.int64]
 
-SELECT, LOGSUMEXP, HYPOT = CODE[ops.select], CODE[ops.logsumexp], CODE[ops.hypot]
+SELECT, HYPOT = CODE[ops.select], CODE[ops.hypot]
 _STOPS = [CODE[op] for op in STOPS]
-_ANY_NUMBER = (DOT, FSUM, LOGSUMEXP, HYPOT)
+_ANY_NUMBER = (DOT, FSUM, LOGSUMEXP, HYPOT, PROJECT)
 """Rows whose nodes are packed together, whatever the number of their arguments."""
 _DENSE = 0.5
 """A matrix product is worth it if at least this part of its items is wanted."""
@@ -36,6 +36,7 @@ class Group:
     segments   (k)         the arguments one after the other, and where each node's begin
     product    (g, m, n)   left factors (g, m, k), right factors (g, n, k); the left ones are shared by all examples
     pairwise   (g, m, n)   the same, where the left ones are not shared
+    project    (k)         as of reduce or segments
     take       (f, p)      tables (f, n), indices (p)
     pick       (p)         tables (p, n), indices (p)
     dots       (k)         left factors (k, n), right factors (k, n)
@@ -79,6 +80,10 @@ def pack(graph: Simplified, *, chains: bool = True) -> list[Group]:
             needed[graph.args[i]] = True
             if reached[i] and graph.code[i] not in _STOPS:
                 reached[graph.args[i]] = True
+    project = np.flatnonzero(graph.code[: len(graph.args)] == PROJECT)
+    for i in project.tolist():
+        needed[i] = reached[i] = reached[graph.args[i]].any()
+        reached[graph.args[i]] |= reached[i]
     interior = np.array([i for i in interior[needed[interior]].tolist() if len(graph.args[i])], np.int64)
     levels = graph.level[interior]
     order = np.argsort(levels, kind="stable")
@@ -185,8 +190,8 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - o
             for node in some[others].tolist():
                 (rest if graph.code[node] == DOT else products).append(node)
         alike[DOT, True, 0], alike[MUL, True, 2] = rest, products
-    # Lookups last: backward, they write zeros around what they hand on, to which others add.
-    for (code, _, arity), members in sorted(alike.items(), key=lambda item: item[0][0] == SELECT):
+    # Lookups late: backward, they write zeros around what they hand on, to which others add. Projections are of others here.
+    for (code, _, arity), members in sorted(alike.items(), key=lambda item: ((code := item[0][0]) == PROJECT, code == SELECT)):
         some = np.array(members, np.int64)
         args = [graph.args[i] for i in members]
         if not members:
@@ -240,9 +245,9 @@ def _families(
 
 def _reduction(code: int, nodes: Rows, args: list[Rows]) -> Group:
     if len({len(a) for a in args}) == 1:
-        return Group("reduce", code, nodes, [np.stack(args)])
+        return Group("project" if code == PROJECT else "reduce", code, nodes, [np.stack(args)])
     starts = np.cumsum([0, *[len(a) for a in args[:-1]]])
-    return Group("segments", code, nodes, [np.concatenate(args), starts])
+    return Group("project" if code == PROJECT else "segments", code, nodes, [np.concatenate(args), starts])
 
 
 def _lookups(graph: Simplified, nodes: Rows, args: Rows) -> Iterator[Group]:

@@ -59,6 +59,7 @@ class Program:
             sweep = differentiate(self.forward, spaces, layout.theta, self.trained, layout.roots)
             self.backward = sweep.instructions
             spaces += [*sweep.cotangents.values(), *sweep.temporaries]
+        self.forward = [i for i in self.forward if i.kind != "project"]  # that was for the way back
         self.dtypes = [np.dtype(np.intp) if space in _only_indices(self.forward) else dtype for space in layout.inputs]
         """What kind of numbers each input array is to hold: indices of tables and nothing else stay whole numbers."""
         self.reduction = reduction

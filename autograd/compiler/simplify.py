@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 ADD, SUB, MUL, FSUM, DOT = (CODE[op] for op in (ops.add, ops.sub, ops.mul, ops.fsum, ops.dot))
 SQUARE, POWC, CONSTANT, SELECT, PROD = (CODE[op] for op in (ops.square, ops.powc, ops.constant, ops.select, ops.prod))
+LOGSUMEXP = CODE[ops.logsumexp]
 FOLD = len(ROWS)
 """Added to a row's code, it is that of the row's fold over any number of arguments: ``maximum(maximum(a, b), c)``."""
+PROJECT = FOLD + LOGSUMEXP
+"""The code of a node of numbers that are less their logsumexp: it has no value, and stands for doing that a second time, which
+changes nothing but the accuracy of their cotangents."""
 _FOLDED = {CODE[ops.maximum]: 3, CODE[ops.minimum]: 3, MUL: 5}
 """Rows whose chains become folds, and of how many arguments at least: products of a few are better off in scalar products.
 They are commutative, so that it doesn't matter which argument the chain goes through."""
@@ -65,7 +69,7 @@ class _Sums:
 
 
 def simplify(graph: Graph, *, folds: bool = True) -> Simplified:
-    """The same function in fewer nodes; with ``folds``, if there may be such."""
+    """The same function in fewer nodes; with ``folds``, if there may be such, and projections."""
     rebuilt = _Rebuilt(graph, set(), folds=folds)
     unchecked = rebuilt.left_out - rebuilt.looked_up
     return _Rebuilt(graph, unchecked, folds=folds).out if unchecked else rebuilt.out
@@ -160,6 +164,33 @@ def halves(args: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64
     return args[:half], args[half:]
 
 
+def _find_second_times(graph: Graph) -> dict[int, NDArray[np.int64]]:
+    """For the logsumexp of each softmax's logarithms: what is left of these where it is taken from all of them.
+
+    As ``math.log_softmax`` does. They are as good as normalised already, so it is 0, to rounding, and they are what is left.
+    """
+    code, first, arg = graph.code, graph.first, graph.arg
+    subs = np.flatnonzero(code == SUB)
+    subs = subs[code[arg[first[subs] + 1]] == LOGSUMEXP]
+    subs = subs[np.argsort(arg[first[subs] + 1], kind="stable")]
+    totals = arg[first[subs] + 1]
+    found = {}
+    for node in np.flatnonzero(code == LOGSUMEXP).tolist():
+        terms = arg[first[node] : first[node + 1]]
+        if not terms.size or (code[terms] != SUB).any():
+            continue
+        total = int(arg[first[terms[0]] + 1])
+        mine = subs[np.searchsorted(totals, node) : np.searchsorted(totals, node, "right")]
+        if (
+            code[total] == LOGSUMEXP
+            and (arg[first[terms] + 1] == total).all()
+            and np.array_equal(arg[first[terms]], arg[first[total] : first[total + 1]])
+            and np.array_equal(np.sort(arg[first[mine]]), np.sort(terms))
+        ):
+            found[node] = mine
+    return found
+
+
 class _Rebuilt:
     """A graph on its way to another one: each node is asked for by its row and its arguments, and made if there is none."""
 
@@ -179,11 +210,18 @@ class _Rebuilt:
         new = self._leaves()
         sums = _find_sums(graph)
         chains = _find_folds(graph, sums) if folds else {}
+        second = _find_second_times(graph) if folds else {}
+        same: set[int] = set()
         pending = dict(zip(sums.root.tolist(), range(len(sums.root)), strict=True))
         first, codes = graph.first.tolist(), graph.code.tolist()
         for i in np.flatnonzero(~sums.absorbed & (graph.code >= 0)).tolist():
             if codes[i] == CONSTANT:
                 new[i] = self._constant(float(graph.number[i]))
+            elif i in same:
+                new[i] = new[graph.arg[first[i]]]
+            elif i in second and self._is_projected(args := new[graph.arg[first[i] : first[i + 1]]]):
+                new[i] = self._node(PROJECT, args)
+                same.update(second[i].tolist())
             elif (k := pending.get(i)) is not None:
                 new[i] = self._sum(sums, slice(sums.start[k], sums.start[k + 1]), new)
             elif i in chains:
@@ -218,7 +256,7 @@ class _Rebuilt:
         out.code[node] = code
         out.number[node] = number
         if len(args):
-            out.level[node] = 1 + out.level[args].max()
+            out.level[node] = out.level[args].max() + (code != PROJECT)  # it comes right after what it is of
             out.batched[node] = out.batched[args].any()
         return node
 
@@ -250,6 +288,10 @@ class _Rebuilt:
         if code == PROD and self._folds:
             code += FOLD
         return self._add((code, args.tobytes()), code, args)
+
+    def _is_projected(self, args: NDArray[np.int64]) -> bool:
+        """Whether ``args`` are still a difference each, none of them twice: then all have the same level."""
+        return bool((self.out.code[args] == SUB).all()) and len(np.unique(args)) == len(args)
 
     def _select(self, index: int, args: NDArray[np.int64]) -> int:
         """What is selected by an ``index`` of the graph: no node if all are the same and another one checks the index."""

@@ -46,7 +46,7 @@ def validate(instructions: Iterable[Instruction], given: Sequence[Space]) -> dic
         for view in instruction.views:
             if view.space is instruction.out.space and (instruction.kind, view) != ("map", instruction.out):
                 apart = not set(_rows_read(instruction, view).tolist()) & set(instruction.out.rows.ravel().tolist())
-                insist(apart or instruction.kind == "scatter", "it does not read what it is writing")
+                insist(apart or instruction.kind in {"scatter", "project"}, "it does not read what it is writing")
         summed = instruction.over_batch or instruction.kind in {"product", "put", "place"}
         mixed = not instruction.out.batched and any(view.batched for view in instruction.views)
         insist(not mixed or summed, "numbers of examples are summed before they go where there are none")
@@ -62,11 +62,11 @@ def _held(held: dict[Space, NDArray[np.bool_]], space: Space) -> NDArray[np.bool
 
 
 def _rows_read(i: Instruction, view: View) -> NDArray[np.int64]:
-    return view.rows.ravel()[i.rows] if i.kind == "gather" and i.rows is not None else view.rows.ravel()
+    return view.rows.ravel()[i.rows] if i.kind in {"gather", "project"} and i.rows is not None else view.rows.ravel()
 
 
 def _reads(i: Instruction, held: dict[Space, NDArray[np.bool_]], insist: Callable[..., None]) -> None:
-    if i.kind == "gather":
+    if i.kind in {"gather", "project"}:
         insist(
             i.rows is not None and i.rows.min() >= 0 and i.rows.max() < i.views[0].size, "there are the rows that it gathers"
         )
@@ -79,7 +79,7 @@ def _reads(i: Instruction, held: dict[Space, NDArray[np.bool_]], insist: Callabl
 
 
 def _writes(i: Instruction, held: dict[Space, NDArray[np.bool_]], given: Sequence[Space], insist: Callable[..., None]) -> None:
-    rows = i.out.rows.ravel() if i.kind != "scatter" or i.rows is None else i.out.rows.ravel()[i.rows]
+    rows = i.out.rows.ravel() if i.kind not in {"scatter", "project"} or i.rows is None else i.out.rows.ravel()[i.rows]
     if i.chain is not None and i.kind == "sweep":  # it writes to what it hands something on to, and nowhere else
         cells = np.unique(i.chain.target[i.chain.target >= 0])
         steps = cells[cells >= i.chain.base] - i.chain.base
@@ -180,6 +180,12 @@ def _scatter(i: Instruction, insist: Callable[..., None]) -> None:
     insist(i.rows is not None and len(i.out.shape) == 1 and i.views[0].size == i.rows.size, "there is a row for each number")
 
 
+def _project(i: Instruction, insist: Callable[..., None]) -> None:
+    (view,) = i.views
+    insist(view == i.out and len(view.shape) == 1 and i.rows is not None, "its rows are in one axis")
+    insist(i.axes[0] == 0 and (np.diff(i.axes) > 0).all() and i.rows is not None and i.axes[-1] < i.rows.size, "none is empty")
+
+
 def _columns(i: Instruction, insist: Callable[..., None]) -> None:
     values, index = (i.args[0], i.args[1]) if i.kind == "take" else (i.out, i.args[1])
     table, taken = (values, i.out) if i.kind == "take" else (i.out, i.args[0])
@@ -206,6 +212,7 @@ _SHAPES: dict[str, Callable[[Instruction, Callable[..., None]], None]] = {
     "sweep": _sweep,
     "peak": _reduce,
     "segments": _segments,
+    "project": _project,
     "product": _matrices,
     "pairwise": _matrices,
     "gather": _gather,
