@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 _PLAIN = frozenset(
     {type(None), bool, int, float, complex, str, bytes, range, slice, CodeType, type(...), Decimal, Fraction, np.ufunc}
 )
+_NO_MORE = _PLAIN | {Value}
+"""Types of what leads nowhere."""
 _ANY_ATTRIBUTE = frozenset(
     {"getattr", "vars", "__dict__", "__getattribute__", "attrgetter", "methodcaller", "asdict", "astuple", "getmembers"}
     | {"getattr_static", "__getstate__", "__reduce_ex__"}
@@ -77,7 +79,7 @@ class _Node(NamedTuple):
 
     path: str
     kind: type
-    keys: tuple[Any, ...]
+    keys: Sequence[Any]
     items: Sequence[Any]
 
 
@@ -109,11 +111,12 @@ class Captured:
         self._constants = [*constants]
         walk = self._walk(fn)
         values = [*values]
-        if not self.everything and any([id(value) not in walk.values for value in values]):
+        self.missing = _unseen(values, walk)
+        """The Values of which it is not known from where ``fn`` takes them."""
+        if self.missing and not self.everything:
             self.everything = True
             walk = self._walk(fn)
-        self.missing = [value for value in values if id(value) not in walk.values]
-        """The Values of which it is not known from where ``fn`` takes them."""
+            self.missing = _unseen(values, walk)
         walk.looks.close()
         self.nodes, self.paths, self._looks = walk.nodes, walk.paths, walk.looks
 
@@ -189,7 +192,7 @@ class Captured:
                 continue
             if old.kind is not new.kind or not _same_keys(old.keys, new.keys):
                 found.append((old.path, _Size(old), _Size(new)))
-            else:
+            elif not all(map(operator.is_, old.items, new.items)):
                 for key, a, b in zip(old.keys, old.items, new.items, strict=True):
                     if a is not b and not self._alike(a, b, now):
                         found.append((old.path + _step(old.kind, key), a, b))
@@ -317,12 +320,18 @@ class _Looks:
         return type(x := get()) is not kind or id(vars(x)) != space or len(vars(x)) != size
 
 
+def _unseen(values: list[Value], walk: _Walk) -> list[Value]:
+    """Those of ``values`` that a walk has not met."""
+    met = {*walk.values} if values else set()
+    return [] if met.issuperset(map(id, values)) else [value for value in values if id(value) not in met]
+
+
 class _Walk:
     """What is reached from a function, by which path; the same things in the same order wherever it starts from the same."""
 
     def __init__(self, names: set[str], places: frozenset[str], *, everything: bool) -> None:
         self.names, self.places, self.everything = names, places, everything
-        self.values: set[int] = set()
+        self.values: list[int] = []
         self.nodes: dict[str, _Node] = {}
         self.paths: dict[int, str] = {}
         self._taken: set[str] = set()
@@ -358,7 +367,7 @@ class _Walk:
     def _meet(self, path: str, x: Any) -> None:
         """Take note of ``x``, and go on from there later."""
         if isinstance(x, Value):
-            self.values.add(id(x))
+            self.values.append(id(x))
             if type(x) is Value:
                 return
         if (
@@ -379,7 +388,7 @@ class _Walk:
         self,
         path: str,
         x: Any,
-        keys: tuple[Any, ...],
+        keys: Sequence[Any],
         look: Callable[[_Looks], None] | None,
         items: Sequence[Any],
         part: str = "",
@@ -395,10 +404,13 @@ class _Walk:
         self.nodes[path + part] = _Node(path, kind, keys, items)
         if look:
             look(self.looks)
+        kinds = {*map(type, items)}
+        if Value in kinds:
+            self.values += map(id, items) if len(kinds) == 1 else [id(item) for item in items if type(item) is Value]
+        if kinds <= _NO_MORE:
+            return
         for key, item in zip(keys, items, strict=True):
-            if type(item) is Value:
-                self.values.add(id(item))
-            elif type(item) not in _PLAIN:
+            if type(item) not in _NO_MORE:
                 self._meet(path + _step(kind, key), item)
                 if kind is dict and isinstance(item, type):
                     self._referred.add(id(item))
@@ -413,9 +425,9 @@ class _Walk:
             return self._attributes(path, vars(x), modules=True) if not _installed(vars(x)) else None
         if isinstance(x, list | deque):
             items = [*x]
-            self._held(path, x, tuple(range(len(items))), functools.partial(_whole, x=x, items=items), items)
+            self._held(path, x, range(len(items)), functools.partial(_whole, x=x, items=items), items)
         elif isinstance(x, tuple):
-            self._held(path, x, tuple(range(len(x))), None, [*x])
+            self._held(path, x, range(len(x)), None, [*x])
         elif isinstance(x, dict):
             held = {**x} if not isinstance(x, OrderedDict) else dict(OrderedDict.items(x))
             self._held(path, x, (*held,), functools.partial(_dict, x=x, held=held), [*held.values()])
@@ -460,7 +472,7 @@ class _Walk:
         if array.dtype == object:
             items = _flat(x)
             if array is x:
-                self._held(path, x, tuple(range(len(items))), functools.partial(_got, get=_flat, x=x, items=items), items)
+                self._held(path, x, range(len(items)), functools.partial(_got, get=_flat, x=x, items=items), items)
             else:  # a table of columns of different kinds makes other objects of its numbers each time
                 self._held(path, x, ("",), lambda looks: _derived(looks, _flat, x), [_Bag(items)])
         elif array is x:
@@ -649,7 +661,8 @@ def _whole(looks: _Looks, x: Any, items: list[Any]) -> None:
     """Compare a list as a whole, and what only seems to be the same one by one."""
     looks.live.append(x)
     looks.held.append(items if isinstance(x, list) else deque(items))
-    looks.slot(operator.itemgetter, {i: item for i, item in enumerate(items) if _exact(item)}, x)
+    if {*map(type, items)} != {Value}:
+        looks.slot(operator.itemgetter, {i: item for i, item in enumerate(items) if _exact(item)}, x)
 
 
 def _dict(looks: _Looks, x: dict[Any, Any], held: dict[Any, Any]) -> None:
@@ -697,7 +710,7 @@ def _exact(x: Any) -> bool:
     """Whether something else could be equal to ``x`` and not the same: 0.0 and -0.0, 1 and True, lists that hold these."""
     kind = type(x)
     if kind is list:
-        return any([type(item) is not Value and (type(item) is list or _exact(item)) for item in x])
+        return {*map(type, x)} != {Value} and any([type(item) is list or _exact(item) for item in x])
     return not (isinstance(x, Value) or kind in {str, CodeType} or (kind is float and x != 0) or _by_identity(kind))
 
 
@@ -773,7 +786,9 @@ def _equal(a: Any, b: Any) -> bool:
         return False
 
 
-def _same_keys(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
+def _same_keys(a: Sequence[Any], b: Sequence[Any]) -> bool:
+    if isinstance(a, range) and isinstance(b, range):
+        return a == b
     return len(a) == len(b) and all([x is y or (type(x) is type(y) and _equal(x, y)) for x, y in zip(a, b, strict=True)])
 
 

@@ -56,6 +56,8 @@ _CHOOSE = (
 )
 _LOOKED_AT = 8
 """On how many examples a recording is checked that differ."""
+_SHARE = 1 / 8
+"""How much of the time of recording and compiling that takes, at most, after the first of them."""
 _AT_ONCE = 0.002
 """Seconds that nobody notices."""
 _new = object.__new__
@@ -555,7 +557,7 @@ class Compiled:
 
         The first two are always looked at, on Values. Then follow up to ``_LOOKED_AT`` that differ: on plain numbers, as eager
         code would call the function, if it takes them, and on Values again. One is always looked at, and more as long as that
-        takes less than a quarter of the ``seconds``, of the processor's time, that recording and compiling took, or than
+        takes less than an eighth of the ``seconds``, of the processor's time, that recording and compiling took, or than
         ``_AT_ONCE``.
         """
         last = min(1, len(leaves[0]) - 1) if leaves else 0
@@ -585,7 +587,7 @@ class Compiled:
                 else:
                     compare(example, roots, form, "with its plain numbers" if plain else "again")
                 with_another = (thread_time() - began) / (count - 1) * count
-                if with_another > max(seconds / 4, _AT_ONCE):
+                if with_another > max(seconds * _SHARE, _AT_ONCE):
                     break
 
     def _called(self, args: Any, kwargs: Any, example: int, *, plain: bool = False) -> tuple[list[Value], Any]:
@@ -917,7 +919,7 @@ def compile(  # noqa: A001 - likewise
     the number of a Value raises RecordingError, and says what to write instead.
 
     A call that records also calls ``fn`` itself on some examples, to see that the program does the same: on the first two, and
-    as long as that takes less than a quarter of the time, on up to eight that differ, as Values and as plain numbers. That
+    as long as that takes less than an eighth of the time, on up to eight that differ, as Values and as plain numbers. That
     shows what asks for the type or the number of a Value. So what ``fn`` counts or prints, it counts or prints up to 17 times;
     random numbers, and the numbers and gradients of Values, are afterwards what they were, unless other threads run.
 

@@ -340,7 +340,7 @@ class Sweep:
             written[x.rows[chain.ends]] = True
 
     def _project(self, i: Instruction) -> None:
-        """Take from cotangents of ``z = v - logsumexp(v)`` their sum, in parts that are the shares: those of v are what is left.
+        """Take from cotangents of ``z = v - logsumexp(v)`` their sum, in parts that are the shares: that makes them those of v.
 
         That is done twice. Where one share is nearly 1, its own cotangent was lost to rounding the first time.
         """

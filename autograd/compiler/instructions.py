@@ -14,9 +14,8 @@ number. An instruction reads and writes views, which are rows in a regular patte
     peak       the largest along the last axis; only a shift, so no          one view
                gradient flows through it
     segments   op over runs of rows, which begin at ``rows``                 one view of one axis
-    project    nothing but, backward, cotangents that add up to 0 exactly:   one view of one axis, of whose ``rows`` there begins
-               those of logarithms of shares, less their sum times the       another softmax at each of ``axes``
-               shares
+    project    nothing, but backward: from the cotangents of logarithms of   one view of one axis, the ``rows`` of it, among
+               shares it takes their sum, in parts that are these shares     which a softmax begins at each of ``axes``
     product    matrix product, summed over examples where both factors       two stacks of matrices, of which those in
                are batched and out is not                                    ``transposed`` are transposed; and what is added to
                                                                              each of its columns, or nothing

@@ -191,7 +191,7 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - o
                 (rest if graph.code[node] == DOT else products).append(node)
         alike[DOT, True, 0], alike[MUL, True, 2] = rest, products
     # Lookups late: backward, they write zeros around what they hand on, to which others add. Projections are of others here.
-    for (code, _, arity), members in sorted(alike.items(), key=lambda item: ((code := item[0][0]) == PROJECT, code == SELECT)):
+    for (code, _, arity), members in sorted(alike.items(), key=lambda item: (item[0][0] == PROJECT, item[0][0] == SELECT)):
         some = np.array(members, np.int64)
         args = [graph.args[i] for i in members]
         if not members:
