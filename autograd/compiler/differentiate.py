@@ -378,9 +378,9 @@ class Sweep:
 
     def _picked(self, space: Space, rows: NDArray[np.int64]) -> View:
         """A copy of the ``rows`` of a space."""
-        out = self._new(space.batched, rows.shape)
+        out = self._new(space.batched, (rows.size,))
         self._emit("gather", out, View(space, 0, (space.size,), (1,)), rows=rows.ravel())
-        return out
+        return out.reshaped(rows.shape)
 
     def _segments(self, i: Instruction, gradient: View) -> None:
         (view,) = i.args

@@ -341,11 +341,10 @@ class Layout:
         operand, *given = group.operands
         starts = given[0] if given else np.arange(len(operand)) * operand.shape[1]
         space, rows = self._rows(operand.ravel())
-        lengths = np.diff(np.append(starts, rows.size))
-        rows = np.concatenate([np.sort(some) for some in sorted(np.split(rows, starts[1:]), key=min)])
-        lengths = lengths[np.argsort(self._row[operand.ravel()][starts], kind="stable")]
+        each = sorted([np.sort(some) for some in np.split(rows, starts[1:])], key=min)
         whole = View(space, 0, (space.size,), contiguous((space.size,)))
-        self._emit("project", whole, whole, rows=rows, axes=tuple(np.cumsum(np.append(0, lengths[:-1])).tolist()))
+        begins = np.cumsum([0, *map(len, each[:-1])]).tolist()
+        self._emit("project", whole, whole, rows=np.concatenate(each), axes=tuple(begins))
 
     def _reduce_segments(self, op: ops.Op, space: Space, rows: Rows, lengths: Rows, out: View) -> None:
         starts = np.cumsum(np.append(0, lengths[:-1]))
