@@ -56,6 +56,36 @@ def test_slopes_of_log_softmax_add_up_to_0(which: int) -> None:
         assert found == pytest.approx(exact, rel=TIGHT, abs=0.0)
 
 
+@pytest.mark.parametrize("lengths", [(3, 3), (3, 2), (2, 3), (1, 3)])
+@pytest.mark.parametrize("by", [1, -1])
+def test_slopes_of_several_softmaxes_add_up_to_0(lengths: tuple[int, int], by: int) -> None:
+    """Of one length or several, whose arguments lie in any order: mistake, a softmax was taken for one of another's length."""
+
+    def several(x: list[Value]) -> Any:
+        rows = [math.log_softmax([x[i] * (k + 1.0) for i in range(n)][::by]) for k, n in enumerate(lengths)]
+        return math.fsum([math.exp(z) * (k + 2.0) * (j + 1.0) for j, row in enumerate(rows) for k, z in enumerate(row)])
+
+    for numbers in (LOGITS, [0.3, -0.2, 0.5]):
+        eager, compiled = slopes(several, numbers)
+        assert compiled == pytest.approx(eager, rel=1e-12, abs=0.0)
+        assert any(eager)
+
+
+def test_a_softmax_of_equal_arguments_is_normalised_twice() -> None:
+    """Mistake: what two terms share would be counted for each of them."""
+    eager, compiled = slopes(lambda x: math.fsum([z * z for z in math.log_softmax([x[0], x[0], x[1]])]), [0.5, 2.0])
+    assert compiled == pytest.approx(eager, rel=TIGHT)
+
+
+def test_a_softmax_in_a_program_is_one_softmax() -> None:
+    """Mistake: the second normalisation was computed, though nothing but derivatives feels it."""
+    w = [Value(x) for x in LOGITS]
+    fn = autograd.compile(lambda x, t: math.select(math.log_softmax([v * x for v in w]), t))
+    fn(np.ones(1), np.array([1]))
+    assert fn.source.count("np.maximum.reduce") == 1
+    assert fn.source.count("np.log(") == 1
+
+
 @pytest.mark.parametrize(
     ("fn", "numbers"),
     [
