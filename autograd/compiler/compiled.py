@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import hashlib
 import inspect
 import itertools
 import math
@@ -729,6 +728,8 @@ def _variables_in(changes: list[tuple[str, Any, Any]]) -> bool:
 
 def _told_by(graph: Graph) -> tuple[Any, ...]:
     """What tells a graph from others: a digest of its nodes and constants, and its variables."""
+    import hashlib  # noqa: PLC0415 - it loads OpenSSL, which takes a tenth of the time of importing this package
+
     digest = hashlib.blake2b()
     for array in (graph.code, graph.first, graph.arg, graph.leaf, graph.number[graph.code == CODE[ops.constant]]):
         digest.update(array.tobytes())
