@@ -13,15 +13,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import operator
+import os
 import sys
-import sysconfig
 import weakref
 from collections import OrderedDict, deque
 from contextvars import ContextVar
 from decimal import Decimal
 from fractions import Fraction
 from itertools import chain, compress
-from pathlib import Path
 from types import (
     BuiltinFunctionType,
     CellType,
@@ -62,12 +61,8 @@ _MAKERS = frozenset({"__init__", "__new__", "__post_init__"})
 """Special methods that are called where the code has got the class, not just an object of it."""
 _ALWAYS = frozenset({"__wrapped__", "__func__", "fget", "func", "args", "keywords"})
 """The attributes in which what wraps a function keeps it."""
-_AT_HOME = tuple(
-    {f"{Path(place).resolve()}/" for place in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))}
-    | {f"{sysconfig.get_path('stdlib')}/"}
-)
-_AUTOGRAD = str(Path(__file__).parents[1]) + "/"
-_NN = str(Path(__file__).parents[2] / "nn") + "/"
+_here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - pathlib takes 3 ms to import
+_AUTOGRAD, _NN = f"{_here}{os.sep}", f"{os.path.dirname(_here)}{os.sep}nn{os.sep}"  # noqa: PTH120 - likewise
 """What comes with this package is installed, in a checkout, too."""
 _VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 _LARGE = 1 << 14
@@ -817,8 +812,17 @@ def _installed(space: dict[str, Any]) -> bool:
 
 @functools.cache
 def _is_installed(file: str) -> bool:
-    path = Path(file)
-    return not {"site-packages", "dist-packages"}.isdisjoint(path.parts) or file.startswith((*_AT_HOME, _AUTOGRAD, _NN))
+    parts = file.replace("\\", "/").split("/")
+    return not {"site-packages", "dist-packages"}.isdisjoint(parts) or file.startswith((*_at_home(), _AUTOGRAD, _NN))
+
+
+@functools.cache
+def _at_home() -> tuple[str, ...]:
+    """Where Python's own modules are."""
+    import sysconfig  # noqa: PLC0415 - here, as few programs need it
+
+    places = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
+    return tuple({f"{place}{os.sep}" for place in (*places, *map(os.path.realpath, places))})
 
 
 @functools.cache
