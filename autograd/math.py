@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import math as _python
 from collections.abc import Mapping
-from fractions import Fraction
 from math import comb, e, factorial, gcd, inf, isqrt, lcm, nan, nextafter, perm, pi, tau, ulp
-from numbers import Integral, Real
+from numbers import Integral, Rational, Real
 from sys import float_info
 from typing import TYPE_CHECKING, Any
 
@@ -383,7 +382,7 @@ def _plain(x: Value | float, name: str) -> float:
             f"math.{name}() of a Value was asked for", "it is a plain number; compute it outside, and pass it"
         )
         return x.data
-    if isinstance(x, int | float | Fraction):
+    if isinstance(x, float | Rational):
         return x  # whole numbers of any size have a ceiling
     if (
         hasattr(type(x), "__float__")

@@ -18,8 +18,6 @@ import sys
 import weakref
 from collections import OrderedDict, deque
 from contextvars import ContextVar
-from decimal import Decimal
-from fractions import Fraction
 from itertools import chain, compress
 from types import (
     BuiltinFunctionType,
@@ -42,9 +40,7 @@ from autograd.value import Value
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-_PLAIN = frozenset(
-    {type(None), bool, int, float, complex, str, bytes, range, slice, CodeType, type(...), Decimal, Fraction, np.ufunc}
-)
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, CodeType, type(...), np.ufunc})
 _NO_MORE = _PLAIN | {Value}
 """Types of what leads nowhere."""
 _ANY_ATTRIBUTE = frozenset(
