@@ -45,7 +45,7 @@ class RecordingError(AutogradError, TypeError):
     """A function does what ``autograd.compile`` cannot record.
 
     The function is called once, on Values that stand for every example and every later call. What it makes of their numbers
-    behind the graph's back would be so for all of them, and so it is refused. There are six ways to get here.
+    behind the graph's back would be used for all of them, so it is refused. There are six ways to get here.
 
     **A branch** takes one of two ways, and the other is never recorded:
 

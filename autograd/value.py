@@ -28,7 +28,7 @@ _modes = modes.active.get
 _new = object.__new__
 _one_at_a_time = threading.RLock()  # threads may differentiate graphs that share leaves
 _QUICK = (float, int)  # these are quick to tell
-_FROZEN = "what it is for the first example would be so for all"
+_FROZEN = "its number for the first example would be used for all examples"
 
 
 # The three makers of methods. Each operator is bound to its row once, in the class body below: to look the row up in a generic

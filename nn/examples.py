@@ -125,8 +125,14 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
     loss that looks at its targets. It costs one prediction, and one loss for each target that is tried.
     """
     given = _as_values if compiled else _as_they_are
-    prediction = model(mapped(given, example(examples.x, 0)))
-    for which in _telling(examples.y):
+    try:
+        prediction = model(mapped(given, example(examples.x, 0)))
+    except Exception as refused:
+        shapes = [leaf.shape for leaf in leaves(examples.x)]
+        refused.add_note(f"In nn.fit: X has the shape {', '.join(map(str, shapes))}; the first axis counts the examples.")
+        raise
+    telling = _telling(examples.y)
+    for which in telling:
         target = example(examples.y, which)
         error = _refusal(loss, prediction, mapped(given, target))
         if error is None:
@@ -136,6 +142,8 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
         if getattr(examples.y, "shape", ())[1:] == (1,) and isinstance(prediction, Value):
             msg = f"y has the shape {examples.y.shape}, and the model gives one number for an example: pass y.ravel()"
             raise ValueError(msg) from error
+        if all(_refusal(loss, prediction, mapped(given, example(examples.y, other))) for other in telling):
+            raise error  # it is not the target that is at fault
         same = np.ones(examples.size, bool)
         for leaf in leaves(examples.y):
             same &= (leaf == leaf[which]).reshape(examples.size, -1).all(1)

@@ -531,7 +531,10 @@ KILLED = """
 
 
 def test_killed_twenty_times_and_resumed(tmp_path: Path) -> None:
-    """SIGKILL at random moments; each time the training goes on from the file, and it ends with the same bits."""
+    """SIGKILL at random moments; each time the training goes on from the file, and it ends with the same bits.
+
+    How long it takes is measured once, and a machine may be quicker later: then it is done before it has been killed 20 times.
+    """
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(KILLED))
     root = Path(__file__).parents[2]
@@ -550,15 +553,19 @@ def test_killed_twenty_times_and_resumed(tmp_path: Path) -> None:
     uninterrupted, _ = process.communicate()
     whole = perf_counter() - began
     rng = np.random.default_rng(1)
+    killed = 0
     for _ in range(20):
         process = start("killed.npz", epochs)
         assert process.stdout is not None
         assert process.stdout.readline() == "begins\n"
-        with pytest.raises(subprocess.TimeoutExpired):  # it cannot be done so soon
+        try:
             process.communicate(timeout=whole * rng.uniform(0.03, 0.08))
+        except subprocess.TimeoutExpired:
+            killed += 1
         process.kill()
         process.communicate()
-    assert 0 < nn.load(tmp_path / "killed.npz").extra["training"]["epoch"] < epochs
+    assert killed > 0
+    assert 0 < nn.load(tmp_path / "killed.npz").extra["training"]["epoch"] <= epochs
     resumed, _ = start("killed.npz", epochs).communicate()
     assert resumed.removeprefix("begins\n") == uninterrupted
     assert len(uninterrupted.split()) == 2
@@ -1311,3 +1318,18 @@ def test_drawing_a_history_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -
 def test_accuracy_of_other_shapes_is_refused() -> None:
     with pytest.raises(ValueError, match=re.escape("not (3,) and (2,)")):
         nn.accuracy([1.0, 2.0, 3.0], [1, 0])
+
+
+def test_a_loss_that_does_not_fit_the_model_does_not_blame_the_targets() -> None:
+    """Mistake: it was added how many examples have the first target, which is as good as all others."""
+    x = np.array([[0.0], [1.0], [2.0]])
+    for outputs, loss, message in ((1, nn.cross_entropy, "one number a class"), (3, nn.mse_loss, "two lists of one length")):
+        with pytest.raises((TypeError, ValueError), match=message) as caught:
+            nn.fit(nn.MLP(1, [outputs]), x, [0, 1, 0], loss=loss, progress=False)
+        assert not hasattr(caught.value, "__notes__")
+
+
+def test_inputs_that_the_model_does_not_take_are_said_with_their_shape() -> None:
+    with pytest.raises(TypeError, match="expects a list of 2 inputs, not Value") as caught:
+        nn.fit(nn.MLP(2, [1]), [0.0, 1.0, 2.0], [0.0, 1.0, 0.0], loss=nn.mse_loss, progress=False)
+    assert caught.value.__notes__ == ["In nn.fit: X has the shape (3,); the first axis counts the examples."]
