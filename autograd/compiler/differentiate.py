@@ -15,7 +15,7 @@ from autograd import ops
 from autograd.compiler.folds import STEP_BY_STEP
 from autograd.compiler.formula import Formula
 from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
-from autograd.compiler.record import COMPARISONS, STOPS
+from autograd.compiler.record import STOPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,24 +43,17 @@ class Term(Formula):
             missing = [] if term._view else [a for a in term._args if isinstance(a, Term) and a._view is None]
             if not missing:
                 waiting.pop()
-                term._compute(mask=False)
+                term._compute()
             waiting += reversed(missing)
         assert self._view is not None
         return self._view
 
-    def _compute(self, *, mask: bool) -> None:
+    def _compute(self) -> None:
         """Emit the operation, whose arguments are there, unless that is done."""
         if self._view is None:
             assert self._op is not None
             args = [arg.view if isinstance(arg, Term) else float(arg) for arg in self._args]
-            self._view = self._sweep.map(self._op, args, mask=mask)
-
-    @property
-    def factor(self) -> View:
-        """The same, of which nothing is wanted but products: for a comparison, truth values will do."""
-        if self._op in COMPARISONS:
-            self._compute(mask=True)
-        return self.view
+            self._view = self._sweep.map(self._op, args)
 
     def apply(self, op: ops.Op, args: tuple[Any, ...]) -> Any:
         """``op`` at ``args``, Terms or numbers, without multiplications by 1 and choices that are known."""
@@ -79,11 +72,10 @@ class Sweep:
     def __init__(self, forward: Sequence[Instruction], spaces: Sequence[Space], theta: Space, trained: int, root: View) -> None:
         self.instructions: list[Instruction] = []
         self.scratch = {batched: Space("t" if batched else "u", batched=batched) for batched in (True, False)}
-        self.masks = Space("m", batched=True, truth=True)
         self.cotangents = {space: Space(f"d_{space.name}", space.batched, space.size, fresh=space is theta) for space in spaces}
         self._written = {space: np.zeros(space.size, bool) for space in self.cotangents.values()}
         self._projected = {space: np.zeros(space.size, bool) for space in spaces}
-        self._known = {(False, _key(i.op, i.args)): i.out for i in forward if i.kind == "map"}
+        self._known = {_key(i.op, i.args): i.out for i in forward if i.kind == "map"}
         self._result = self.cotangents[theta]
         self._zeros: dict[Space, int] = {}
         self._temporary: dict[object, View] = {}
@@ -104,7 +96,7 @@ class Sweep:
     @property
     def temporaries(self) -> list[Space]:
         """What holds numbers while one instruction hands on its cotangent."""
-        return [*self.scratch.values(), self.masks]
+        return [*self.scratch.values()]
 
     def _count_readers(self, forward: Sequence[Instruction], root: View) -> dict[Space, NDArray[np.int64]]:
         """How often each row is read on the way to the result."""
@@ -239,20 +231,20 @@ class Sweep:
 
     # Expressions
 
-    def map(self, op: ops.Op, args: Sequence[Arg], *, mask: bool = False) -> View:
-        """The view of ``op`` at ``args``, computed anew only if the program has not got it; as truth values, if a ``mask``."""
-        key = (mask, _key(op, args))
+    def map(self, op: ops.Op, args: Sequence[Arg]) -> View:
+        """The view of ``op`` at ``args``, computed anew only if the program has not got it."""
+        key = _key(op, args)
         known = self._known.get(key) or self._temporary.get(key)
         if known is None:
             views = [arg for arg in args if isinstance(arg, View)]
             batched = any(view.batched for view in views)
-            known = self._new(batched, views[0].shape, self.masks if mask and batched else None)
+            known = self._new(batched, views[0].shape)
             self._emit("map", known, *args, op=op)
             self._temporary[key] = known
         return known
 
-    def _new(self, batched: bool, shape: tuple[int, ...], space: Space | None = None) -> View:  # noqa: FBT001 - a space is, or is not
-        space = space or self.scratch[batched]
+    def _new(self, batched: bool, shape: tuple[int, ...]) -> View:  # noqa: FBT001 - a space is, or is not
+        space = self.scratch[batched]
         return View(space, space.allocate(math.prod(shape)), shape, contiguous(shape))
 
     # The transposes
@@ -279,7 +271,7 @@ class Sweep:
             args, partials = args[:1], partials[:1]
         for arg, partial in zip(args, partials, strict=True):
             if isinstance(arg, View) and self._is_active(arg):
-                self._hand(arg, gradient, partial.factor if isinstance(partial, Term) else float(partial))
+                self._hand(arg, gradient, partial.view if isinstance(partial, Term) else float(partial))
 
     def _in_one_shape(self, gradient: View, views: list[View]) -> tuple[View, list[View]]:
         """``gradient`` and ``views`` in one shape: what stands in for another cotangent may have a shape of its own."""

@@ -29,7 +29,7 @@ BETWEEN = "\n\n\n"
 _BLOCK = 500
 """As many lines are compiled at once, at most: Python's own compiler takes 10 kB for each of them."""
 RESERVED = re.compile(
-    "np|dot|float|check|view|index|theta|constants|[stuvmB]|ones|examples|seed|step|results?|differentiate|unfold|"
+    "np|dot|float|check|view|index|theta|constants|[stuvB]|ones|examples|seed|step|results?|differentiate|unfold|"
     r"[A-Za-z]+\d+|(rows|starts|filled|numbers|range|hot|part)_?\w*|" + "|".join([*ops.TABLE, *keyword.kwlist])
 )
 """The names that the source uses itself, or that Python does: an argument cannot have them."""
@@ -460,8 +460,7 @@ def _buffers(source: Source, spaces: Sequence[Space], dtype: np.dtype[Any]) -> l
     lines = []
     for space in spaces:
         if space.size and space in source.used:
-            kind = "bool" if space.truth else dtype.name
-            lines.append(f"{space.name} = np.empty(({space.size}{', B' if space.batched else ','}), {kind!r})")
+            lines.append(f"{space.name} = np.empty(({space.size}{', B' if space.batched else ','}), {dtype.name!r})")
             if space.filled:
                 rows, numbers = f"filled_{space.name}", f"numbers_{space.name}"
                 source.constants[rows], source.constants[numbers] = (

@@ -57,8 +57,6 @@ class Space:
     """In rows."""
     fresh: bool = False
     """Whether it is made anew at each call, as it is given away."""
-    truth: bool = False
-    """Whether its numbers are truth values."""
     whole: bool = False
     """Whether its numbers are whole ones, being an argument that holds such."""
     filled: dict[int, float] = field(default_factory=dict)
