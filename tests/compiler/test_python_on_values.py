@@ -95,7 +95,7 @@ REFUSED = """
     [x] * x    operator.index(x)    bin(x)    chr(x)    np.array([x, w]) == 1    np.array([x]) != 1    x == np.array([1.0])
     np.array([x]) < 1    np.isin(x, [1.0])    np.unique([x, 1.0])    np.sort([x, 1.0])    np.argmax([x, 1.0])
     np.max([x, 1.0])    np.clip(x, 0, 1)    np.where(x, 1.0, 2.0)    np.where(np.array([x]) == 1, 1.0, 2.0)    np.any(x)
-    np.all(x)    np.count_nonzero(x)    np.nonzero([x])    np.isclose(x, 1.0)    np.array_equal([x], [1.0])
+    np.all(x)    np.count_nonzero(x)    np.nonzero([x])    np.array_equal([x], [1.0])
     np.logical_not(x)    np.logical_and(x, 1)    np.sign([x])    np.median([x, 1.0])    np.searchsorted([0, 1], x)
     np.digitize(x, [0, 1])    np.interp(x, [0, 1], [1, 2])    np.float64(x)    np.asarray(x, float)
     np.array([x]).astype(float)    np.array([x]).astype(str)    np.maximum(np.array([x]), 1.0)    np.array([x, 1.0]).max()

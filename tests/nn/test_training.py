@@ -844,6 +844,7 @@ class Closing(io.StringIO):
         return self.terminal
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # by bars of old tqdm that were half made
 @pytest.mark.parametrize("terminal", [True, False])
 @pytest.mark.parametrize("lines", [0, 1, 2])
 def test_a_stderr_that_breaks_ends_no_training(monkeypatch: pytest.MonkeyPatch, lines: int, terminal: bool) -> None:  # noqa: FBT001 - a parameter
