@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from executors import agree
 from hypothesis import settings
 
-from autograd.compiler import emit, program
+from autograd.compiler import plan
 from autograd.compiler.validate import validate
 
 if TYPE_CHECKING:
@@ -16,13 +17,6 @@ if TYPE_CHECKING:
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")
-
-
-def validated_emit(forward: Any, backward: Any, spaces: Any, theta: Any, inputs: Any, *rest: Any) -> Any:
-    """``emit``, for legal programs only."""
-    given = [theta, *inputs, next(space for space in spaces if space.name == "constants")]
-    validate([*forward, *backward], given)
-    return emit.emit(forward, backward, spaces, theta, inputs, *rest)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -35,7 +29,7 @@ def _ctrl_c_is_pythons_own() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _every_program_is_validated() -> Iterator[None]:
-    """All programs that the tests compile are held to the rules of legal instructions."""
-    program.emit = validated_emit
+    """All plans that the tests make are held to the rules of legal instructions, and executors to one another."""
+    plan.hooks += [validate, agree]
     yield
-    program.emit = emit.emit
+    plan.hooks.clear()

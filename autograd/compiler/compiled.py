@@ -25,7 +25,7 @@ from autograd import modes, ops, trees
 from autograd.arrays import as_array, shown
 from autograd.compiler import oracle
 from autograd.compiler.captured import Captured
-from autograd.compiler.emit import RESERVED
+from autograd.compiler.executors.numpy import RESERVED
 from autograd.compiler.names import distinct
 from autograd.compiler.program import Program
 from autograd.compiler.record import CODE, Graph, Input, as_graph, collector_paused, record

@@ -7,20 +7,23 @@ The first contribution to a row is written, later ones are added, and what nobod
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
 from autograd import ops
+from autograd.compiler import instructions as ir
 from autograd.compiler.folds import STEP_BY_STEP
 from autograd.compiler.formula import Formula
-from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
 from autograd.compiler.record import STOPS
+from autograd.compiler.views import Space, View, common, contiguous, nested, strided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+    Arg = View | float
 
 
 class Term(Formula):
@@ -28,7 +31,7 @@ class Term(Formula):
 
     __slots__ = ("_args", "_op", "_sweep", "_view")
 
-    def __init__(self, sweep: Sweep, view: View | None, op: ops.Op | None = None, args: tuple[Any, ...] = ()) -> None:
+    def __init__(self, sweep: Reverse, view: View | None, op: ops.Op | None = None, args: tuple[Any, ...] = ()) -> None:
         self._sweep = sweep
         self._view = view
         self._op = op
@@ -66,55 +69,56 @@ class Term(Formula):
         return Term(self._sweep, None, op, args)
 
 
-class Sweep:
-    """The instructions that differentiate the row ``root``, the result, by theta."""
+class Reverse:
+    """The instructions that differentiate the row ``root``, the result, by the first ``trained`` rows of ``variable``."""
 
-    def __init__(self, forward: Sequence[Instruction], spaces: Sequence[Space], theta: Space, trained: int, root: View) -> None:
-        self.instructions: list[Instruction] = []
+    def __init__(
+        self, forward: Sequence[ir.Instruction], spaces: Sequence[Space], variable: Space, trained: int, root: View
+    ) -> None:
+        self.instructions: list[ir.Instruction] = []
         self.scratch = {batched: Space("t" if batched else "u", batched=batched) for batched in (True, False)}
-        self.cotangents = {space: Space(f"d_{space.name}", space.batched, space.size, fresh=space is theta) for space in spaces}
+        self.cotangents = {
+            space: Space(f"d_{space.name}", space.batched, space.size, fresh=space is variable) for space in spaces
+        }
         self._written = {space: np.zeros(space.size, bool) for space in self.cotangents.values()}
         self._projected = {space: np.zeros(space.size, bool) for space in spaces}
-        self._known = {_key(i.op, i.args): i.out for i in forward if i.kind == "map"}
-        self._result = self.cotangents[theta]
+        self._known = {_key(i.op, i.args): i.out for i in forward if isinstance(i, ir.Map)}
+        self._result = self.cotangents[variable]
         self._zeros: dict[Space, int] = {}
         self._temporary: dict[object, View] = {}
-        self._active = _active(forward, spaces, theta, trained)
+        self._active = _active(forward, spaces, variable, trained)
         self._stand_ins: dict[tuple[Space, int], View] = {}
         self._readers = self._count_readers(forward, root)
-        self._whole = {(i.out.space, i.out.start): i.out.size for i in forward if i.kind not in {"chain", "project"}}
+        self._whole = {(i.out.space, i.out.start): i.out.size for i in forward if not isinstance(i, ir.Chain | ir.Project)}
         if self._active[root.space][root.start]:
-            self._contribute(root, lambda out: self._emit("fill", out, "seed"))
+            self._contribute(root, lambda out: self._emit(ir.Seed(out)))
             for instruction in reversed(forward):
-                if self._is_active(instruction.out) and instruction.kind != "peak" and instruction.op not in STOPS:
+                if self._is_active(instruction.out):
                     self._temporary.clear()
                     for space in self.temporaries:
                         space.used = 0
                     self._hand_on(instruction)
-        self._fill(self.cotangents[theta], np.flatnonzero(~self._written[self.cotangents[theta]][:trained]))
+        self._fill(self._result, np.flatnonzero(~self._written[self._result][:trained]))
 
     @property
     def temporaries(self) -> list[Space]:
         """What holds numbers while one instruction hands on its cotangent."""
         return [*self.scratch.values()]
 
-    def _count_readers(self, forward: Sequence[Instruction], root: View) -> dict[Space, NDArray[np.int64]]:
+    def _count_readers(self, forward: Sequence[ir.Instruction], root: View) -> dict[Space, NDArray[np.int64]]:
         """How often each row is read on the way to the result."""
         readers = {space: np.zeros(space.size, np.int64) for space in self.cotangents}
         readers[root.space][root.start] += 2  # the seed is written, not handed on
         for instruction in forward:
-            for view in instruction.views:
-                once = _with_axes(view, [axis for axis, stride in enumerate(view.strides) if stride])
-                chosen = instruction.rows if instruction.kind in {"gather", "project"} else None
-                rows = once.rows if chosen is None else np.unique(chosen)
-                readers[view.space][rows] += 1
+            for space, rows in instruction.reads:
+                readers[space][rows] += 1  # once, if the view reads a row several times
         return readers
 
     def _is_active(self, view: View) -> bool:
         return bool(self._active[view.space][view.rows].any())
 
-    def _emit(self, kind: str, out: View, *args: Arg, **more: Any) -> None:
-        self.instructions.append(Instruction(kind, out, args, **more))
+    def _emit(self, instruction: ir.Instruction) -> None:
+        self.instructions.append(instruction)
 
     # Cotangents
 
@@ -133,7 +137,7 @@ class Sweep:
         """Write zeros to ``rows``."""
         rows = np.unique(rows)
         for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1) if rows.size else []:
-            self._emit("fill", View(space, int(run[0]), (len(run),), contiguous((len(run),))), 0.0)
+            self._emit(ir.Fill(View(space, int(run[0]), (len(run),), contiguous((len(run),))), 0.0))
         self._written[space][rows] = True
 
     def _contribute(self, view: View, emit: Callable[[View], None]) -> None:
@@ -146,7 +150,7 @@ class Sweep:
         else:
             before = self._before(out, written)
             emit(more := self._new(view.batched, view.shape))
-            self._emit("map", out, before, more, op=ops.add)
+            self._emit(ir.Map(out, ops.add, (before, more)))
         self._written[space][out.rows] = True
 
     def _before(self, out: View, written: NDArray[np.bool_]) -> View:
@@ -169,7 +173,7 @@ class Sweep:
         elif not written.all():
             rows = np.where(written, rows, self._zero_of(space))
         copy = self._new(space.batched, (rows.size,))
-        self._emit("gather", copy, View(space, 0, (space.size,), (1,)), rows=rows.ravel())
+        self._emit(ir.Gather(copy, space.all_rows, rows.ravel()))
         return copy
 
     def _zero_of(self, space: Space) -> int:
@@ -192,20 +196,20 @@ class Sweep:
             elif isinstance(factor, float) and factor == -1.0:
                 self._hand_as_it_is(view, value, ops.neg, ops.sub)
             else:
-                self._contribute(view, lambda out: self._emit("map", out, value, factor, op=ops.mul))
+                self._contribute(view, lambda out: self._emit(ir.Map(out, ops.mul, (value, factor))))
             return
         negative = not isinstance(factor, View) and factor == -1.0
         if not negative and (isinstance(factor, View) or factor != 1.0):
             value = self.map(ops.mul, [value, factor])
         long = [i for i, size in enumerate(view.shape) if size > 1] or [0]
-        value, axes = _with_axes(value, long), tuple([long.index(i) for i in axes])
-        reduced = _with_axes(view, [i for i in long if view.strides[i]])
+        value, axes = value.only(long), tuple([long.index(i) for i in axes])
+        reduced = view.only([i for i in long if view.strides[i]])
         if negative:
             total = self._new(view.batched, reduced.shape)
-            self._emit("sum", total, value, axes=axes, over_batch=over_batch)
+            self._emit(ir.Sum(total, value, axes, over_batch))
             self._hand_as_it_is(reduced, total, ops.neg, ops.sub)
         else:
-            self._contribute(reduced, lambda out: self._emit("sum", out, value, axes=axes, over_batch=over_batch))
+            self._contribute(reduced, lambda out: self._emit(ir.Sum(out, value, axes, over_batch)))
 
     def _hand_as_it_is(self, view: View, value: View, alone: ops.Op | None, added: ops.Op) -> None:
         """Add ``value``, or ``alone`` of it, to the cotangent of ``view``; if it is all there will be, it may stand for it."""
@@ -223,11 +227,11 @@ class Sweep:
         ):
             self._stand_ins[view.space, view.start] = value
         elif written.all():
-            self._emit("map", out, out, value, op=added)
+            self._emit(ir.Map(out, added, (out, value)))
         elif alone is None:
-            self._contribute(view, lambda out: self._emit("move", out, value))
+            self._contribute(view, lambda out: self._emit(ir.Move(out, value)))
         else:
-            self._contribute(view, lambda out: self._emit("map", out, value, op=alone))
+            self._contribute(view, lambda out: self._emit(ir.Map(out, alone, (value,))))
 
     # Expressions
 
@@ -239,7 +243,7 @@ class Sweep:
             views = [arg for arg in args if isinstance(arg, View)]
             batched = any(view.batched for view in views)
             known = self._new(batched, views[0].shape)
-            self._emit("map", known, *args, op=op)
+            self._emit(ir.Map(known, op, tuple(args)))
             self._temporary[key] = known
         return known
 
@@ -249,19 +253,57 @@ class Sweep:
 
     # The transposes
 
-    def _hand_on(self, instruction: Instruction) -> None:
-        if instruction.kind == "chain":
-            self._chain(instruction)
+    def _hand_on(self, i: ir.Instruction) -> None:  # noqa: C901, PLR0912 - one case for each kind
+        """Hand the cotangent of ``i.out`` on to the arguments of ``i``."""
+        if isinstance(i, ir.Chain):
+            self._chain(i)
             return
-        if instruction.kind == "project":
-            self._project(instruction)
+        if isinstance(i, ir.Project):
+            self._project(i)
             return
-        gradient = self._cotangent(instruction.out)
-        if gradient is not None:
-            getattr(self, "_" + instruction.kind)(instruction, gradient)
+        gradient = self._cotangent(i.out)
+        if gradient is None:
+            return
+        match i:
+            case ir.Map():
+                self._map(i, gradient)
+            case ir.Move():
+                self._hand(i.x, self._as(gradient, i.out) if gradient.shape != i.x.shape else gradient)
+            case ir.Reduce():
+                self._reduce(i, self._as(gradient, i.out))
+            case ir.Segments():
+                self._segments(i, self._as(gradient, i.out))
+            case ir.Product():
+                self._product(i, self._matrix(self._as(gradient, i.out)))
+            case ir.Pairwise():
+                self._pairwise(i, self._matrix(self._as(gradient, i.out)))
+            case ir.Gather():
+                self._gather(i.x, i.rows, self._as(gradient, i.out))
+            case ir.Take():
+                taken = self._matrix(self._as(gradient, i.out))
+                if self._is_active(i.table):
+                    self._contribute(i.table, lambda out: self._emit(ir.Put(out, taken, i.index)))
+            case ir.Pick():
+                picked = self._as(gradient, i.out)
+                if self._is_active(i.table):
+                    self._contribute(i.table, lambda out: self._emit(ir.Place(out, picked, i.index)))
+            case (
+                ir.Fill()
+                | ir.Peak()
+                | ir.Peaks()
+                | ir.Place()
+                | ir.Put()
+                | ir.Scatter()
+                | ir.Seed()
+                | ir.Sum()
+                | ir.Sweep()
+                | ir.Unfold()
+            ):
+                raise AssertionError  # no gradient flows through a Peak, and only this pass makes the others
+            case _:
+                assert_never(i)
 
-    def _map(self, i: Instruction, gradient: View) -> None:
-        assert i.op is not None
+    def _map(self, i: ir.Map, gradient: View) -> None:
         gradient, views = self._in_one_shape(gradient, [i.out, *i.views])
         out, *rest = views
         left = iter(rest)
@@ -277,10 +319,10 @@ class Sweep:
         """``gradient`` and ``views`` in one shape: what stands in for another cotangent may have a shape of its own."""
         if gradient.shape == views[0].shape:
             return gradient, views
-        shape = common([_loops(view) for view in (gradient, *views)])
+        shape = common([view.loops for view in (gradient, *views)])
         if shape is None:
             gradient = self._copied(gradient)
-            shape = common([_loops(view) for view in (gradient, *views)])
+            shape = common([view.loops for view in (gradient, *views)])
         assert shape is not None
         sizes, strides = shape
         first, *others = [View(v.space, v.start, sizes, s) for v, s in zip((gradient, *views), strides, strict=True)]
@@ -288,7 +330,7 @@ class Sweep:
 
     def _copied(self, view: View) -> View:
         copy = self._new(view.batched, view.shape)
-        self._emit("move", copy, view)
+        self._emit(ir.Move(copy, view))
         return copy.reshaped((copy.size,))
 
     def _as(self, gradient: View, view: View) -> View:
@@ -301,55 +343,43 @@ class Sweep:
             return target
         return self._copied(gradient).reshaped(view.shape)
 
-    def _move(self, i: Instruction, gradient: View) -> None:
-        (view,) = i.args
-        self._hand(view, self._as(gradient, i.out) if gradient.shape != view.shape else gradient)
-
-    def _reduce(self, i: Instruction, gradient: View) -> None:
-        assert i.op is not None
-        (view,) = i.args
-        gradient = self._as(gradient, i.out)
+    def _reduce(self, i: ir.Reduce, gradient: View) -> None:
         if i.op in STEP_BY_STEP:
-            cotangents = self._new(view.batched, view.shape)
-            self._emit("unfold", cotangents, gradient, i.out, view, op=i.op)
-            self._hand(view, cotangents)
+            cotangents = self._new(i.x.batched, i.x.shape)
+            self._emit(ir.Unfold(cotangents, i.op, gradient, i.out, i.x))
+            self._hand(i.x, cotangents)
             return
-        spread = View(gradient.space, gradient.start, view.shape, (*gradient.strides, 0))
-        y = View(i.out.space, i.out.start, view.shape, (*i.out.strides, 0))
-        (partial,) = i.op.partials(Term(self, y), Term(self, view))
-        self._hand(view, spread, partial.view if isinstance(partial, Term) else partial)
+        (partial,) = i.op.partials(Term(self, i.out.spread(i.x.shape[-1])), Term(self, i.x))
+        self._hand(i.x, gradient.spread(i.x.shape[-1]), partial.view if isinstance(partial, Term) else partial)
 
-    def _chain(self, i: Instruction) -> None:
-        (x,) = i.args
-        assert i.chain is not None
+    def _chain(self, i: ir.Chain) -> None:
+        x, out = i.x, i.out
         space, active = self.cotangents[x.space], self._active[x.space]
         written = self._written[space]
-        reached = np.concatenate([active[x.rows], np.zeros(len(i.chain.numbers), bool), active[i.out.rows]])
-        chain = i.chain.differentiate(written[i.out.rows], reached, STOPS)
-        if len(chain.back):
-            d_x, d_out = View(space, x.start, x.shape, x.strides), View(space, i.out.start, i.out.shape, i.out.strides)
-            self._emit("sweep", d_x, d_out, x, i.out, chain=chain)
-            written[x.rows[chain.ends]] = True
+        reached = np.concatenate([active[x.rows], np.zeros(len(i.steps.numbers), bool), active[out.rows]])
+        steps = i.steps.differentiate(written[out.rows], reached, STOPS)
+        if len(steps.back):
+            d_x, d_y = View(space, x.start, x.shape, x.strides), View(space, out.start, out.shape, out.strides)
+            self._emit(ir.Sweep(d_x, d_y, x, out, steps))
+            written[x.rows[steps.ends]] = True
 
-    def _project(self, i: Instruction) -> None:
+    def _project(self, i: ir.Project) -> None:
         """Take from cotangents of ``z = v - logsumexp(v)`` their sum, in parts that are the shares: that makes them those of v.
 
         That is done twice. Where one share is nearly 1, its own cotangent was lost to rounding the first time.
         """
-        (view,) = i.args
-        assert i.rows is not None
+        view = i.out
         rows, space = i.rows, self.cotangents[view.space]
         written = self._written[space][rows]
         if not written.any():
             return
         self._fill(space, rows[~written])
         self._projected[view.space][rows] = True
-        starts = np.array(i.axes)
-        lengths = np.diff(starts, append=rows.size)
+        lengths = np.diff(i.starts, append=rows.size)
         alike = bool((lengths == lengths[0]).all())
         if alike:
             rows = rows.reshape(lengths.size, -1)
-        z = _strided(view.space, rows) or self._picked(view.space, rows)
+        z = strided(view.space, rows) or self._picked(view.space, rows)
         regular = z.space is view.space
         gradient = View(space, z.start, z.shape, z.strides) if regular else self._picked(space, rows)
         shares = self.map(ops.exp, [z.reshaped((z.size,)) if z.contiguous else z])
@@ -358,60 +388,50 @@ class Sweep:
         for _ in range(2):
             total = self._new(view.batched, lengths.shape)
             if alike:
-                self._emit("sum", total, gradient, axes=(1,))
-                spread = View(total.space, total.start, rows.shape, (*total.strides, 0))
+                self._emit(ir.Sum(total, gradient, (1,)))
+                spread = total.spread(rows.shape[1])
             else:
-                self._emit("segments", total, gradient, op=ops.fsum, rows=starts)
+                self._emit(ir.Segments(total, ops.fsum, gradient, i.starts))
                 spread = self._gathered(total, np.repeat(np.arange(lengths.size), lengths), z)
-            self._emit("map", gradient, gradient, self.map(ops.mul, [spread, shares]), op=ops.sub)
+            self._emit(ir.Map(gradient, ops.sub, (gradient, self.map(ops.mul, [spread, shares]))))
         if not regular:
             more = self.map(ops.sub, [gradient, before]).reshaped((rows.size,))
-            self._gather(Instruction("gather", more, (view,), rows=i.rows), more)
+            self._gather(view, i.rows, more)
 
     def _picked(self, space: Space, rows: NDArray[np.int64]) -> View:
         """A copy of the ``rows`` of a space."""
         out = self._new(space.batched, (rows.size,))
-        self._emit("gather", out, View(space, 0, (space.size,), (1,)), rows=rows.ravel())
+        self._emit(ir.Gather(out, space.all_rows, rows.ravel()))
         return out.reshaped(rows.shape)
 
-    def _segments(self, i: Instruction, gradient: View) -> None:
-        (view,) = i.args
-        assert i.op is not None
-        assert i.rows is not None
-        gradient = self._as(gradient, i.out)
-        which = np.repeat(np.arange(i.out.size), np.diff(np.append(i.rows, view.size)))
-        spread = self._gathered(gradient, which, view)
-        y = i.out if i.op is ops.fsum else self._gathered(i.out, which, view)
-        (partial,) = i.op.partials(Term(self, y), Term(self, view))
-        self._hand(view, spread, partial.view if isinstance(partial, Term) else partial)
+    def _segments(self, i: ir.Segments, gradient: View) -> None:
+        which = np.repeat(np.arange(i.out.size), np.diff(np.append(i.starts, i.x.size)))
+        spread = self._gathered(gradient, which, i.x)
+        y = i.out if i.op is ops.fsum else self._gathered(i.out, which, i.x)
+        (partial,) = i.op.partials(Term(self, y), Term(self, i.x))
+        self._hand(i.x, spread, partial.view if isinstance(partial, Term) else partial)
 
     def _gathered(self, view: View, rows: NDArray[np.int64], like: View) -> View:
         out = self._new(view.batched, like.shape)
-        self._emit("gather", out, view.reshaped((view.size,)) if view.contiguous else self._copied(view), rows=rows)
+        self._emit(ir.Gather(out, view.reshaped((view.size,)) if view.contiguous else self._copied(view), rows))
         return out
 
-    def _product(self, i: Instruction, gradient: View) -> None:
-        a, b, *biases = i.args
-        sparse = self._is_sparse(i.out)
-        gradient = self._matrix(self._as(gradient, i.out))
-        for bias in biases:
-            self._hand(View(bias.space, bias.start, i.out.shape, (*bias.strides, 0)), gradient)
+    def _product(self, i: ir.Product, gradient: View) -> None:
+        a, b, sparse = i.a, i.b, self._is_sparse(i.out)
+        if i.bias is not None:
+            self._hand(i.bias.spread(i.out.shape[-1]), gradient)
         if self._is_active(a):
-            how: dict[str, Any] = {"transposed": (False, True), "finite": (b,) if sparse else ()}
-            self._contribute(a, lambda out: self._emit("product", out, gradient, b, **how))
+            self._contribute(a, lambda out: self._emit(ir.Product(out, gradient, b, (False, True), (b,) if sparse else ())))
         if self._is_active(b):
-            turned: dict[str, Any] = {"transposed": (True, False), "finite": (a,) if sparse else ()}
-            self._contribute(b, lambda out: self._emit("product", out, a, gradient, **turned))
+            self._contribute(b, lambda out: self._emit(ir.Product(out, a, gradient, (True, False), (a,) if sparse else ())))
 
-    def _pairwise(self, i: Instruction, gradient: View) -> None:
-        a, b = i.args
-        sparse = self._is_sparse(i.out)
-        gradient = self._matrix(self._as(gradient, i.out))
+    def _pairwise(self, i: ir.Pairwise, gradient: View) -> None:
+        a, b, sparse = i.a, i.b, self._is_sparse(i.out)
         if self._is_active(a):
-            self._contribute(a, lambda out: self._emit("pairwise", out, gradient, b, finite=(b,) if sparse else ()))
+            self._contribute(a, lambda out: self._emit(ir.Pairwise(out, gradient, b, finite=(b,) if sparse else ())))
         if self._is_active(b):
             finite = (*((a,) if sparse else ()), *((gradient,) if i.finite else ()))
-            self._contribute(b, lambda out: self._emit("pairwise", out, gradient, a, transposed=(True, False), finite=finite))
+            self._contribute(b, lambda out: self._emit(ir.Pairwise(out, gradient, a, (True, False), finite)))
 
     def _is_sparse(self, out: View) -> bool:
         """Whether some items of a matrix product are of no use, so that their cotangents, which are 0, meet its factors."""
@@ -421,13 +441,10 @@ class Sweep:
         """``gradient`` itself, or a copy if it is spread, which is no matter for a matrix product."""
         return gradient if gradient.contiguous else self._copied(gradient).reshaped(gradient.shape)
 
-    def _gather(self, i: Instruction, gradient: View) -> None:
-        (view,) = i.args
-        assert i.rows is not None
-        gradient = self._as(gradient, i.out)
+    def _gather(self, view: View, chosen: NDArray[np.int64], gradient: View) -> None:
         if not gradient.contiguous:
             gradient = self._copied(gradient)
-        rows = view.start + i.rows
+        rows = view.start + chosen
         order = np.argsort(rows, kind="stable")
         order = order[self._active[view.space][rows[order]]]
         unique, starts, counts = np.unique(rows[order], return_index=True, return_counts=True)
@@ -437,16 +454,16 @@ class Sweep:
             """Write the sum of what was handed to each row."""
             out = out.reshaped((len(unique),)) if out.contiguous else out
             if (counts == 1).all():
-                self._emit("gather", out, gradient, rows=order)
+                self._emit(ir.Gather(out, gradient, order))
                 return
             ordered = gradient
             if not np.array_equal(order, np.arange(gradient.size)):
                 ordered = self._new(gradient.batched, order.shape)
-                self._emit("gather", ordered, gradient, rows=order)
+                self._emit(ir.Gather(ordered, gradient, order))
             if (counts == often).all():
-                self._emit("sum", out, ordered.reshaped((len(unique), often)), axes=(1,))
+                self._emit(ir.Sum(out, ordered.reshaped((len(unique), often)), (1,)))
             else:
-                self._emit("segments", out, ordered, op=ops.fsum, rows=starts)
+                self._emit(ir.Segments(out, ops.fsum, ordered, starts))
 
         loops = nested(unique)
         if loops is not None and len(loops) <= 1 and gradient.batched == view.batched:
@@ -459,48 +476,11 @@ class Sweep:
             self._hand(View(view.space, int(unique[0]), shape, strides), total.reshaped(shape))
             return
         space = self.cotangents[view.space]
-        whole = View(space, 0, (space.size,), contiguous((space.size,)))
         written = self._written[space][unique]
         if written.any():
             total = self.map(ops.add, [self._copy(space, unique, written), total])
-        self._emit("scatter", whole, total, rows=unique)
+        self._emit(ir.Scatter(space.all_rows, total, unique))
         self._written[space][unique] = True
-
-    def _take(self, i: Instruction, gradient: View) -> None:
-        table, index = i.args
-        gradient = self._matrix(self._as(gradient, i.out))
-        if self._is_active(table):
-            self._contribute(table, lambda out: self._emit("put", out, gradient, index))
-
-    def _pick(self, i: Instruction, gradient: View) -> None:
-        table, index = i.args
-        gradient = self._as(gradient, i.out)
-        if self._is_active(table):
-            self._contribute(table, lambda out: self._emit("place", out, gradient, index))
-
-
-def _with_axes(view: View, axes: Sequence[int]) -> View:
-    """The view with these axes only, the others being of length 1 or spread."""
-    return View(
-        view.space, view.start, tuple([view.shape[i] for i in axes]) or (1,), tuple([view.strides[i] for i in axes]) or (0,)
-    )
-
-
-def _strided(space: Space, rows: NDArray[np.int64]) -> View | None:
-    """The view of ``rows``, a table or one axis of them; None if they have no pattern."""
-    origin = int(rows.flat[0])
-    strides = tuple(
-        [
-            int(rows[tuple(step)]) - origin if n > 1 else 0
-            for n, step in zip(rows.shape, np.eye(rows.ndim, dtype=int), strict=True)
-        ]
-    )
-    view = View(space, origin, rows.shape, strides)
-    return view if np.array_equal(view.rows, rows) else None
-
-
-def _loops(view: View) -> list[tuple[int, int]]:
-    return [(n, s) for n, s in zip(view.shape, view.strides, strict=True) if n > 1] or [(1, 0)]
 
 
 def _key(op: ops.Op | None, args: Sequence[Arg]) -> object:
@@ -508,29 +488,34 @@ def _key(op: ops.Op | None, args: Sequence[Arg]) -> object:
 
 
 def _active(
-    forward: Sequence[Instruction], spaces: Sequence[Space], theta: Space, trained: int
+    forward: Sequence[ir.Instruction], spaces: Sequence[Space], variable: Space, trained: int
 ) -> dict[Space, NDArray[np.bool_]]:
-    """Which rows of each space a gradient flows through to theta."""
+    """Which rows of each space a gradient flows through to the first ``trained`` rows of ``variable``."""
     active = {space: np.zeros(space.size, bool) for space in spaces}
-    active[theta][:trained] = True
+    active[variable][:trained] = True
     for i in forward:
-        if i.kind in {"peak", "project"} or i.op in STOPS or (i.kind == "segments" and i.op is ops.maximum):
-            continue
-        if i.kind == "gather":
-            active[i.out.space][i.out.rows] = active[i.args[0].space][i.rows]
-        elif i.kind in ("map", "move"):
-            some = np.zeros(i.out.shape, bool)
-            for view in i.views:
-                some |= active[view.space][view.rows].reshape(some.shape)
-            active[i.out.space][i.out.rows] = some
-        elif i.chain is not None:
-            (x,) = i.args
-            active[i.out.space][i.out.rows] = i.chain.reached(active[x.space][x.rows], STOPS)
-        else:
-            active[i.out.space][i.out.rows] = any(active[view.space][view.rows].any() for view in i.views)
+        out = active[i.out.space]
+        match i:
+            case ir.Peak() | ir.Peaks() | ir.Project():
+                pass
+            case ir.Map(_, op) if op in STOPS:
+                pass
+            case ir.Gather():
+                out[i.out.rows] = active[i.x.space][i.rows]
+            case ir.Map() | ir.Move():
+                some = np.zeros(i.out.shape, bool)
+                for view in i.views:
+                    some |= active[view.space][view.rows]
+                out[i.out.rows] = some
+            case ir.Chain():
+                out[i.out.rows] = i.steps.reached(active[i.x.space][i.x.rows], STOPS)
+            case _:
+                out[i.out.rows] = any(active[view.space][view.rows].any() for view in i.views)
     return active
 
 
-def differentiate(forward: Sequence[Instruction], spaces: Sequence[Space], theta: Space, trained: int, root: View) -> Sweep:
-    """What differentiates the row ``root`` of a program by the first ``trained`` rows of ``theta``."""
-    return Sweep(forward, spaces, theta, trained, root)
+def differentiate(
+    forward: Sequence[ir.Instruction], spaces: Sequence[Space], variable: Space, trained: int, root: View
+) -> Reverse:
+    """What differentiates the row ``root`` of a program by the first ``trained`` rows of ``variable``, theta or an input."""
+    return Reverse(forward, spaces, variable, trained, root)

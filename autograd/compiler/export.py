@@ -15,15 +15,12 @@ import numpy as np
 from autograd import modes, ops, trees
 from autograd.arrays import as_array
 from autograd.compiler.compiled import _NUMBER, Compiled, _taken_apart, compile  # noqa: A004 - autograd.compile
-from autograd.compiler.differentiate import differentiate
-from autograd.compiler.instructions import Instruction, Space, View
+from autograd.compiler.executors.reference import Memory
 from autograd.compiler.languages import C, Python, rendered
-from autograd.compiler.layout import Layout
 from autograd.compiler.loops import Block, Loop, Loops, Statement, blocks, needed
 from autograd.compiler.names import distinct
-from autograd.compiler.pack import pack
+from autograd.compiler.plan import Plan, lower
 from autograd.compiler.record import CODE, INPUT, Graph, Input, as_graph, collector_paused, record
-from autograd.compiler.simplify import simplify
 from autograd.math import sumprod
 from autograd.value import Value
 
@@ -31,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    from autograd.compiler.instructions import Instruction
+    from autograd.compiler.views import Space, View
 
 _LANGUAGES: dict[str, type[Python | C]] = {".py": Python, ".c": C}
 
@@ -159,33 +159,29 @@ class _Export:
             self.trained[0].name if len(self.trained) == 1 else "inputs", sum(a.size for a in self.trained), whole=False
         )
         others = [Input(a.name, a.size, whole=False) for a in self.looked_up]
-        simplified = simplify(graph, folds=False)
-        groups = pack(simplified, chains=False)
-        layout = Layout(simplified, groups, [whole, *others, Input("cotangents", self.outputs, whole=False)], [])
-        self.x, *_, self.cotangents = layout.inputs
-        roots = np.array(simplified.roots)
-        self.results, total = layout._read(roots[:-1]), layout._read(roots[-1:])
-        forward = [i for i in layout.instructions if i.out.batched]  # the others are the same for all examples: numbers
+        arrays = [whole, *others, Input("cotangents", self.outputs, whole=False)]
+        plan = lower(graph, arrays, reduction="sum" if self.trained else None, by=0, rolled=False)
+        self.x, *_, self.cotangents = plan.inputs
+        self.results = plan.roots
+        forward = [i for i in plan.forward if i.out.batched]  # the others are the same for all examples: numbers
         lists = [needed(forward, self.results)]
-        if self.trained:
-            sweep = differentiate(layout.instructions, layout.spaces, self.x, self.x.size, total)
-            self.d_x = sweep.cotangents[self.x]
-            lists.append(needed([*forward, *sweep.instructions], View(self.d_x, 0, (self.d_x.size,), (1,))))
-        self._blocks = self._constants(layout, graph, [view for kept, _ in lists for i in kept for view in i.views])
+        if plan.slopes is not None:
+            self.d_x = plan.slopes
+            lists.append(needed([*forward, *plan.once, *plan.backward], self.d_x.all_rows))
+        self._blocks = self._constants(plan, graph, [view for kept, _ in lists for i in kept for view in i.views])
         self.loops = Loops(self.language, self._locate)
         self.predict, *differentiated = [self._function(kept, read) for kept, read in lists]
         self.gradient = differentiated[0] if differentiated else None
 
-    def _constants(self, layout: Layout, graph: Graph, views: list[View]) -> dict[Space, list[Block]]:
+    def _constants(self, plan: Plan, graph: Graph, views: list[View]) -> dict[Space, list[Block]]:
         """The constant numbers that the ``views``, and the results, read."""
-        theta = np.array([graph.variables[i].data for i in layout.parameters], float)
-        constants = np.array([layout.constants.filled[row] for row in range(layout.constants.size)], float)
-        shared = _shared(layout, theta.tolist(), constants.tolist())
+        theta = np.array([graph.variables[i].data for i in plan.parameters], float)
+        memory = Memory(1, given={plan.theta: theta})
+        memory.execute([i for i in plan.forward if not i.out.batched])
+        stems = {"theta": ("W", "b"), "constants": ("c", "c"), "s": ("S", "s")}
         views = [*views, self.results]
         return {
-            layout.theta: blocks(layout.theta, theta, views, ("W", "b")),
-            layout.constants: blocks(layout.constants, constants, views, ("c", "c")),
-            layout.shared: blocks(layout.shared, np.array(shared, float), views, ("S", "s")),
+            space: blocks(space, memory.of(space), views, stems[space.name]) for space in plan.spaces if space.name in stems
         }
 
     def _locate(self, view: View) -> tuple[str, int]:
@@ -215,19 +211,6 @@ class _Export:
     def result(self, variable: str) -> str:
         """The result that ``variable`` says."""
         return self.loops.at(self.results, [variable])
-
-
-def _shared(layout: Layout, theta: list[float], constants: list[float]) -> list[float]:
-    """The numbers that are computed from variables and constants alone: the file has them as they are."""
-    python = Python()
-    loops = Loops(python, lambda view: (view.space.name, 0))
-    statements = loops.statements([i for i in layout.instructions if not i.out.batched])
-    tables = [python.table(name, rows.tolist(), ()) for name, rows in loops.tables.items()]
-    source = "\n".join(["import math", *tables, *python.helpers.values(), *rendered(python, statements, 0)])
-    numbers = [layout.shared.filled.get(row, 0.0) for row in range(layout.shared.size)]
-    names = {"theta": theta, "constants": constants, "s": numbers}
-    exec(source, names)  # noqa: S102 - its own source
-    return numbers
 
 
 def _arguments(shapes: dict[str, tuple[int, ...]], graph: Graph, language: Python | C) -> list[_Argument]:

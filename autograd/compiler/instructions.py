@@ -1,203 +1,293 @@
-"""The instruction set: what a program is made of, as plain data, whoever is to execute it.
+"""The instruction set: what a plan is made of, as plain data, whoever executes it.
 
-Numbers live in the rows of spaces. A row of a batched space holds a number for each example, a row of another one a single
-number. An instruction reads and writes views, which are rows in a regular pattern; rows without one are gathered first.
+An instruction reads views and numbers, and writes the view ``out``. "F" are instructions of the forward part, "B" of the
+backward part, which computes the cotangents d_… of what the forward part computed.
 
-    kind       out = …                                                       arguments
-    map        op of the arguments, elementwise                              views of one shape, or numbers
-    sum        the sum over the last axis of a view, or over others          one view; ``axes``, ``over_batch``
-    reduce     op of all items along the last axis                           one view
-    unfold     the cotangents of the items that were reduced                 that of the result, the result, and the items
-    chain      steps one after the other, each to a row of out               one view of one axis: the rows that they begin with
-    sweep      the cotangents of what a chain began with                     those of what it wrote, which are completed on the
-                                                                             way; the chain's argument, and its out
-    peak       the largest along the last axis; only a shift, so no          one view
-               gradient flows through it
-    segments   op over runs of rows, which begin at ``rows``                 one view of one axis
-    project    nothing, but backward: from the cotangents of logarithms of   one view of one axis, the ``rows`` of it, among
-               shares it takes their sum, in parts that are these shares     which a softmax begins at each of ``axes``
-    product    matrix product, summed over examples where both factors       two stacks of matrices, of which those in
-               are batched and out is not                                    ``transposed`` are transposed; and what is added to
-                                                                             each of its columns, or nothing
-    pairwise   matrix product of each example by itself                      two stacks of matrices, as above
-    gather     the rows ``rows``                                             one view of one axis
-    scatter    row i of the view, at ``rows[i]``                             one view of one axis
-    move       the argument, spread over all examples if it is not batched   one view
-    take       columns of a table that all examples share                    a table (f, n), an index (p)
-    put        a table of zeros, with each column added where it was taken   what take gave (f, p), an index (p)
-    pick       of each row of a table the item at an index                   a table (p, n), an index (p)
-    place      a table of zeros, with each item put where it was picked      what pick gave (p), an index (p)
-    fill       a number, or the string "seed": what the result's own         that
-               cotangent is
+    kind           part  what it writes to out
+    Map            F B   the operation ``op`` of ``args``, item by item
+    Move           F B   a copy of ``x``; if only out is batched, a copy for each example
+    Fill             B   a number
+    Seed             B   the cotangent of the result itself: 1, or 1 / (number of examples) if the result is a mean
+    Reduce         F     ``op`` of all items along the last axis of ``x``: a sum, a product, an extreme or a norm
+    Segments       F B   ``op`` of each run of the items of ``x``, the runs beginning at ``starts``
+    Peak           F     the largest item along the last axis of ``x``; infinities become the largest finite number, with
+                         their sign. It shifts the arguments of exp, and no gradient flows through it
+    Peaks          F     the same of each run of the items of ``x``, the runs beginning at ``starts``
+    Sum              B   the sums of ``x`` over ``axes``, and over the examples too if ``over_batch``
+    Unfold           B   the cotangents of ``x``, of which ``y`` is the Reduce; ``d_y`` is the cotangent of y
+    Chain          F     ``steps``, one after the other, a row for each; the first ones take rows of ``x``
+    Sweep            B   the cotangents of x, the argument of a Chain that wrote ``y``. ``d_y`` holds the cotangents that
+                         others have handed to steps; those that the steps hand to one another are added there
+    Product        F B   the matrix products of ``a`` and ``b``, plus ``bias`` in each column. If a and b are batched and
+                         out is not, they are summed over the examples
+    Pairwise       F B   the matrix products of ``a`` and ``b``, both batched: each example's own
+    Gather         F B   the items ``rows`` of ``x``
+    Scatter          B   the items of ``x``, at the items ``rows`` of out; the other items stay as they are
+    Take           F     the columns ``index`` of ``table``, which all examples share
+    Put              B   the cotangent of the table of a Take: zeros, and the columns of ``d_y`` added at ``index``
+    Pick           F     of each row of ``table`` the item at ``index``
+    Place            B   the cotangent of the table of a Pick: zeros, and the items of ``d_y`` added at ``index``
+    Project        F     nothing. Differentiating it makes cotangents of log-shares more accurate, and plans have none
+
+Shapes. The arguments of Map and Move have the shape of out. Matrices come in stacks: a (g, m, k) and b (g, k, n) make out
+(g, m, n), and bias is (g, m). A factor that is ``transposed`` has its last two axes exchanged. A Take of a table (f, n) at p
+indices is (f, p); a Pick of a table (p, n) at p indices is (p). What Chain, Sweep, Segments, Gather and Scatter index has one
+axis.
+
+Errors. An index of Take, Pick and a step that is no whole number below the length of the table raises IndexError.
+
+Giving up. A Product or a Pairwise may contain zeros that the recorded function does not have, for the sake of a regular
+shape: the row of a causal mask, or the cotangent of an item that nothing uses. As 0 times infinity is NaN, the views
+``finite`` must hold finite numbers whose squares do not overflow. The executor raises NotFiniteError if they do not, and
+the call is then computed node by node.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from autograd.compiler.views import View
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from autograd.compiler.chains import Chain
-    from autograd.ops import Op
+    from autograd import ops
+    from autograd.compiler.steps import Steps
+    from autograd.compiler.views import Space
 
+    Rows = NDArray[np.int64]
 
-@dataclass(eq=False)
-class Space:
-    """An array of numbers: one row a number, or a number for each example."""
-
-    name: str
-    batched: bool
-    size: int = 0
-    """In rows."""
-    fresh: bool = False
-    """Whether it is made anew at each call, as it is given away."""
-    whole: bool = False
-    """Whether its numbers are whole ones, being an argument that holds such."""
-    filled: dict[int, float] = field(default_factory=dict)
-    """Rows that hold a constant from the start, and are never written."""
-
-    used: int = 0
-    """How many of its rows are allocated now; of temporary ones there have been more before."""
-
-    def allocate(self, count: int) -> int:
-        """The first of ``count`` new rows."""
-        start, self.used = self.used, self.used + count
-        self.size = max(self.size, self.used)
-        return start
-
-
-@dataclass(frozen=True)
-class View:
-    """Rows in a regular pattern: ``start + i * strides[0] + j * strides[1] + …`` for i, j, … below ``shape``."""
-
-    space: Space
-    start: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-    @property
-    def batched(self) -> bool:
-        """Whether each row holds a number for each example."""
-        return self.space.batched
-
-    @property
-    def rows(self) -> NDArray[np.int64]:
-        """The rows, in the shape of the view."""
-        if self.contiguous:
-            return np.arange(self.start, self.start + self.size).reshape(self.shape)
-        rows = np.array(self.start)
-        for size, stride in zip(self.shape, self.strides, strict=True):
-            rows = np.add.outer(rows, np.arange(size) * stride)
-        return rows
-
-    @property
-    def size(self) -> int:
-        """How many rows, those that come again counted again."""
-        return math.prod(self.shape)
-
-    @property
-    def contiguous(self) -> bool:
-        """Whether the rows follow one another without a gap."""
-        return self.strides == contiguous(self.shape)
-
-    def reshaped(self, shape: tuple[int, ...]) -> View:
-        """The same rows, which are contiguous, in another shape."""
-        assert self.contiguous
-        return View(self.space, self.start, shape, contiguous(shape))
-
-
-def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides of rows that follow one another in this shape; 0 along axes of length 1, which have no stride."""
-    strides, step = [], 1
-    for size in reversed(shape):
-        strides.append(step if size > 1 else 0)
-        step *= size
-    return tuple(reversed(strides))
-
-
-Arg = Any
-"""A View, a number, or (of ``fill``) the string "seed"."""
+_SHOWN = 12
+"""The number of rows that the text of an instruction shows."""
 
 
 @dataclass(frozen=True, eq=False)
-class Instruction:
-    """See the table at the head of this module."""
+class Base:
+    """What all instructions have in common."""
 
-    kind: str
     out: View
-    args: tuple[Arg, ...]
-    op: Op | None = None
-    rows: NDArray[np.int64] | None = None
-    axes: tuple[int, ...] = ()
-    over_batch: bool = False
-    transposed: tuple[bool, bool] = (False, False)
-    chain: Chain | None = None
-    """The steps."""
-    finite: tuple[View, ...] = ()
-    """Views in which infinities and NaNs would meet zeros that the graph has not: a program that finds one gives up."""
+
+    @property
+    def kind(self) -> str:
+        """The name of the kind in small letters."""
+        return type(self).__name__.lower()
 
     @property
     def views(self) -> list[View]:
         """The views among the arguments."""
+        return [arg for field in fields(self)[1:] if isinstance(arg := getattr(self, field.name), View)]
+
+    @property
+    def reads(self) -> list[tuple[Space, Rows]]:
+        """The rows that the instruction reads, by their spaces."""
+        return [(view.space, view.rows.ravel()) for view in self.views]
+
+    @property
+    def writes(self) -> Rows:
+        """The rows of ``out.space`` that the instruction writes."""
+        return self.out.rows.ravel()
+
+    def __str__(self) -> str:
+        """One line: ``v[0:3] = sum(v[3:9] as 3x2, axes=(1,))``."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)[1:]}
+        op, args = given.pop("op", None), given.pop("args", ())
+        name = op.name if isinstance(self, Map) else f"{self.kind}:{op.name}" if op else self.kind
+        turned = dict(zip("ab", given.pop("transposed", ()), strict=False))
+        texts = [*map(str, args)]
+        for label, x in given.items():
+            match x:
+                case View():
+                    texts.append(f"{x}{'.T' * turned.get(label, False)}")
+                case np.ndarray():
+                    texts.append(f"{label}=[{', '.join(map(str, x[:_SHOWN].tolist()))}{', …' * (len(x) > _SHOWN)}]")
+                case True:
+                    texts.append(label)
+                case None | False | ():
+                    pass
+                case (View(), *_):
+                    texts.append(f"{label}={', '.join(map(str, x))}")
+                case tuple():
+                    texts.append(f"{label}={x}")
+                case _:
+                    texts.append(str(x))
+        return f"{self.out} = {name}({', '.join(texts)})"
+
+
+@dataclass(frozen=True, eq=False)
+class Map(Base):  # noqa: D101 - the kinds are described in the table at the head
+    op: ops.Op
+    args: tuple[View | float, ...]
+
+    @property
+    def views(self) -> list[View]:
+        """The views among the arguments, which numbers may stand between."""
         return [arg for arg in self.args if isinstance(arg, View)]
 
 
-def nested(rows: NDArray[np.int64]) -> list[tuple[int, int]] | None:
-    """The loops (length, stride), outermost first, that visit ``rows`` in their order; None if there are none so simple.
-
-    >>> nested(np.array([3, 4, 5, 13, 14, 15]))
-    [(2, 10), (3, 1)]
-    >>> nested(np.array([1, 1, 2]))
-    """
-    loops: list[tuple[int, int]] = []
-    while len(rows) > 1:
-        steps = np.diff(rows)
-        other = np.flatnonzero(steps != steps[0])
-        run = int(other[0]) + 1 if len(other) else len(rows)
-        if len(rows) % run or len(loops) == _DEEPEST:
-            return None
-        table = rows.reshape(-1, run)
-        if (table - table[:, :1] != table[0] - table[0, 0]).any():
-            return None
-        loops.insert(0, (run, int(steps[0])))
-        rows = table[:, 0]
-    return loops
+@dataclass(frozen=True, eq=False)
+class Move(Base):  # noqa: D101
+    x: View
 
 
-_DEEPEST = 5
+@dataclass(frozen=True, eq=False)
+class Fill(Base):  # noqa: D101
+    number: float
 
 
-def common(loops: list[list[tuple[int, int]]]) -> tuple[tuple[int, ...], list[tuple[int, ...]]] | None:
-    """The one shape in which all of ``loops`` can be written, and the strides of each; None if there is no such shape.
+@dataclass(frozen=True, eq=False)
+class Seed(Base):  # noqa: D101
+    pass
 
-    >>> common([[(6, 1)], [(2, 10), (3, 0)]])
-    ((2, 3), [(3, 1), (10, 0)])
-    """
-    cuts = {1}
-    for nest in loops:
-        size = 1
-        for length, _ in reversed(nest):
-            cuts.add(size := size * length)
-    ends = sorted(cuts)
-    if ends == [1]:
-        return (1,), [(0,)] * len(loops)
-    if any(b % a for a, b in pairwise(ends)):
-        return None
-    strides = []
-    for nest in loops:
-        mine = []
-        for end in ends[:-1]:
-            size = 1
-            for length, stride in reversed(nest):
-                if size * length > end:
-                    mine.append(stride * (end // size))
-                    break
-                size *= length
-        strides.append(tuple(reversed(mine)))
-    return tuple([b // a for a, b in pairwise(ends)][::-1]), strides
+
+@dataclass(frozen=True, eq=False)
+class Reduce(Base):  # noqa: D101
+    op: ops.Op
+    x: View
+
+
+@dataclass(frozen=True, eq=False)
+class Segments(Base):  # noqa: D101
+    op: ops.Op
+    x: View
+    starts: Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Peak(Base):  # noqa: D101
+    x: View
+
+
+@dataclass(frozen=True, eq=False)
+class Peaks(Base):  # noqa: D101
+    x: View
+    starts: Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Sum(Base):  # noqa: D101
+    x: View
+    axes: tuple[int, ...] = ()
+    over_batch: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Unfold(Base):  # noqa: D101
+    op: ops.Op
+    d_y: View
+    y: View
+    x: View
+
+
+@dataclass(frozen=True, eq=False)
+class Chain(Base):  # noqa: D101
+    x: View
+    steps: Steps
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep(Base):  # noqa: D101
+    d_y: View
+    x: View
+    y: View
+    steps: Steps
+
+    @property
+    def reads(self) -> list[tuple[Space, Rows]]:
+        """The rows that the instruction reads: of d_y only those of steps that have received a cotangent."""
+        received = self.d_y.rows[self.steps.received]
+        return [(self.d_y.space, received), *[(view.space, view.rows.ravel()) for view in (self.x, self.y)]]
+
+    @property
+    def writes(self) -> Rows:
+        """The rows that something is handed to, in out and in d_y, which lie in one space."""
+        steps = self.steps
+        cells = np.unique(steps.target[steps.target >= 0])
+        inner = cells[cells >= steps.base] - steps.base
+        return np.append(self.out.rows[steps.ends], self.d_y.rows[inner])
+
+
+@dataclass(frozen=True, eq=False)
+class _Matrices(Base):
+    a: View
+    b: View
+    transposed: tuple[bool, bool] = (False, False)
+    finite: tuple[View, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Product(_Matrices):  # noqa: D101
+    bias: View | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Pairwise(_Matrices):  # noqa: D101
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class Gather(Base):  # noqa: D101
+    x: View
+    rows: Rows
+
+    @property
+    def reads(self) -> list[tuple[Space, Rows]]:
+        """The rows that the instruction gathers."""
+        return [(self.x.space, self.x.rows.ravel()[self.rows.ravel()])]
+
+
+@dataclass(frozen=True, eq=False)
+class Scatter(Base):  # noqa: D101
+    x: View
+    rows: Rows
+
+    @property
+    def writes(self) -> Rows:
+        """The rows that the instruction scatters to."""
+        return self.out.rows.ravel()[self.rows]
+
+
+@dataclass(frozen=True, eq=False)
+class Take(Base):  # noqa: D101
+    table: View
+    index: View
+
+
+@dataclass(frozen=True, eq=False)
+class Put(Base):  # noqa: D101
+    d_y: View
+    index: View
+
+
+@dataclass(frozen=True, eq=False)
+class Pick(Base):  # noqa: D101
+    table: View
+    index: View
+
+
+@dataclass(frozen=True, eq=False)
+class Place(Base):  # noqa: D101
+    d_y: View
+    index: View
+
+
+@dataclass(frozen=True, eq=False)
+class Project(Base):
+    """A mark: ``rows`` of out are log-shares, in groups that begin at ``starts``, each of which adds up to 1 after ``exp``."""
+
+    rows: Rows
+    starts: Rows
+
+    @property
+    def reads(self) -> list[tuple[Space, Rows]]:
+        """The log-shares."""
+        return [(self.out.space, self.out.rows[self.rows])]
+
+
+Instruction = (
+    Map | Move | Fill | Seed | Reduce | Segments | Peak | Peaks | Sum | Unfold | Chain | Sweep
+    | Product | Pairwise | Gather | Scatter | Take | Put | Pick | Place | Project
+)  # fmt: skip
+"""One of these, so that mypy knows whether a ``match`` has forgotten one."""

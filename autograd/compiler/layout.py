@@ -12,19 +12,36 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.chains import Chain
 from autograd.compiler.folds import Fold
-from autograd.compiler.instructions import Arg, Instruction, Space, View, common, contiguous, nested
+from autograd.compiler.instructions import (
+    Chain,
+    Gather,
+    Map,
+    Move,
+    Pairwise,
+    Peak,
+    Peaks,
+    Pick,
+    Product,
+    Project,
+    Reduce,
+    Segments,
+    Take,
+)
 from autograd.compiler.record import INPUT, ROWS, VARIABLE, Input
 from autograd.compiler.simplify import CONSTANT, FOLD, Simplified
+from autograd.compiler.steps import Steps
+from autograd.compiler.views import Space, View, common, contiguous, nested, strided
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from autograd.compiler.instructions import Instruction
     from autograd.compiler.pack import Group
 
+    Arg = View | float | None
     Rows = NDArray[np.int64]
 
 
@@ -39,7 +56,7 @@ class Layout:
         self.constants = Space("constants", batched=False)
         self.shared = Space("s", batched=False)
         self.arena = Space("v", batched=True)
-        self.inputs = [Space(i.name, batched=True, size=i.size, whole=i.whole) for i in inputs]
+        self.inputs = [Space(i.name, batched=True, size=i.size, examples_first=True, whole=i.whole) for i in inputs]
         self.spaces = [self.theta, self.constants, self.shared, self.arena, *self.inputs]
         count = len(graph.args)
         self.parameters: list[int] = []
@@ -63,10 +80,13 @@ class Layout:
         self._ones: dict[tuple[Space, int], int] = {}
         for group in groups:
             getattr(self, "_" + group.kind)(group)
-        self.roots = self._read(np.array(graph.roots))
-        self._join_theta(leaf[(code == VARIABLE) & (self._row < 0)].tolist())
 
     # Where nodes lie
+
+    def join_theta(self) -> None:
+        """Give each variable that no instruction needs a row of theta."""
+        count = len(self._row)
+        self._join_theta(self.graph.leaf[:count][(self.graph.code[:count] == VARIABLE) & (self._row < 0)].tolist())
 
     def _join_theta(self, variables: Sequence[int]) -> None:
         """Give each of the ``variables`` a row of theta, unless it has one; to -1 as well, which is none of the graph."""
@@ -139,7 +159,7 @@ class Layout:
                 zip([(node, space.batched) for node in mine.tolist()], range(start, start + len(mine)), strict=True)
             )
             source = self._regular(self.spaces[home], self._row[mine])
-            self._emit("move", View(space, start, source.shape, contiguous(source.shape)), source)
+            self._emit(Move(View(space, start, source.shape, contiguous(source.shape)), source))
 
     # Reading
 
@@ -158,12 +178,11 @@ class Layout:
         if key not in self._gathered:
             into = self.arena if space.batched else self.shared
             out = View(into, into.allocate(rows.size), rows.shape, contiguous(rows.shape))
-            source = View(space, 0, (space.size,), contiguous((space.size,)))
-            self._emit("gather", out, source, rows=rows)
+            self._emit(Gather(out, space.all_rows, rows))
             self._gathered[key] = out
         return self._gathered[key]
 
-    def _read(self, nodes: Rows) -> View:
+    def read(self, nodes: Rows) -> View:
         """A view of ``nodes`` in a row."""
         space, rows = self._rows(nodes)
         view = self._regular(space, rows)
@@ -177,12 +196,8 @@ class Layout:
 
     @staticmethod
     def _strided(space: Space, rows: Rows) -> View | None:
-        start = int(rows.flat[0])
-        strides = []
-        for axis, size in enumerate(rows.shape):
-            strides.append(int(np.moveaxis(rows, axis, 0)[(1, *[0] * (rows.ndim - 1))]) - start if size > 1 else 0)
-        view = View(space, start, rows.shape, tuple(strides))
-        return view if np.array_equal(view.rows, rows) and _distinct([*zip(view.shape, view.strides, strict=True)]) else None
+        view = strided(space, rows)
+        return view if view and _distinct(view.loops) else None
 
     def _aligned(self, operands: Sequence[tuple[Space, Rows]], out: View) -> list[View]:
         """Views of the ``operands`` and of ``out``, all of one shape. What has no pattern, or none in common, is gathered."""
@@ -201,10 +216,8 @@ class Layout:
         sizes, strides = shape
         return [View(space, start, sizes, steps) for (space, start, _), steps in zip(found, strides, strict=True)]
 
-    def _emit(
-        self, kind: str, out: View, *args: Arg, op: ops.Op | None = None, rows: Rows | None = None, **more: object
-    ) -> None:
-        self.instructions.append(Instruction(kind, out, args, op, rows, **more))  # type: ignore[arg-type]  # of the dataclass
+    def _emit(self, instruction: Instruction) -> None:
+        self.instructions.append(instruction)
 
     # The kinds of groups
 
@@ -233,7 +246,7 @@ class Layout:
         """``out``, after writing to it ``op`` at ``args``, of which those that are None are the ``operands``."""
         *views, home = self._aligned(operands, out)
         rest = iter(views)
-        self._emit("map", home, *[next(rest) if arg is None else arg for arg in args], op=op)
+        self._emit(Map(home, op, tuple([next(rest) if arg is None else arg for arg in args])))
         return out
 
     def _scratch(self, space: Space, shape: tuple[int, ...]) -> View:
@@ -275,9 +288,9 @@ class Layout:
         rows = self._row[given].copy()
         rows[strange] = [self._moved[node, batched] for node in given[strange].tolist()]
         x = self._scratch(space, (len(given),))
-        self._emit("gather", x, View(space, 0, (x.start,), (1,)), rows=rows)
+        self._emit(Gather(x, View(space, 0, (x.start,), (1,)), rows))
         codes, steps = np.unique(code, return_inverse=True)
-        chain = Chain(
+        chain = Steps(
             [*map(_step, codes.tolist())],
             steps.astype(np.int32),
             first.astype(np.int32),
@@ -285,7 +298,7 @@ class Layout:
             len(given),
             graph.number[numbers].tolist(),
         )
-        self._emit("chain", self._place(group.nodes), x, chain=chain)
+        self._emit(Chain(self._place(group.nodes), x, chain))
 
     def _reduce_rows(self, op: ops.Op, space: Space, rows: Rows, out: View) -> None:
         view = (
@@ -295,21 +308,21 @@ class Layout:
         )
         out = out.reshaped(view.shape[:-1])
         if op is not ops.logsumexp:
-            self._emit("reduce", out, view, op=op)
+            self._emit(Reduce(out, op, view))
             return
         # log Σ exp z = m + log Σ exp(z - m), where m is the largest, so that nothing overflows; no gradient flows through m.
         peak = self._scratch(out.space, out.shape)
-        self._emit("peak", peak, view)
-        spread = View(peak.space, peak.start, view.shape, (*peak.strides, 0))
+        self._emit(Peak(peak, view))
+        spread = peak.spread(view.shape[-1])
         exponentials = self._scratch(out.space, view.shape)
-        self._emit("map", exponentials, view, spread, op=ops.sub)
+        self._emit(Map(exponentials, ops.sub, (view, spread)))
         shifted, exponentials = exponentials, self._scratch(out.space, view.shape)
-        self._emit("map", exponentials, shifted, op=ops.exp)
+        self._emit(Map(exponentials, ops.exp, (shifted,)))
         total = self._scratch(out.space, out.shape)
-        self._emit("reduce", total, exponentials, op=ops.fsum)
+        self._emit(Reduce(total, ops.fsum, exponentials))
         logarithm = self._scratch(out.space, out.shape)
-        self._emit("map", logarithm, total, op=ops.log)
-        self._emit("map", out, logarithm, peak, op=ops.add)
+        self._emit(Map(logarithm, ops.log, (total,)))
+        self._emit(Map(out, ops.add, (logarithm, peak)))
 
     def _nested_rows(self, space: Space, rows: Rows) -> View | None:
         """The view of ``rows`` (k, n) whose last axis is n, and whose others are the loops over the k."""
@@ -342,9 +355,7 @@ class Layout:
         starts = given[0] if given else np.arange(len(operand)) * operand.shape[1]
         space, rows = self._rows(operand.ravel())
         each = sorted([np.sort(some) for some in np.split(rows, starts[1:])], key=min)
-        whole = View(space, 0, (space.size,), contiguous((space.size,)))
-        begins = np.cumsum([0, *map(len, each[:-1])]).tolist()
-        self._emit("project", whole, whole, rows=np.concatenate(each), axes=tuple(begins))
+        self._emit(Project(space.all_rows, np.concatenate(each), np.cumsum([0, *map(len, each[:-1])])))
 
     def _reduce_segments(self, op: ops.Op, space: Space, rows: Rows, lengths: Rows, out: View) -> None:
         starts = np.cumsum(np.append(0, lengths[:-1]))
@@ -353,20 +364,20 @@ class Layout:
             view = self._gather(space, rows)
         view = view.reshaped((view.size,))
         if op is not ops.logsumexp:
-            self._emit("segments", out, view, op=op, rows=starts)
+            self._emit(Segments(out, op, view, starts))
             return
         peak = self._scratch(out.space, out.shape)
-        self._emit("segments", peak, view, op=ops.maximum, rows=starts)
+        self._emit(Peaks(peak, view, starts))
         spread = self._gather(peak.space, np.repeat(peak.rows, lengths))
         shifted = self._scratch(out.space, view.shape)
-        self._emit("map", shifted, view, spread, op=ops.sub)
+        self._emit(Map(shifted, ops.sub, (view, spread)))
         exponentials = self._scratch(out.space, view.shape)
-        self._emit("map", exponentials, shifted, op=ops.exp)
+        self._emit(Map(exponentials, ops.exp, (shifted,)))
         total = self._scratch(out.space, out.shape)
-        self._emit("segments", total, exponentials, op=ops.fsum, rows=starts)
+        self._emit(Segments(total, ops.fsum, exponentials, starts))
         logarithm = self._scratch(out.space, out.shape)
-        self._emit("map", logarithm, total, op=ops.log)
-        self._emit("map", out, logarithm, peak, op=ops.add)
+        self._emit(Map(logarithm, ops.log, (total,)))
+        self._emit(Map(out, ops.add, (logarithm, peak)))
 
     def _dots(self, group: Group) -> None:
         nodes, left, right = self._by_place(group.nodes, *group.operands)
@@ -411,13 +422,13 @@ class Layout:
         if augmented:
             a, b = self._strided(*self._rows(left)), self._with_ones(right[..., :-1])
             if a and b and not _repeats(a):
-                self._emit("product", self._place(nodes), a, b)
+                self._emit(Product(self._place(nodes), a, b))
                 return
         if biased:
             a, b, bias = self._stack(left[..., :-1]), self._columns(right[..., :-1]), self._stack(left[..., -1])
-            self._emit("product", self._place(nodes), a, b, bias)
+            self._emit(Product(self._place(nodes), a, b, bias=bias))
         else:
-            self._emit("product", self._place(nodes), self._stack(left), self._columns(right))
+            self._emit(Product(self._place(nodes), self._stack(left), self._columns(right)))
 
     def _is_worth_ones(self, group: Group) -> bool:
         """Whether a row of ones below the factors takes less time than adding the biases: not if many inputs must be moved."""
@@ -432,7 +443,7 @@ class Layout:
         if (
             view is None
             or _repeats(view)
-            or (view.batched and view.shape[2] > 1 and (view.strides[2] != 1 or space in self.inputs))
+            or (view.batched and view.shape[2] > 1 and (view.strides[2] != 1 or space.examples_first))
         ):
             view = self._gather(space, rows.ravel()).reshaped(rows.shape)
         return view
@@ -451,17 +462,16 @@ class Layout:
             and space is self.arena
         ):
             return View(space, view.start, (1, k + 1, n), contiguous((1, k + 1, n)))
-        if view is not None and space not in self.inputs:
+        if view is not None and not space.examples_first:
             return None
         key = (-1 - self.spaces.index(space), places.tobytes())
         if key not in self._gathered:
             copy = View(self.arena, self.arena.allocate(k * n), (k * n,), contiguous((k * n,)))
             self._add_ones(self.arena, n)
             if view is None:
-                whole = View(space, 0, (space.size,), contiguous((space.size,)))
-                self._emit("gather", copy, whole, rows=places.ravel())
+                self._emit(Gather(copy, space.all_rows, places.ravel()))
             else:
-                self._emit("move", copy.reshaped(view.shape), view)
+                self._emit(Move(copy.reshaped(view.shape), view))
             self._gathered[key] = View(self.arena, copy.start, (1, k + 1, n), contiguous((1, k + 1, n)))
         return self._gathered[key]
 
@@ -470,17 +480,17 @@ class Layout:
         a, b = self._stack(left), self._stack(right)
         padded = (left == self.graph.zero).any()
         finite = (b,) if padded else ()
-        self._emit("pairwise", self._place(nodes), a, b, transposed=(False, True), finite=finite)
+        self._emit(Pairwise(self._place(nodes), a, b, (False, True), finite))
 
     def _take(self, group: Group) -> None:
         nodes, (table, index) = group.nodes, group.operands
         self._settle(table.ravel())
         rows, columns = np.argsort(self._row[table[:, 0]], kind="stable"), np.argsort(self._row[index], kind="stable")
-        self._emit("take", self._place(nodes[np.ix_(rows, columns)]), self._stack(table[rows]), self._read(index[columns]))
+        self._emit(Take(self._place(nodes[np.ix_(rows, columns)]), self._stack(table[rows]), self.read(index[columns])))
 
     def _pick(self, group: Group) -> None:
         nodes, table, index = self._by_place(group.nodes, *group.operands)
-        self._emit("pick", self._place(nodes), self._stack(table), self._read(index))
+        self._emit(Pick(self._place(nodes), self._stack(table), self.read(index)))
 
 
 def _step(code: int) -> ops.Op:

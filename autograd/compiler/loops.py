@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.instructions import Arg, Instruction, Space, View, contiguous
+from autograd.compiler import instructions as ir
+from autograd.compiler.views import Space, View, contiguous
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
+
+    Arg = View | float
 
 _LARGEST = float(np.finfo(float).max)
 
@@ -65,12 +68,12 @@ class Loops:
         self._named: dict[tuple[str, bytes], str] = {}
         self._zeros: dict[Space, NDArray[np.bool_]] = {}
 
-    def statements(self, instructions: Iterable[Instruction]) -> list[Statement]:
+    def statements(self, instructions: Iterable[ir.Instruction]) -> list[Statement]:
         """The statements for ``instructions``, in their order."""
         self._zeros = {}
         written = []
         for i in instructions:
-            written += getattr(self, "_" + i.kind)(i)
+            written += self._statements(i)
             self._follow_zeros(i)
         return written
 
@@ -118,26 +121,58 @@ class Loops:
             zeros[[row for row, number in space.filled.items() if number == 0.0]] = True
         return self._zeros[space]
 
-    def _follow_zeros(self, i: Instruction) -> None:
+    def _follow_zeros(self, i: ir.Instruction) -> None:
         zeros: Any = False
-        if i.kind in {"gather", "move", "scatter"}:
-            zeros = self._is_zero(i.args[0].space)[i.args[0].rows]
-        if i.kind == "gather":
+        if isinstance(i, ir.Gather | ir.Move | ir.Scatter):
+            zeros = self._is_zero(i.x.space)[i.x.rows]
+        if isinstance(i, ir.Gather):
             zeros = zeros.ravel()[i.rows].reshape(i.out.shape)
-        self._is_zero(i.out.space)[i.out.rows.ravel()[i.rows] if i.kind == "scatter" else i.out.rows] = zeros
+        self._is_zero(i.out.space)[i.writes if isinstance(i, ir.Scatter) else i.out.rows] = zeros
 
     # The kinds of instructions
 
-    def _map(self, i: Instruction) -> list[Statement]:
-        assert i.op is not None
+    def _statements(self, i: ir.Instruction) -> list[Statement]:  # noqa: C901, PLR0911, PLR0912 - one case for each kind
+        """The statements for one instruction."""
         variables = _variables(i.out.shape)
-        return self._each(i.out, self._language.call(i.op, [self._operand(arg, variables) for arg in i.args]))
-
-    def _move(self, i: Instruction) -> list[Statement]:
-        return self._each(i.out, self._operand(i.args[0], _variables(i.out.shape)))
-
-    def _fill(self, i: Instruction) -> list[Statement]:
-        return self._each(i.out, self._language.number(1.0 if i.args[0] == "seed" else i.args[0]))
+        match i:
+            case ir.Map(out, op, args):
+                return self._each(out, self._language.call(op, [self._operand(arg, variables) for arg in args]))
+            case ir.Move(out, x):
+                return self._each(out, self._operand(x, variables))
+            case ir.Fill(out, number):
+                return self._each(out, self._language.number(number))
+            case ir.Seed(out):
+                return self._each(out, self._language.number(1.0))
+            case ir.Sum(out, x, axes):
+                return self._folded(x.shape, axes, ops.fsum, out, x)
+            case ir.Reduce(out, op, x):
+                return self._folded(x.shape, [len(x.shape) - 1], op, out, x)
+            case ir.Peak(out, x):
+                return self._folded(x.shape, [len(x.shape) - 1], ops.maximum, out, x)
+            case ir.Peaks(out, x, starts):
+                return self._segments(ops.maximum, x, starts, out)
+            case ir.Segments(out, op, x, starts):
+                return self._segments(op, x, starts, out)
+            case ir.Product() | ir.Pairwise():
+                return self._product(i)
+            case ir.Gather(out, x, rows):
+                name, zero = self._locate(x)
+                table = self._table("rows", zero + x.start + x.strides[0] * rows.ravel())
+                return self._each(out, f"{name}[{table}[{variables[0]}]]")
+            case ir.Scatter(out, x, rows):
+                name, zero = self._locate(out)
+                table = self._table("rows", zero + out.start + out.strides[0] * rows)
+                return [Loop("i", "0", str(rows.size), [f"{name}[{table}[i]] = {self.at(x, ['i'])}"])]
+            case ir.Take():
+                return self._take(i)
+            case ir.Pick():
+                return self._pick(i)
+            case ir.Place():
+                return self._place(i)
+            case ir.Chain() | ir.Sweep() | ir.Unfold() | ir.Put() | ir.Project():
+                raise AssertionError  # plans for loops have none of them
+            case _:
+                assert_never(i)
 
     def _folded(self, shape: tuple[int, ...], axes: Sequence[int], op: ops.Op, out: View, x: View) -> list[Statement]:
         """``out``, of the axes that are left, as the ``op`` of what lies along ``axes`` in ``x``."""
@@ -158,30 +193,14 @@ class Loops:
         fold = f"total += {x}" if op is ops.fsum else f"total = {self._language.call(op, ['total', x])}"
         return f"total = {self._language.number(0.0)}", fold, "total"
 
-    def _sum(self, i: Instruction) -> list[Statement]:
-        (x,) = i.args
-        return self._folded(x.shape, i.axes, ops.fsum, i.out, x)
+    def _segments(self, op: ops.Op, x: View, starts: NDArray[np.int64], out: View) -> list[Statement]:
+        table = self._table("starts", np.append(starts, x.size))
+        start, fold, end = self._fold(op, self.at(x, ["j"]))
+        body: list[Statement] = [start, Loop("j", f"{table}[i]", f"{table}[i + 1]", [fold]), f"{self.at(out, ['i'])} = {end}"]
+        return [Loop("i", "0", str(out.size), body)]
 
-    def _reduce(self, i: Instruction) -> list[Statement]:
-        assert i.op is not None
-        (x,) = i.args
-        return self._folded(x.shape, [len(x.shape) - 1], i.op, i.out, x)
-
-    def _peak(self, i: Instruction) -> list[Statement]:
-        (x,) = i.args
-        return self._folded(x.shape, [len(x.shape) - 1], ops.maximum, i.out, x)
-
-    def _segments(self, i: Instruction) -> list[Statement]:
-        assert i.op is not None
-        assert i.rows is not None
-        (x,) = i.args
-        table = self._table("starts", np.append(i.rows, x.size))
-        start, fold, end = self._fold(i.op, self.at(x, ["j"]))
-        body: list[Statement] = [start, Loop("j", f"{table}[i]", f"{table}[i + 1]", [fold]), f"{self.at(i.out, ['i'])} = {end}"]
-        return [Loop("i", "0", str(i.out.size), body)]
-
-    def _product(self, i: Instruction) -> list[Statement]:
-        a, b, *biases = i.args
+    def _product(self, i: ir.Product | ir.Pairwise) -> list[Statement]:
+        a, b = i.a, i.b
         size = a.shape[1] if i.transposed[0] else a.shape[2]
         names = _variables((*i.out.shape, size))
         group, row, column, inner = names
@@ -194,7 +213,7 @@ class Loops:
                 if not mask.all():
                     table = self._table("mask", mask.astype(np.int64))
                     fold = self._language.when(f"{table}[{_index(0, view.shape, contiguous(view.shape), variables)}]", fold)
-        bias = "".join([f" + {self.at(bias, [group, row])}" for bias in biases])
+        bias = f" + {self.at(i.bias, [group, row])}" if isinstance(i, ir.Product) and i.bias else ""
         body: list[Statement] = [
             f"total = {self._language.number(0.0)}",
             *_nest([size], [inner], [fold]),
@@ -202,24 +221,8 @@ class Loops:
         ]
         return _nest(i.out.shape, names, body)
 
-    _pairwise = _product
-
-    def _gather(self, i: Instruction) -> list[Statement]:
-        assert i.rows is not None
-        (x,) = i.args
-        name, zero = self._locate(x)
-        table = self._table("rows", zero + x.start + x.strides[0] * i.rows.ravel())
-        return self._each(i.out, f"{name}[{table}[{_variables(i.out.shape)[0]}]]")
-
-    def _scatter(self, i: Instruction) -> list[Statement]:
-        assert i.rows is not None
-        (x,) = i.args
-        name, zero = self._locate(i.out)
-        table = self._table("rows", zero + i.out.start + i.out.strides[0] * i.rows)
-        return [Loop("i", "0", str(i.rows.size), [f"{name}[{table}[i]] = {self.at(x, ['i'])}"])]
-
-    def _take(self, i: Instruction) -> list[Statement]:
-        table, which = i.args
+    def _take(self, i: ir.Take) -> list[Statement]:
+        table, which = i.table, i.index
         row, column = _variables(i.out.shape)
         body = [
             f"at = {self._language.item(self.at(which, [column]), table.shape[1])}",
@@ -231,8 +234,8 @@ class Loops:
         ]
         return _nest(i.out.shape[1:], [column], body)
 
-    def _pick(self, i: Instruction) -> list[Statement]:
-        table, which = i.args
+    def _pick(self, i: ir.Pick) -> list[Statement]:
+        table, which = i.table, i.index
         (row,) = _variables(i.out.shape)
         body = [
             f"at = {self._language.item(self.at(which, [row]), table.shape[1])}",
@@ -240,8 +243,8 @@ class Loops:
         ]
         return _nest(i.out.shape, [row], body)
 
-    def _place(self, i: Instruction) -> list[Statement]:
-        value, which = i.args
+    def _place(self, i: ir.Place) -> list[Statement]:
+        value, which = i.d_y, i.index
         row, _ = _variables(i.out.shape)
         body = [
             f"at = {self._language.item(self.at(which, [row]), i.out.shape[1])}",
@@ -280,7 +283,7 @@ def _index(start: int, shape: Sequence[int], strides: Sequence[int], variables: 
     return text or "0"
 
 
-def needed(instructions: Sequence[Instruction], wanted: View) -> tuple[list[Instruction], dict[Space, NDArray[np.bool_]]]:
+def needed(instructions: Sequence[ir.Instruction], wanted: View) -> tuple[list[ir.Instruction], dict[Space, NDArray[np.bool_]]]:
     """Those of the ``instructions`` that the rows ``wanted`` need, and which rows of each space they read, or are wanted."""
     read: dict[Space, NDArray[np.bool_]] = {}
 
@@ -290,11 +293,10 @@ def needed(instructions: Sequence[Instruction], wanted: View) -> tuple[list[Inst
     rows_of(wanted.space)[wanted.rows] = True
     kept = []
     for i in reversed(instructions):
-        out = i.out.rows.ravel()[i.rows] if i.kind == "scatter" else i.out.rows
-        if rows_of(i.out.space)[out].any():
+        if rows_of(i.out.space)[i.writes].any():
             kept.append(i)
-            for view in i.views:
-                rows_of(view.space)[view.rows.ravel()[i.rows] if i.kind == "gather" else view.rows] = True
+            for space, rows in i.reads:
+                rows_of(space)[rows] = True
     return kept[::-1], read
 
 

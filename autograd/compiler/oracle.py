@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from autograd.compiler.plan import Plan
+
 
 def evaluate(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], rounded: Callable[[Any], Any] = lambda x: x) -> list[Any]:
     """What each node is at ``theta`` (one number a variable), for each of the examples in ``rows`` (batch, inputs).
@@ -84,24 +86,17 @@ def value_and_grad(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], reduct
         return float(total / batch if reduction == "mean" else total), gradient
 
 
-def run(  # noqa: PLR0913 - what the program was made of, and what it is called with
-    graph: Graph,
-    parameters: Sequence[int],
-    theta: NDArray[Any],
-    arrays: Sequence[NDArray[Any]],
-    reduction: str | None,
-    *,
-    trained: int,
-    gradient: bool,
-) -> Any:
-    """What a program for ``graph`` gives, whose theta holds these ``parameters``, of which it differentiates the first ones."""
-    order = np.array(parameters, np.int64)
+def run(graph: Graph, plan: Plan, theta: NDArray[Any], arrays: Sequence[NDArray[Any]], *, gradient: bool) -> Any:
+    """What an executor of ``plan``, which was made of ``graph``, returns."""
+    order = np.array(plan.parameters, np.int64)
     numbers = np.zeros(len(graph.variables))
     numbers[order[order >= 0]] = theta[order >= 0]
     rows = side_by_side(arrays)
-    if reduction is None:
+    if plan.reduction is None:
         data = evaluate(graph, numbers, rows)
         return np.stack([np.broadcast_to(data[root], len(rows)) for root in graph.roots], axis=1).astype(theta.dtype)
-    value, slopes = value_and_grad(graph, numbers, rows, reduction)
-    by_theta = np.append(slopes, 0.0)[order][:trained].astype(theta.dtype)  # -1 is none of the graph's variables
+    value, slopes = value_and_grad(graph, numbers, rows, plan.reduction)
+    by_theta = np.append(slopes, 0.0)[order][: plan.trained].astype(
+        theta.dtype
+    )  # a parameter that is not in the graph has slope 0
     return (value, by_theta) if gradient else value

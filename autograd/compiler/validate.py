@@ -1,12 +1,13 @@
-"""What a legal list of instructions is. The tests hold every program that they compile to it."""
+"""What a legal plan is. The tests hold every plan that the compiler makes to it, as a hook of ``lower``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
 from autograd import ops
+from autograd.compiler import instructions as ir
 from autograd.compiler.folds import Fold
 
 if TYPE_CHECKING:
@@ -14,46 +15,66 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from autograd.compiler.instructions import Instruction, Space, View
+    from autograd.compiler.plan import Plan
+    from autograd.compiler.steps import Steps
+    from autograd.compiler.views import Space
+
+    Insist = Callable[[object, str], None]
+    Held = dict[Space, NDArray[np.bool_]]
+
+ANY_ARITY = (ops.dot, ops.fsum, ops.prod, ops.hypot, ops.logsumexp, ops.select, ops.maximum, ops.minimum)
 
 
 class IllegalProgramError(AssertionError):
-    """A pass of the compiler has made a list of instructions that is none."""
+    """The compiler has made an illegal instruction."""
 
 
-def validate(instructions: Iterable[Instruction], given: Sequence[Space]) -> dict[Space, NDArray[np.bool_]]:
-    """Which rows of each space hold numbers after the ``instructions``, the spaces ``given`` being full from the start.
+def validate(plan: Plan) -> None:
+    """Raise IllegalProgramError, naming the instruction and the rule, unless ``plan`` is legal."""
+    constants = [space for space in plan.spaces if space.name == "constants"]
+    held = legal([*plan.forward, *plan.once, *plan.backward], [plan.theta, *plan.inputs, *constants])
+    wanted = [(view.space, view.rows) for view in (plan.roots, plan.total)]
+    if plan.slopes is not None:
+        wanted.append((plan.slopes, np.arange(plan.trained)))
+    for space, rows in wanted:
+        if not _held(held, space)[rows].all():
+            msg = f"not true that the results and the gradient have been written, in {space.name}"
+            raise IllegalProgramError(msg)
+
+
+def legal(instructions: Iterable[ir.Instruction], given: Sequence[Space]) -> Held:
+    """Which rows of each space hold numbers after ``instructions``, if the spaces ``given`` are full at the start.
 
     Raises IllegalProgramError, naming the instruction, where a view leaves its space, shapes do not fit, a row is read before
-    it is written, a constant is written to, an instruction reads what it is writing, or a number for each example is put where
-    there is room for a single one.
+    it is written, a constant is written to, an instruction reads what it is writing, or numbers of examples are put where
+    there is room for a single number.
     """
     held = {space: np.ones(space.size, bool) for space in given}
     for position, instruction in enumerate(instructions):
 
-        def insist(truth: object, claim: str, position: int = position, i: Instruction = instruction) -> None:
+        def insist(truth: object, claim: str, position: int = position, i: ir.Instruction = instruction) -> None:
             if not truth:
-                msg = f"instruction {position}, {i.kind} {i.op.name if i.op else ''} to {i.out}: not true that {claim}"
+                msg = f"instruction {position}, {i}: not true that {claim}"
                 raise IllegalProgramError(msg)
 
         for view in (instruction.out, *instruction.views):
-            rows = _held(held, view.space)
             insist(len(view.shape) == len(view.strides) and min(view.shape, default=1) > 0, "a view has a stride for each axis")
-            insist(view.rows.min() >= 0 and view.rows.max() < len(rows), f"{view} lies inside of its space")
+            insist(view.rows.min() >= 0 and view.rows.max() < len(_held(held, view.space)), f"{view} lies inside of its space")
+        if isinstance(instruction, ir.Gather):
+            rows, size = instruction.rows, instruction.x.size
+            insist(rows.min() >= 0 and rows.max() < size, "there are the rows that it gathers")
+        _shapes(instruction, insist)
         _reads(instruction, held, insist)
         _writes(instruction, held, given, insist)
-        _SHAPES[instruction.kind](instruction, insist)
-        for view in instruction.views:
-            if view.space is instruction.out.space and (instruction.kind, view) != ("map", instruction.out):
-                apart = not set(_rows_read(instruction, view).tolist()) & set(instruction.out.rows.ravel().tolist())
-                insist(apart or instruction.kind in {"scatter", "project"}, "it does not read what it is writing")
-        summed = instruction.over_batch or instruction.kind in {"product", "put", "place"}
+        summed = isinstance(instruction, ir.Product | ir.Put | ir.Place) or (
+            isinstance(instruction, ir.Sum) and instruction.over_batch
+        )
         mixed = not instruction.out.batched and any(view.batched for view in instruction.views)
         insist(not mixed or summed, "numbers of examples are summed before they go where there are none")
     return held
 
 
-def _held(held: dict[Space, NDArray[np.bool_]], space: Space) -> NDArray[np.bool_]:
+def _held(held: Held, space: Space) -> NDArray[np.bool_]:
     """Which rows of ``space`` hold numbers: its constants, to begin with."""
     if space not in held:
         held[space] = np.zeros(space.size, bool)
@@ -61,165 +82,109 @@ def _held(held: dict[Space, NDArray[np.bool_]], space: Space) -> NDArray[np.bool
     return held[space]
 
 
-def _rows_read(i: Instruction, view: View) -> NDArray[np.int64]:
-    return view.rows.ravel()[i.rows] if i.kind in {"gather", "project"} and i.rows is not None else view.rows.ravel()
+def _reads(i: ir.Instruction, held: Held, insist: Insist) -> None:
+    checked = [(view.space, view.rows.ravel()) for view in (i.finite if isinstance(i, ir.Product | ir.Pairwise) else ())]
+    for space, rows in [*i.reads, *checked]:
+        insist(_held(held, space)[rows].all(), f"what it reads in {space.name} has been written")
 
 
-def _reads(i: Instruction, held: dict[Space, NDArray[np.bool_]], insist: Callable[..., None]) -> None:
-    if i.kind in {"gather", "project"}:
-        insist(
-            i.rows is not None and i.rows.min() >= 0 and i.rows.max() < i.views[0].size, "there are the rows that it gathers"
-        )
-    for view in (*i.views, *i.finite):
-        if i.chain is not None and i.kind == "sweep" and view is i.args[0]:
-            received = _held(held, view.space)[view.rows[i.chain.received]]
-            insist(received.all(), "the cotangents that steps have received have been written")
-            continue
-        insist(_held(held, view.space)[_rows_read(i, view)].all(), f"what it reads, {view}, has been written")
-
-
-def _writes(i: Instruction, held: dict[Space, NDArray[np.bool_]], given: Sequence[Space], insist: Callable[..., None]) -> None:
-    rows = i.out.rows.ravel() if i.kind not in {"scatter", "project"} or i.rows is None else i.out.rows.ravel()[i.rows]
-    if i.chain is not None and i.kind == "sweep":  # it writes to what it hands something on to, and nowhere else
-        cells = np.unique(i.chain.target[i.chain.target >= 0])
-        steps = cells[cells >= i.chain.base] - i.chain.base
-        rows = np.append(rows[cells[cells < i.chain.given]], i.args[0].rows[steps])
-    insist(i.out.space not in given, "it writes where there is something to be written")
+def _writes(i: ir.Instruction, held: Held, given: Sequence[Space], insist: Insist) -> None:
+    space, rows = i.out.space, i.writes
+    insist(space not in given, "it writes to a space that no caller gives")
     insist(len(np.unique(rows)) == len(rows), "it writes each row once")
-    insist(not set(rows.tolist()) & set(i.out.space.filled), "constants stay what they are")
-    _held(held, i.out.space)[rows] = True
+    insist(not set(rows.tolist()) & set(space.filled), "constants stay what they are")
+    in_place = [i.out] if isinstance(i, ir.Map) else []
+    if not isinstance(i, ir.Scatter | ir.Sweep | ir.Project):
+        read = [rows for view, (other, rows) in zip(i.views, i.reads, strict=True) if other is space and view not in in_place]
+        insist(
+            not set(rows.tolist()).intersection(*[r.tolist() for r in read]) or not read, "it does not read what it is writing"
+        )
+    _held(held, space)[rows] = True
 
 
-def _elementwise(i: Instruction, insist: Callable[..., None]) -> None:
-    insist(i.op is not None and len(i.args) > 0, "it has an operation, and arguments")
-    insist(all(view.shape == i.out.shape for view in i.views), "all shapes are the same")
-    if i.op is not None and i.op not in ANY_ARITY:
-        insist(len(i.args) == len(i.op.domain), "the operation takes so many arguments")
+def _shapes(i: ir.Instruction, insist: Insist) -> None:  # noqa: C901, PLR0912 - one case for each kind
+    """The rules of each kind."""
+    out = i.out
+    match i:
+        case ir.Map(_, op):
+            insist(len(i.args) > 0, "it has arguments")
+            insist(all(view.shape == out.shape for view in i.views), "all shapes are the same")
+            insist(op in ANY_ARITY or len(i.args) == len(op.domain), "the operation takes so many arguments")
+        case ir.Move(_, x):
+            insist(x.shape == out.shape, "the shapes are the same")
+        case ir.Fill(_, number):
+            insist(isinstance(number, float), "it is filled with a number")
+        case ir.Seed():
+            insist(out.size == 1, "there is one result")
+        case ir.Reduce(_, _, x) | ir.Peak(_, x):
+            insist(x.shape[:-1] == out.shape, "the last axis is the one that goes")
+        case ir.Segments(_, _, x, starts) | ir.Peaks(_, x, starts):
+            insist(len(x.shape) == 1 and out.shape == starts.shape, "there is a result for each segment")
+            insist(starts[0] == 0 and (np.diff(starts) > 0).all() and starts[-1] < x.size, "no segment is empty")
+        case ir.Sum(_, x, axes, over_batch):
+            kept = tuple([size for axis, size in enumerate(x.shape) if axis not in axes]) or (1,)
+            insist(kept == out.shape, "what is left is the shape")
+            insist(axes or over_batch, "there is something to sum over")
+        case ir.Unfold(_, _, d_y, y, x):
+            fits = x.shape == out.shape and d_y.shape == y.shape == x.shape[:-1]
+            insist(fits, "there is a cotangent for each item that was reduced")
+        case ir.Chain(_, x, steps):
+            insist(len(x.shape) == len(out.shape) == 1, "its rows are in one axis")
+            insist(steps.given == x.size and len(steps.code) == out.size, "there is a row for each step")
+            _steps(steps, insist)
+        case ir.Sweep(_, d_y, x, y, steps):
+            fits = steps.given == x.size == out.size and len(steps.code) == y.size == d_y.size
+            insist(fits and out.space is d_y.space, "there is a row for each step")
+            _swept(steps, insist)
+        case ir.Product() | ir.Pairwise():
+            _matrices(i, insist)
+        case ir.Gather(_, x, rows):
+            insist(len(x.shape) == 1 and out.size == rows.size, "there is room for each row")
+        case ir.Scatter(_, x, rows):
+            insist(len(out.shape) == 1 and x.size == rows.size, "there is a row for each number")
+        case ir.Take(taken, table, index) | ir.Put(table, taken, index):
+            insist(not table.batched, "all examples share the table")
+            fits = len(table.shape) == 2 and taken.shape == (table.shape[0], index.size)  # noqa: PLR2004 - a matrix
+            insist(fits, "a column is taken for each index")
+        case ir.Pick(item, table, index) | ir.Place(table, item, index):
+            fits = len(table.shape) == 2 and table.shape[:1] == item.shape == index.shape  # noqa: PLR2004 - a matrix
+            insist(fits, "an item is picked from each row")
+        case ir.Project():
+            insist(False, "plans have no projections")
+        case _:
+            assert_never(i)
 
 
-ANY_ARITY = (ops.dot, ops.fsum, ops.prod, ops.hypot, ops.logsumexp, ops.select, ops.maximum, ops.minimum)
-
-
-def _move(i: Instruction, insist: Callable[..., None]) -> None:
-    (view,) = i.views
-    insist(view.shape == i.out.shape, "the shapes are the same")
-
-
-def _sum(i: Instruction, insist: Callable[..., None]) -> None:
-    (view,) = i.views
-    kept = tuple([size for axis, size in enumerate(view.shape) if axis not in i.axes]) or (1,)
-    insist(kept == i.out.shape, "what is left is the shape")
-    insist(i.axes or i.over_batch, "there is something to sum over")
-
-
-def _reduce(i: Instruction, insist: Callable[..., None]) -> None:
-    (view,) = i.views
-    insist(view.shape[:-1] == i.out.shape, "the last axis is the one that goes")
-
-
-def _unfold(i: Instruction, insist: Callable[..., None]) -> None:
-    g, y, x = i.views
-    insist(x.shape == i.out.shape and g.shape == y.shape == x.shape[:-1], "there is a cotangent for each item that was reduced")
-
-
-def _chain(i: Instruction, insist: Callable[..., None]) -> None:
-    chain = i.chain
-    assert chain is not None
-    insist(len(i.views[0].shape) == len(i.out.shape) == 1, "its rows are in one axis")
-    insist(chain.given == i.views[0].size and len(chain.code) == i.out.size, "there is a row for each step")
-    last = np.repeat(chain.base + np.arange(len(chain.code)), np.diff(chain.first))
-    insist(((chain.arg >= 0) & (chain.arg < last)).all(), "no step needs a later one")
-    for k, code in enumerate(chain.code.tolist()):
-        row, arity = chain.rows[code], int(chain.first[k + 1] - chain.first[k])
+def _steps(steps: Steps, insist: Insist) -> None:
+    last = np.repeat(steps.base + np.arange(len(steps.code)), np.diff(steps.first))
+    insist(((steps.arg >= 0) & (steps.arg < last)).all(), "no step needs a later one")
+    for k, code in enumerate(steps.code.tolist()):
+        row, arity = steps.rows[code], int(steps.first[k + 1] - steps.first[k])
         insist(row in ANY_ARITY or isinstance(row, Fold) or arity == len(row.domain), "operations take so many arguments")
 
 
-def _sweep(i: Instruction, insist: Callable[..., None]) -> None:
-    d_out, x, out = i.views
-    chain = i.chain
-    assert chain is not None
-    insist(chain.given == x.size == i.out.size and len(chain.code) == out.size == d_out.size, "there is a row for each step")
-    written = [False] * chain.base + chain.received.tolist()
-    for k in chain.back.tolist():
-        insist(written[chain.base + k], "a step has a cotangent to hand on")
-        for j in range(chain.first[k], chain.first[k + 1]):
-            if (to := int(chain.target[j])) >= 0:
-                insist(to == chain.arg[j], "cotangents go to arguments")
-                insist(bool(chain.adds[j]) == written[to], "the first contribution is written, later ones are added")
+def _swept(steps: Steps, insist: Insist) -> None:
+    written = [False] * steps.base + steps.received.tolist()
+    for k in steps.back.tolist():
+        insist(written[steps.base + k], "a step has a cotangent to hand on")
+        for j in range(steps.first[k], steps.first[k + 1]):
+            if (to := int(steps.target[j])) >= 0:
+                insist(to == steps.arg[j], "cotangents go to arguments")
+                insist(bool(steps.adds[j]) == written[to], "the first contribution is written, later ones are added")
                 written[to] = True
 
 
-def _segments(i: Instruction, insist: Callable[..., None]) -> None:
-    (view,) = i.views
-    insist(len(view.shape) == 1 and i.rows is not None and i.out.shape == i.rows.shape, "there is a result for each segment")
-    insist(
-        i.rows is not None and i.rows[0] == 0 and (np.diff(i.rows) > 0).all() and i.rows[-1] < view.size, "no segment is empty"
-    )
-
-
-def _matrices(i: Instruction, insist: Callable[..., None]) -> None:
-    a, b, *biases = i.views
+def _matrices(i: ir.Product | ir.Pairwise, insist: Insist) -> None:
+    a, b, out = i.a, i.b, i.out
     sizes = [
         (v.shape[0], *(v.shape[1:] if not turned else v.shape[:0:-1])) for v, turned in zip((a, b), i.transposed, strict=True)
     ]
-    insist(all(len(v.shape) == 3 for v in (a, b, i.out)), "all are stacks of matrices")  # noqa: PLR2004 - axes
+    insist(all(len(v.shape) == 3 for v in (a, b, out)), "all are stacks of matrices")  # noqa: PLR2004 - axes
     (g, m, k), (g2, k2, n) = sizes
-    insist((g, k) == (g2, k2) and i.out.shape == (g, m, n), "the matrices fit")
-    for view in (a, b, i.out):
-        if i.kind == "product" and view.batched:
-            insist(view.shape[2] == 1 or view.strides[2] == 1, "columns and examples can be one axis")
-    insist(i.kind == "product" or all(v.batched == i.out.batched for v in (a, b)), "each example has a product of its own")
-    insist(all(bias.shape == (g, m) for bias in biases) and len(biases) <= 1, "there is a bias for each row")
-
-
-def _gather(i: Instruction, insist: Callable[..., None]) -> None:
-    insist(i.rows is not None and len(i.views[0].shape) == 1 and i.out.size == i.rows.size, "there is room for each row")
-
-
-def _scatter(i: Instruction, insist: Callable[..., None]) -> None:
-    insist(i.rows is not None and len(i.out.shape) == 1 and i.views[0].size == i.rows.size, "there is a row for each number")
-
-
-def _project(i: Instruction, insist: Callable[..., None]) -> None:
-    (view,) = i.views
-    insist(view == i.out and len(view.shape) == 1 and i.rows is not None, "its rows are in one axis")
-    insist(i.axes[0] == 0 and (np.diff(i.axes) > 0).all() and i.rows is not None and i.axes[-1] < i.rows.size, "none is empty")
-
-
-def _columns(i: Instruction, insist: Callable[..., None]) -> None:
-    values, index = (i.args[0], i.args[1]) if i.kind == "take" else (i.out, i.args[1])
-    table, taken = (values, i.out) if i.kind == "take" else (i.out, i.args[0])
-    insist(not table.batched, "all examples share the table")
-    insist(len(table.shape) == 2 and taken.shape == (table.shape[0], index.size), "a column is taken for each index")  # noqa: PLR2004
-
-
-def _items(i: Instruction, insist: Callable[..., None]) -> None:
-    table, item = (i.args[0], i.out) if i.kind == "pick" else (i.out, i.args[0])
-    insist(len(table.shape) == 2 and table.shape[:1] == item.shape == i.args[1].shape, "an item is picked from each row")  # noqa: PLR2004
-
-
-def _fill(i: Instruction, insist: Callable[..., None]) -> None:
-    insist(len(i.args) == 1 and (i.args[0] == "seed" or isinstance(i.args[0], float)), "it is filled with a number")
-
-
-_SHAPES: dict[str, Callable[[Instruction, Callable[..., None]], None]] = {
-    "map": _elementwise,
-    "move": _move,
-    "sum": _sum,
-    "reduce": _reduce,
-    "unfold": _unfold,
-    "chain": _chain,
-    "sweep": _sweep,
-    "peak": _reduce,
-    "segments": _segments,
-    "project": _project,
-    "product": _matrices,
-    "pairwise": _matrices,
-    "gather": _gather,
-    "scatter": _scatter,
-    "take": _columns,
-    "put": _columns,
-    "pick": _items,
-    "place": _items,
-    "fill": _fill,
-}
+    insist((g, k) == (g2, k2) and out.shape == (g, m, n), "the matrices fit")
+    if isinstance(i, ir.Pairwise):
+        insist(all(v.batched == out.batched for v in (a, b)), "each example has a product of its own")
+        return
+    for view in (a, b, out):
+        insist(not view.batched or view.shape[2] == 1 or view.strides[2] == 1, "columns and examples can be one axis")
+    insist(i.bias is None or i.bias.shape == (g, m), "there is a bias for each row")

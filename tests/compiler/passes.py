@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import Value, gradient, math
-from autograd.compiler.differentiate import Sweep, differentiate
-from autograd.compiler.instructions import Instruction, View, contiguous
-from autograd.compiler.layout import Layout
 from autograd.compiler.pack import Group, pack
+from autograd.compiler.plan import lower
 from autograd.compiler.program import Program
 from autograd.compiler.record import INPUT, ROWS, VARIABLE, Graph, Input, as_graph, record
 from autograd.compiler.simplify import CONSTANT, FOLD, Simplified, simplify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from autograd.compiler.instructions import Instruction
+    from autograd.compiler.plan import Plan
 
     Function = Callable[[list[Value]], Any]
 
@@ -70,27 +71,26 @@ def packed(fn: Function, size: int = 0) -> list[Group]:
     return pack(simplified(fn, size))
 
 
-def laid_out(fn: Function, size: int = 0, parameters: Sequence[int] = ()) -> Layout:
-    """What ``layout`` makes of it; its inputs are one array, x."""
-    graph = simplified(fn, size)
-    return Layout(graph, pack(graph), [Input("x", size, whole=False)] if size else [], parameters)
+def planned(fn: Function, size: int = 0, parameters: Sequence[int] = (), **more: Any) -> Plan:
+    """The plan of it; its inputs are one array, x."""
+    return lower(recorded(fn, size), [Input("x", size, whole=False)] if size else [], parameters, **more)
 
 
 def forward(fn: Function, size: int = 0, parameters: Sequence[int] = ()) -> list[str]:
     """The forward instructions, as texts."""
-    return [*map(text, laid_out(fn, size, parameters).instructions)]
+    return [*map(str, planned(fn, size, parameters).forward)]
 
 
-def differentiated(fn: Function, size: int = 0, trained: int | None = None) -> Sweep:
-    """What ``differentiate`` makes of it, for the first ``trained`` of theta."""
-    layout = laid_out(fn, size)
-    trained = layout.theta.size if trained is None else trained
-    return differentiate(layout.instructions, layout.spaces, layout.theta, trained, layout.roots)
+def differentiated(fn: Function, size: int = 0, trained: int | None = None) -> list[Instruction]:
+    """The instructions that differentiate it, by the first ``trained`` variables or by all."""
+    some = {"parameters": range(trained), "frozen": True} if trained is not None else {}
+    plan = planned(fn, size, reduction="sum", **some)
+    return [*plan.once, *plan.backward]
 
 
 def backward(fn: Function, size: int = 0, trained: int | None = None) -> list[str]:
-    """The instructions that differentiate, as texts."""
-    return [*map(text, differentiated(fn, size, trained).instructions)]
+    """The same, as texts."""
+    return [*map(str, differentiated(fn, size, trained))]
 
 
 def program(fn: Function, size: int = 0, reduction: str | None = "sum", **more: Any) -> Program:
@@ -98,28 +98,6 @@ def program(fn: Function, size: int = 0, reduction: str | None = "sum", **more: 
     inputs = [Input("x", size, whole=False)] if size else []
     parameters = more.pop("parameters", ())
     return Program(recorded(fn, size), inputs, parameters, reduction, np.dtype(more.pop("dtype", "float64")), **more)
-
-
-def text(i: Instruction) -> str:
-    """``out = kind(arguments)``, and whatever else there is to say."""
-    name = i.op.name if i.op is not None and i.kind == "map" else f"{i.kind}:{i.op.name}" if i.op is not None else i.kind
-    turned = [".T" * t for t in i.transposed] if i.kind in {"product", "pairwise"} else []
-    args = [shown(arg) + (turned[k] if k < len(turned) else "") for k, arg in enumerate(i.args)]
-    args += [f"rows={i.rows.tolist()}"] if i.rows is not None else []
-    args += [f"axes={i.axes}"] if i.axes else []
-    args += ["over_batch"] if i.over_batch else []
-    args += [f"finite={', '.join(map(shown, i.finite))}"] if i.finite else []
-    return f"{shown(i.out)} = {name}({', '.join(args)})"
-
-
-def shown(arg: Any) -> str:
-    """``space[start:stop]`` for rows that follow one another, with the shape, and with strides where they do not."""
-    if not isinstance(arg, View):
-        return repr(arg)
-    if arg.strides == contiguous(arg.shape):
-        shape = "" if len(arg.shape) == 1 else f" as {'x'.join(map(str, arg.shape))}"
-        return f"{arg.space.name}[{arg.start}:{arg.start + arg.size}]{shape}"
-    return f"{arg.space.name}[{arg.start}] as {'x'.join(map(str, arg.shape))} by {','.join(map(str, arg.strides))}"
 
 
 def run(fn: Function, examples: Sequence[Sequence[float]], reduction: str | None = "sum", **more: Any) -> Any:

@@ -13,7 +13,7 @@ import pytest
 
 import autograd
 from autograd import Value, math
-from autograd.compiler.emit import RESERVED
+from autograd.compiler.executors.numpy import RESERVED
 from autograd.compiler.languages import C, Python
 from autograd.compiler.names import distinct
 

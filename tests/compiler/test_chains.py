@@ -15,10 +15,13 @@ from passes import agree, backward, kinds_of, program, recorded, variables
 
 import autograd
 from autograd import Value, math, no_grad, ops
-from autograd.compiler import emit, pack
-from autograd.compiler.chains import Chain, transpose
+from autograd.compiler import pack
+from autograd.compiler.executors.chains import transpose
+from autograd.compiler.executors.numpy import BETWEEN
+from autograd.compiler.instructions import Fill
 from autograd.compiler.program import Program
 from autograd.compiler.record import Input
+from autograd.compiler.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,7 +143,7 @@ def test_10_000_steps_are_a_few_instructions() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1000 * len(graph.code)
-    assert len(made.forward) + len(made.backward) < 10
+    assert len(made.plan.forward) + len(made.plan.backward) < 10
     assert made.source.count("\n") < 40
 
 
@@ -221,7 +224,7 @@ def test_frozen_parameters() -> None:
 def test_without_gradients() -> None:
     with no_grad():
         made = program(CHAINS["sums and products"], 3, None)
-    assert not made.backward
+    assert not made.plan.backward
 
 
 # Pieces
@@ -229,7 +232,7 @@ def test_without_gradients() -> None:
 
 def test_the_first_contribution_is_written_and_later_ones_are_added() -> None:
     """Of ``y = a * a`` and ``z = y + a``, where z has a cotangent and the row of x is that of a."""
-    steps = Chain([ops.mul, ops.add], np.array([0, 1]), np.array([0, 2, 4]), np.array([0, 0, 1, 0]), 1, [])  # type: ignore[arg-type]
+    steps = Steps([ops.mul, ops.add], np.array([0, 1]), np.array([0, 2, 4]), np.array([0, 0, 1, 0]), 1, [])  # type: ignore[arg-type]
     whole = steps.differentiate(np.array([False, True]), np.array([True, True, True]), ())
     assert whole.back.tolist() == [1, 0]
     assert whole.target.tolist() == [0, 0, 1, 0]
@@ -265,8 +268,8 @@ def test_zeros_are_written_only_where_something_is_added() -> None:
         return math.fsum(nodes[-500:])
 
     made = program(f, 3)
-    fills = [i for i in made.backward if i.kind == "fill"]
-    assert len(fills) < 0.03 * len(made.backward)
+    fills = [i for i in made.plan.backward if isinstance(i, Fill)]
+    assert len(fills) < 0.03 * len(made.plan.backward)
 
 
 # Long programs
@@ -284,7 +287,7 @@ def wide(x: list[Value]) -> Value:
 
 def test_long_programs_are_compiled_in_blocks() -> None:
     made = program(wide, 3)
-    blocks = made.source.split(emit.BETWEEN)
+    blocks = made.source.split(BETWEEN)
     assert len(blocks) > 4
     assert max(block.count("\n") for block in blocks) <= 502
     agree(wide, examples(1))

@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from passes import agree, program, run, variables
+from passes import agree, planned, program, run, variables
 
 import nn
 from autograd import Value, math, ops
-from autograd.compiler.emit import NotFiniteError, Source, check, index, view
+from autograd.compiler.executors.numpy import Source
+from autograd.compiler.executors.runtime import check, index, view
 from autograd.compiler.formula import Spelled, literal
-from autograd.compiler.instructions import Space, View
+from autograd.compiler.plan import NotFiniteError
+from autograd.compiler.views import Space, View
 
 w = a, b, c, d = variables(4)
 
@@ -195,7 +197,10 @@ def test_places_of_gradients_that_are_picked_by_all_examples() -> None:
     agree(fn, [[1.0, 2.0, 3.0], [0.0, 3.0, 1.0], [1.0, 5.0, 3.0]])
 
 
-THETA, X, V = Space("theta", batched=False, size=40), Space("x", batched=True, size=40), Space("v", batched=True, size=40)
+FORTY = variables(40)
+PLAN = planned(lambda x: math.fsum([v * y for v, y in zip(FORTY, x, strict=True)]), 40)
+THETA, (X,) = PLAN.theta, PLAN.inputs
+V = Space("v", batched=True, size=40)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +231,7 @@ THETA, X, V = Space("theta", batched=False, size=40), Space("x", batched=True, s
 )
 def test_views_are_written_as_one_would_write_them(rows: View, form: str, text: str) -> None:
     """And are the rows that they should be."""
-    assert Source(THETA, [X], np.dtype("float64"))._expression(rows, form) == text
+    assert Source(PLAN)._expression(rows, form) == text
     arrays = {"theta": np.arange(40.0), "v": np.arange(80.0).reshape(40, 2), "x": np.arange(80.0).reshape(40, 2).T.copy()}
     got = eval(text, arrays | {"np": np, "view": view, "B": 2})
     expected = np.arange(40.0)[rows.rows] if rows.space is THETA else np.arange(80.0).reshape(40, 2)[rows.rows]

@@ -21,11 +21,9 @@ from random_programs import example, random_program
 import autograd
 from autograd import RecordingError, Value, gradient, math, ops
 from autograd.compiler.compiled import _taken_apart
-from autograd.compiler.differentiate import differentiate
 from autograd.compiler.export import _c, _Export, _python, export
 from autograd.compiler.languages import C, Python
 from autograd.compiler.record import INPUT, VARIABLE, as_graph, record
-from autograd.compiler.validate import validate
 from autograd.symbols import NARY
 
 if TYPE_CHECKING:
@@ -39,18 +37,6 @@ CLOSE = 1e-12
 """Of sums of some tens of products in another order, a rounding of 1.1e-16 each, and kernels that differ by 4 ulp."""
 SUFFIXES: list[Any] = ["py", pytest.param("c", marks=pytest.mark.skipif(CC is None, reason="there is no C compiler"))]
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 3.0, -2.5, 1e-320, 1e308, -1e308, 710.0, -746.0, np.inf, -np.inf, np.nan]
-
-
-@pytest.fixture(autouse=True)
-def _every_program_is_validated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is differentiated by inputs, in place of theta, is legal, too."""
-
-    def validated(forward: Any, spaces: Any, *rest: Any) -> Any:
-        sweep = differentiate(forward, spaces, *rest)
-        validate([*forward, *sweep.instructions], [space for space in spaces if space.name not in {"s", "v"}])
-        return sweep
-
-    monkeypatch.setattr("autograd.compiler.export.differentiate", validated)
 
 
 class Exported:

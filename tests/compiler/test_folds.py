@@ -13,7 +13,8 @@ from passes import agree, backward, formulas, forward, program, recorded, run, s
 
 import autograd
 from autograd import Value, math, ops
-from autograd.compiler.folds import Fold, unfold
+from autograd.compiler.executors.runtime import unfold
+from autograd.compiler.folds import Fold
 from autograd.compiler.record import ROWS as ROWS_OF_THE_TABLE
 from autograd.compiler.simplify import simplify
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from autograd import ops
-from autograd.compiler import instructions
-from autograd.compiler.instructions import Instruction, Space, View, common, contiguous, nested
+from autograd.compiler import views
+from autograd.compiler.instructions import Map
+from autograd.compiler.views import Space, View, common, contiguous, nested
 
 SPACE = Space("v", batched=True, size=100)
 
@@ -112,10 +113,10 @@ def test_space() -> None:
 
 def test_views_of_an_instruction() -> None:
     one, two = View(SPACE, 0, (3,), (1,)), View(SPACE, 3, (3,), (1,))
-    assert Instruction("map", two, (2.0, one), ops.mul).views == [one]
+    assert Map(two, ops.mul, (2.0, one)).views == [one]
     assert one == View(SPACE, 0, (3,), (1,))
     assert one != two
 
 
 def test_the_examples_in_the_docstrings() -> None:
-    assert doctest.testmod(instructions).attempted >= 3
+    assert doctest.testmod(views).attempted >= 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from passes import agree, forward, laid_out, recorded, run, shown, variables
+from passes import agree, forward, planned, recorded, run, variables
 
 from autograd import Value, math
 from autograd.compiler.layout import _distinct
@@ -15,7 +15,7 @@ w = variables(16)
 
 def filled(fn: Any, size: int = 0) -> dict[str, dict[int, float]]:
     """The constants in each space."""
-    return {space.name: space.filled for space in laid_out(fn, size).spaces if space.filled}
+    return {space.name: space.filled for space in planned(fn, size).spaces if space.filled}
 
 
 # Reading
@@ -31,9 +31,9 @@ def test_every_other_row_is_a_strided_view() -> None:
 
 def test_nodes_lie_in_the_order_of_what_they_read() -> None:
     """So that the result, not the argument, is read backwards."""
-    layout = laid_out(lambda x: [math.exp(y) for y in x[::-1]], 3)
-    assert [shown(view) for i in layout.instructions for view in (i.out, *i.args)] == ["v[0:3]", "x[0:3]"]
-    assert shown(layout.roots) == "v[2] as 3 by -1"
+    plan = planned(lambda x: [math.exp(y) for y in x[::-1]], 3)
+    assert [str(view) for i in plan.forward for view in (i.out, *i.views)] == ["v[0:3]", "x[0:3]"]
+    assert str(plan.roots) == "v[2] as 3 by -1"
 
 
 def test_rows_in_no_pattern_are_gathered() -> None:
@@ -96,7 +96,7 @@ def test_repeated_weights_that_have_no_shape_in_common_are_gathered() -> None:
 def test_sums_of_neighbours_and_of_every_other_one() -> None:
     assert forward(lambda x: [math.fsum(x[:3]), math.fsum(x[3:])], 6) == ["v[0:2] = reduce:fsum(x[0:6] as 2x3)"]
     assert forward(lambda x: [math.fsum(x[::2]), math.fsum(x[1::2])], 6) == ["v[0:2] = reduce:fsum(x[0] as 2x3 by 1,2)"]
-    assert forward(lambda x: [math.fsum(x[:3]), math.fsum(x[3:])], 7) == ["v[0:2] = segments:fsum(x[0:7], rows=[0, 3])"]
+    assert forward(lambda x: [math.fsum(x[:3]), math.fsum(x[3:])], 7) == ["v[0:2] = segments:fsum(x[0:7], starts=[0, 3])"]
 
 
 def test_sums_whose_beginnings_are_in_two_loops() -> None:
@@ -115,7 +115,7 @@ def test_logsumexp_is_shifted_by_the_largest() -> None:
         "v[0:2] = add(v[14:16], v[2:4])",
     ]
     assert forward(lambda x: [math.logsumexp(x[:2]), math.logsumexp(x[2:])], 5)[:2] == [
-        "v[2:4] = segments:maximum(x[0:5], rows=[0, 2])",
+        "v[2:4] = peaks(x[0:5], starts=[0, 2])",
         "v[4:9] = gather(v[0:9], rows=[2, 2, 3, 3, 3])",
     ]
 
@@ -142,24 +142,24 @@ def test_theta_is_in_the_order_that_is_given() -> None:
     assert forward(fn, 2, order) == [
         "v[0:2] as 1x2x1 = product(theta[0] as 1x2x2 by 0,3,1, x[0:2] as 1x2x1, theta[2] as 1x2 by 0,3)"
     ]
-    assert laid_out(fn, 2, order).parameters == order
+    assert planned(fn, 2, order).parameters == tuple(order)
 
 
 def test_parameters_that_the_function_does_not_use_have_a_place() -> None:
     """-1 in the order of theta; and those that were not given come after."""
-    layout = laid_out(lambda x: [w[0] * x[0], w[1]], 1, [-1, 1, -1])
-    assert layout.parameters == [-1, 1, -1, 0]
-    assert layout.theta.size == 4
+    plan = planned(lambda x: [w[0] * x[0], w[1]], 1, [-1, 1, -1])
+    assert plan.parameters == (-1, 1, -1, 0)
+    assert plan.theta.size == 4
 
 
 def test_a_variable_that_is_only_returned_is_in_theta() -> None:
-    layout = laid_out(lambda _: w[0])
-    assert (layout.instructions, shown(layout.roots), layout.parameters) == ([], "theta[0:1]", [0])
+    plan = planned(lambda _: w[0])
+    assert (plan.forward, str(plan.roots), plan.parameters) == ((), "theta[0:1]", (0,))
 
 
 def test_results_that_are_inputs_are_read_where_they_are() -> None:
-    layout = laid_out(lambda x: [x[1], x[0]], 2)
-    assert (layout.instructions, shown(layout.roots)) == ([], "x[1] as 2 by -1")
+    plan = planned(lambda x: [x[1], x[0]], 2)
+    assert (plan.forward, str(plan.roots)) == ((), "x[1] as 2 by -1")
 
 
 def test_results_from_everywhere_are_moved_together() -> None:
@@ -185,8 +185,8 @@ def test_what_was_moved_once_is_read_where_it_is() -> None:
 
 
 def test_a_constant_is_a_number_in_the_instruction() -> None:
-    layout = laid_out(lambda x: [y * 2.0 for y in x], 2)
-    assert [shown(layout.instructions[0].args[i]) for i in (0, 1)] == ["x[0:2]", "2.0"]
+    plan = planned(lambda x: [y * 2.0 for y in x], 2)
+    assert [str(i) for i in plan.forward] == ["v[0:2] = mul(x[0:2], 2.0)"]
 
 
 def test_constants_that_differ_have_rows() -> None:

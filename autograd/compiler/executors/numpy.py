@@ -1,0 +1,447 @@
+"""Plans as NumPy source: one line an instruction, in buffers that are made once a batch size."""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+import re
+from typing import TYPE_CHECKING, Any, assert_never
+
+import numpy as np
+
+from autograd import ops
+from autograd.compiler import instructions as ir
+from autograd.compiler.executors.chains import Runner
+from autograd.compiler.executors.runtime import check, index, unfold, view
+from autograd.compiler.folds import FOLDED
+from autograd.compiler.formula import literal
+from autograd.compiler.views import Space, View, contiguous
+from autograd.kernels import clip_array, relu_array
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from autograd.compiler.plan import Plan
+    from autograd.compiler.steps import Steps
+
+INDENT = "    "
+BETWEEN = "\n\n\n"
+"""What is between blocks of lines, which may be compiled one by one."""
+_BLOCK = 500
+"""As many lines are compiled at once, at most: Python's own compiler takes 10 kB for each of them."""
+RESERVED = re.compile(
+    "np|dot|float|check|view|index|theta|constants|[stuvB]|ones|examples|seed|step|results?|differentiate|unfold|"
+    r"[A-Za-z]+\d+|(rows|starts|filled|numbers|range|hot|part)_?\w*|" + "|".join([*ops.TABLE, *keyword.kwlist])
+)
+"""The names that the source uses itself, or that Python does: an argument cannot have them."""
+
+
+class Source:
+    """The source of a program, line by line, and what its lines mention."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.constants: dict[str, NDArray[Any] | Runner] = {}
+        """The arrays and chains that lines mention."""
+        self.kernels: set[str] = set()
+        """The rows of the table whose functions on arrays lines call, because NumPy has no such function."""
+        self.made: list[str] = []
+        """Lines that run once a batch size."""
+        self.bound: list[str] = []
+        """Lines that run at the beginning of each call."""
+        self.lines: list[str] = []
+        self.late: list[str] = []
+        """Lines that run before a gradient is computed."""
+        self.used: set[Space] = set()
+        """The spaces that are made once a batch size."""
+        self._given = {plan.theta, *plan.inputs}
+        self._taken = {"", *[space.name for space in plan.inputs]}
+        self._bound: dict[object, str] = {}
+        self._counts: dict[str, int] = {}
+        self._largest = repr(float(np.finfo(plan.dtype).max))
+
+    # Names
+
+    def _name(self, stem: str) -> str:
+        """A name that nothing has yet: ``x_2`` and 55 are ``x_255``, and so are ``x_25`` and 5."""
+        name = ""
+        while name in self._taken:
+            self._counts[stem] = number = self._counts.get(stem, 0) + 1
+            name = f"{stem}{number}"
+        self._taken.add(name)
+        return name
+
+    def _constant(self, stem: str, value: NDArray[Any]) -> str:
+        """The name of an array that the source cannot spell."""
+        key = (stem, value.tobytes(), value.shape)
+        if key not in self._bound:
+            self._bound[key] = name = self._name(stem)
+            self.constants[name] = value
+        return self._bound[key]
+
+    def array(self, v: View, form: str = "") -> str:
+        """The name of an array that is the view ``v``, as the shape (*shape, batch), or (*shape) if that is not batched.
+
+        In the form "column" it has one more axis, of length 1; as a "matrix", which is one of a stack if there are more, the
+        examples are columns; for "examples" they are the first axis.
+        """
+        if form == "matrix" and v.shape[0] == 1:
+            v = View(v.space, v.start, v.shape[1:], v.strides[1:])
+            if v.batched and v.shape[1] == 1:
+                v, form = View(v.space, v.start, v.shape[:1], v.strides[:1]), ""
+        if form == "matrix" and not v.batched:
+            form = ""
+        key = (v, form)
+        if key not in self._bound:
+            stem = ("W" if len(v.shape) > 1 else "b") if v.space is self.plan.theta else _STEMS.get(v.space.name, v.space.name)
+            self._bound[key] = name = self._name(stem)
+            where = self.bound if v.space in self._given else self.late if v.space.fresh else self.made
+            where.append(f"{name} = {self._expression(v, form)}")
+            if where is self.made:
+                self.used.add(v.space)
+        return self._bound[key]
+
+    def _expression(self, v: View, form: str) -> str:
+        name = f"{v.space.name}.T" if v.space.examples_first else v.space.name
+        merge = form == "matrix"
+        text = _slice(name, v, merge) or (_block(name, v, merge) if not v.space.examples_first else "")
+        if not text:
+            text = f"view({name}, {v.start}, {v.shape}, {v.strides}{', merge=True' if merge else ''})"
+        if form == "column":
+            text += "[..., None]"
+        return f"np.moveaxis({text}, -1, 0)" if form == "examples" and v.batched else text
+
+    # Lines
+
+    def differentiated(self) -> None:
+        """Write what follows the forward part: the reduced result, and the backward part."""
+        plan, slopes = self.plan, self.plan.slopes
+        assert slopes is not None
+        total = self.array(plan.total)
+        each = f"np.dot({total}[0], ones)" if plan.total.batched else f"{total}[0]"
+        self.lines += [
+            f"result = float({each}){_TIMES[plan.power]}",
+            "if not differentiate:",
+            INDENT + "return result",
+            "",
+            f"{slopes.name} = {self.empty(slopes)}",
+        ]
+        forward, self.lines = self.lines, []
+        for i in plan.once:
+            self.add(i)
+        self.made, self.lines = [*self.made, *self.lines], []
+        for i in plan.backward:
+            self.add(i)
+        self.lines = [*forward, *self.late, *self.lines]
+        some = "" if plan.trained == slopes.size else f"[:{plan.trained}].copy()"
+        self.lines.append(f"return result, {slopes.name}{'.T' * slopes.batched}{some}")
+
+    def empty(self, space: Space) -> str:
+        """The expression that makes an array for a space."""
+        dtype = self.plan.dtype.name
+        return f"np.empty(({space.size}, B), {dtype!r})" if space.batched else f"np.empty({space.size}, {dtype!r})"
+
+    def text(self) -> str:
+        """The source: blocks that make the buffers for B examples, and one that makes the function ``step``."""
+        made = [*_helpers(self), *_buffers(self), *self.made]
+        given = [self.plan.theta.name, *[space.name for space in self.plan.inputs]]
+        blocks = [made[i : i + _BLOCK] for i in range(0, len(made), _BLOCK)] + _step(given, [*self.bound, *self.lines])
+        return BETWEEN.join(["\n".join(block) for block in blocks]) + "\n"
+
+    def _line(self, text: str) -> None:
+        self.lines.append(text)
+
+    def _operand(self, arg: View | float, out: View) -> str:
+        if not isinstance(arg, View):
+            return literal(arg)
+        return self.array(arg, "column" if out.batched and not arg.batched else "")
+
+    def add(self, i: ir.Instruction) -> None:  # noqa: C901, PLR0912, PLR0915 - one case for each kind
+        """Write the lines of an instruction."""
+        array, line, constant = self.array, self._line, self._constant
+        match i:
+            case ir.Map():
+                self._map(i)
+            case ir.Move(out, x):
+                line(f"{array(out)}[...] = {self._operand(x, out)}")
+            case ir.Fill(out, number):
+                line(f"{array(out)}.fill({literal(number)})")
+            case ir.Seed(out):
+                line(f"{array(out)}.fill(seed)")
+            case ir.Sum():
+                self._sum(i)
+            case ir.Reduce(out, op, x):
+                line(f"np.{FOLDED[op].__name__}.reduce({array(x)}, axis={len(x.shape) - 1}, out={array(out)})")
+            case ir.Segments(out, op, x, starts):
+                line(f"np.{FOLDED[op].__name__}.reduceat({array(x)}, {constant('starts', starts)}, axis=0, out={array(out)})")
+            case ir.Peak(out, x):
+                line(f"np.maximum.reduce({array(x)}, axis={len(x.shape) - 1}, initial=-{self._largest}, out={array(out)})")
+                line(f"np.minimum({array(out)}, {self._largest}, out={array(out)})")
+            case ir.Peaks(out, x, starts):
+                line(f"np.maximum.reduceat({array(x)}, {constant('starts', starts)}, axis=0, out={array(out)})")
+                y, largest = array(out), self._largest
+                line(f"np.minimum(np.maximum({y}, -{largest}, out={y}), {largest}, out={y})")
+            case ir.Unfold(out, op, d_y, y, x):
+                line(f"unfold({op.name!r}, ({array(d_y)}, {array(y)}, {array(x)}), {len(out.shape) - 1}, {array(out)})")
+            case ir.Chain(out, x, steps):
+                name = self._runner("chain", steps)
+                line(f"# {name}, from x to y: {steps}")
+                line(f"{name}.forward({array(x)}, {array(out)})")
+            case ir.Sweep(out, d_y, x, y, steps):
+                name = self._runner("sweep", steps)
+                line(f"{name}.reverse({array(x)}, {array(y)}, {array(out)}, {array(d_y)})")
+            case ir.Product():
+                self._product(i)
+            case ir.Pairwise(out, a, b):
+                self._check(i.finite)
+                left, right = [
+                    array(v, "examples") + ".swapaxes(-1, -2)" * t for v, t in zip((a, b), i.transposed, strict=True)
+                ]
+                line(f"np.matmul({left}, {right}, out={array(out, 'examples')})")
+            case ir.Gather(out, x, rows):
+                source, which = self._whole(x.space), constant("rows", x.start + rows)
+                line(f"np.take({source}, {which}, axis=0, out={array(out)}, mode='clip')")
+            case ir.Scatter(out, x, rows):
+                line(f"{self._whole(out.space)}[{constant('rows', rows)}] = {array(x)}")
+            case ir.Take(out, table, index):
+                columns = self._index(index, table.shape[1])
+                line(f"np.take({array(table)}, {columns}, axis=1, out={array(out)}, mode='clip')")
+            case ir.Put():
+                self._put(i)
+            case ir.Pick(out, table, index):
+                line(f"{array(out)}[...] = {self._item(table, index)}")
+            case ir.Place():
+                self._place(i)
+            case ir.Project():
+                raise AssertionError
+            case _:
+                assert_never(i)
+
+    def _map(self, i: ir.Map) -> None:
+        out = self.array(i.out)
+        operands = [self._operand(arg, i.out) for arg in i.args]
+        kernel: Any = i.op.on_arrays
+        ufunc = getattr(kernel, "__wrapped__", kernel)
+        if isinstance(ufunc, np.ufunc):
+            self._line(f"np.{ufunc.__name__}({', '.join(operands[: ufunc.nin])}, out={out})")
+            for operand in operands[ufunc.nin :]:
+                self._line(f"np.{ufunc.__name__}({out}, {operand}, out={out})")
+            return
+        args = ", ".join(operands)
+        name = "np.where" if kernel is np.where else i.op.name
+        if kernel is not np.where:
+            self.kernels.add(name)
+        if kernel in _WITH_ROOM:
+            self._line(f"{name}({args}, out={out})")
+        else:
+            self._line(f"{out}[...] = {name}({args})")
+
+    def _sum(self, i: ir.Sum) -> None:
+        x, out = i.x, self.array(i.out)
+        if i.over_batch and not i.axes:
+            best = "np.dot" if x.contiguous and i.out.contiguous and len(x.shape) == 1 else "np.matmul"
+            self._line(f"{best}({self.array(x)}, ones, out={out})")
+            return
+        axes = [*i.axes, len(x.shape)] if i.over_batch else list(i.axes)
+        if len(axes) == len(x.shape) + i.over_batch:
+            out = f"{out}[0]" if i.out.batched else f"{out}.reshape(())"
+        self._line(f"np.add.reduce({self.array(x)}, axis={tuple(axes) if len(axes) > 1 else axes[0]}, out={out})")
+
+    def _runner(self, stem: str, steps: Steps) -> str:
+        name = self._name(stem)
+        self.constants[name] = Runner(steps)
+        return name
+
+    def _product(self, i: ir.Product) -> None:
+        self._check(i.finite)
+        out = self.array(i.out, "matrix")
+        flat = i.out.shape[0] == 1
+        turn = ".T" if flat else ".swapaxes(1, 2)"
+        a, b = [self.array(arg, "matrix") + turn * t for arg, t in zip((i.a, i.b), i.transposed, strict=True)]
+        best = "np.dot" if flat and i.out.contiguous else "np.matmul"  # np.dot is faster, but out must be contiguous
+        inner = i.a.shape[2 - i.transposed[0]]
+        if best == "np.dot" and inner == 1 and 1 in i.out.shape[1:]:
+            best = "dot" if any(v.batched for v in i.views) else "np.matmul"
+        self._line(f"{best}({a}, {b}, out={out})")
+        if i.bias is not None:
+            column = self.array(View(i.bias.space, i.bias.start, i.bias.shape[flat:], i.bias.strides[flat:]), "column")
+            self._line(f"np.add({out}, {column}, out={out})")
+
+    def _check(self, views: Sequence[View]) -> None:
+        """Write lines that give up unless all numbers in ``views`` are finite."""
+        for x in views:
+            rows = np.unique(x.rows)
+            block = View(x.space, int(rows[0]), (int(rows[-1] - rows[0]) + 1,), (1,))
+            self._line(f"check({self.array(block if block.size == len(rows) else x)})")
+
+    def _whole(self, space: Space) -> str:
+        """The array of all rows of a space."""
+        if space not in self._given:
+            self.used.add(space)
+        return f"{space.name}.T" if space.examples_first else space.name
+
+    def _index(self, v: View, size: int) -> str:
+        """The name of the array of the indices in ``v``, integers from 0 to ``size - 1``."""
+        key = ("index", v, size)
+        if key not in self._bound:
+            self._bound[key] = name = self._name("i")
+            self._line(f"{name} = index({self.array(v)}, {size}{', whole=True' if v.space.whole else ''})")
+        return self._bound[key]
+
+    def _put(self, i: ir.Put) -> None:
+        """A matrix product with the one-hot columns of the indices, which is faster than adding column by column."""
+        size = i.out.shape[1]
+        chosen = self._index(i.index, size)
+        hot, numbers = self._name("hot"), self._constant("range", np.arange(size)[:, None])
+        self.made.append(f"{hot} = np.empty(({size}, {i.index.size} * B), {self.plan.dtype.name!r})")
+        self._line(f"np.equal({numbers}, {chosen}.ravel(), out={hot})")
+        self._line(f"np.matmul({self.array(i.d_y)}.reshape({i.d_y.shape[0]}, -1), {hot}.T, out={self.array(i.out)})")
+
+    def _place(self, i: ir.Place) -> None:
+        out, d_y = self.array(i.out), self.array(i.d_y)
+        self._line(f"{out}.fill(0.0)")
+        if i.out.batched:
+            self._line(f"{self._item(i.out, i.index)} = {d_y}")
+        else:
+            rows = self._constant("rows", np.arange(i.out.shape[0])[:, None])
+            self._line(f"np.add.at({out}, ({rows}, {self._index(i.index, i.out.shape[1])}), {d_y})")
+
+    def _item(self, table: View, which: View) -> str:
+        """The items of the rows of ``table``, one of each, at the indices ``which``."""
+        columns = self._index(which, table.shape[1])
+        rows = self._constant("rows", np.arange(table.shape[0])[:, None])
+        spread = "[:, None]" if not which.batched else ""  # the same item in every example
+        return f"{self.array(table)}[{rows}, {columns}{spread}{', examples' if table.batched else ''}]"
+
+
+_WITH_ROOM = (relu_array, clip_array)
+"""Kernels of ours that write to where they are told, as NumPy's do."""
+_STEMS = {"theta": "b", "constants": "c", "v": "h", "d_v": "g", "t": "p", "u": "q", "s": "s", "d_s": "e", "d_theta": "d"}
+
+
+def _slice(name: str, v: View, merge: bool) -> str:  # noqa: FBT001 - as view's
+    """A slice that is the view, or "" if none is: one axis is longer than 1, at most, and its stride is positive."""
+    long = [axis for axis, size in enumerate(v.shape) if size > 1]
+    if merge or len(long) > 1 or any(v.strides[axis] <= 0 for axis in long):
+        return ""
+    step = v.strides[long[0]] if long else 1
+    stop = v.start + (v.size - 1) * step + 1
+    text = f"{name}[{v.start}:{stop}{f':{step}' if step > 1 else ''}]"
+    return text if len(v.shape) == 1 else f"{text}.reshape({', '.join(map(str, v.shape))}{', B' if v.batched else ''})"
+
+
+def _block(name: str, v: View, merge: bool) -> str:  # noqa: FBT001 - as view's
+    """A slice that is reshaped, its axes in another order perhaps, or cut at the end of rows; "" if none is the view."""
+    shape, strides = v.shape, v.strides
+    if len(shape) == 2 and strides[1] == 1 and strides[0] > shape[1] and not v.batched:  # noqa: PLR2004 - a matrix
+        stop = v.start + shape[0] * strides[0]
+        return f"{name}[{v.start}:{stop}].reshape({shape[0]}, {strides[0]})[:, 0:{shape[1]}]" if stop <= v.space.size else ""
+    order = sorted(range(len(shape)), key=lambda axis: (-strides[axis], axis))
+    sizes = tuple([shape[axis] for axis in order])
+    if tuple([strides[axis] for axis in order]) != contiguous(sizes) or (merge and order != sorted(order)):
+        return ""
+    *outer, last = map(str, sizes)
+    rows = [*outer, f"{last} * B"] if merge else [*outer, last, *(["B"] if v.batched else [])]
+    text = f"{name}[{v.start}:{v.start + v.size}].reshape({', '.join(rows)})"
+    if order == sorted(order):
+        return text
+    back = [order.index(axis) for axis in range(len(order))] + ([len(order)] if v.batched else [])
+    return f"{text}.T" if back == [1, 0] else f"{text}.transpose({', '.join(map(str, back))})"
+
+
+class Numpy:
+    """The executor that runs a plan as NumPy source."""
+
+    def __init__(self, plan: Plan) -> None:
+        lines = Source(plan)
+        for i in plan.forward:
+            lines.add(i)
+        if plan.reduction is None:
+            result = lines.array(plan.roots)
+            lines.lines.append(f"return {result}.T.copy()" if plan.roots.batched else f"return np.tile({result}, (B, 1))")
+        else:
+            lines.differentiated()
+        self.source, self._constants, self._kernels = lines.text(), lines.constants, lines.kernels
+        self._start()
+
+    def _start(self) -> None:
+        """Make what does not pickle."""
+        self._names = _RUNTIME | self._constants | {name: ops.TABLE[name].on_arrays for name in self._kernels}
+        self._code = [compile(block, "<autograd.compile>", "exec") for block in self.source.split(BETWEEN)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: x for name, x in vars(self).items() if name not in {"_names", "_code"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._start()
+
+    def step(self, batch: int) -> Callable[..., Any]:
+        """A function that runs the program in buffers of its own, which it keeps from call to call."""
+        names = self._names | {"B": batch}
+        for code in self._code:
+            exec(code, names)  # noqa: S102 - its own source
+        return names.pop("step")  # type: ignore[return-value]  # popped, or the function would hold itself
+
+
+def _step(given: Sequence[str], body: Sequence[str]) -> list[list[str]]:
+    """The function ``step`` with the lines of its ``body``; if these are many, they are in functions that it calls.
+
+    These share what they assign. They go with ``step``, which holds them as its defaults.
+    """
+    if len(body) <= _BLOCK:
+        return [_function("step", [*given, "differentiate=True"], body)]
+    blocks, calls = [], []
+    names: list[str] = []
+    for is_last, group in itertools.groupby(body, lambda line: not line or line.startswith((INDENT, "if ", "return "))):
+        lines = [*group]
+        if is_last:
+            calls += lines
+            continue
+        for first in range(0, len(lines), _BLOCK):
+            some = lines[first : first + _BLOCK]
+            assigned = [found[1] for line in some if (found := re.match(r"(\w+) = ", line))]
+            shared = [f"global {', '.join(assigned)}"] if assigned else []
+            names.append(f"part_{len(names) + 1}")
+            blocks.append(_function(names[-1], given, [*shared, *some]))
+            calls.append(f"{names[-1]}({', '.join(given)})")
+    step = _function("step", [*given, "differentiate=True", *[f"{name}={name}" for name in names]], calls)
+    return [*blocks, step, [f"del {', '.join(names)}"]]
+
+
+def _function(name: str, arguments: Sequence[str], body: Sequence[str]) -> list[str]:
+    return [f"def {name}({', '.join(arguments)}):", *[INDENT + line if line else "" for line in body]]
+
+
+def _helpers(source: Source) -> list[str]:
+    """Lines that make what other lines mention."""
+    plan, dtype = source.plan, source.plan.dtype.name
+    made = {
+        "ones": f"ones = np.ones(B, {dtype!r})",
+        "examples": "examples = np.arange(B)",
+        "dot": "dot = np.dot if B > 1 else np.matmul",  # np.dot takes 0 * inf to be 0 where a column meets a single number
+        "seed": f"seed = 1.0{_TIMES[plan.power]}",
+    }
+    mentioned = set(re.findall(r"(?<![.\w])[a-z]+(?!\w)", "\n".join([*source.made, *source.lines])))
+    return [line for name, line in made.items() if name in mentioned]
+
+
+def _buffers(source: Source) -> list[str]:
+    """Lines that make the spaces, with the constants in them."""
+    lines, dtype = [], source.plan.dtype
+    for space in source.plan.spaces:
+        if space.size and space in source.used:
+            lines.append(f"{space.name} = {source.empty(space)}")
+            if space.filled:
+                rows, numbers = f"filled_{space.name}", f"numbers_{space.name}"
+                source.constants[rows] = np.array([*space.filled])
+                source.constants[numbers] = np.array([*space.filled.values()], dtype)
+                lines.append(f"{space.name}[{rows}] = {numbers}{'[:, None]' if space.batched else ''}")
+    return lines
+
+
+_TIMES = {-1: " / B", 0: "", 1: " * B"}
+"""How a factor is spelled that is a power of the number of examples."""
+_RUNTIME = {"np": np, "view": view, "index": index, "check": check, "unfold": unfold}
