@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd.compiler.differentiate import differentiate
 from autograd.compiler.instructions import Pairwise, Pick, Product, Project, Seed, Take
+from autograd.compiler.labels import names
 from autograd.compiler.layout import Layout
 from autograd.compiler.pack import pack
 from autograd.compiler.simplify import simplify
@@ -56,6 +57,8 @@ class Plan:
     """The gradient: by theta, or by an input. None if nothing is differentiated."""
     trained: int
     """The number of rows, the first ones, that are differentiated by."""
+    names: dict[View, str]
+    """What squeezed views of theta are called, after the labels of the parameters. Several views may have one name."""
     parameters: tuple[int, ...]
     """The variable of the graph that each row of theta holds; -1 for a parameter that the graph does not use."""
     dtype: np.dtype[Any]
@@ -141,6 +144,7 @@ def lower(  # noqa: PLR0913 - what a program depends on
         reduction=reduction,
         slopes=slopes,
         trained=trained,
+        names=names(forward, layout.theta, [graph.variables[i].label if i >= 0 else "" for i in layout.parameters]),
         parameters=tuple(layout.parameters),
         dtype=dtype,
     )

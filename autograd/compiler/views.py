@@ -106,6 +106,11 @@ class View:
         shape = tuple([self.shape[i] for i in axes]) or (1,)
         return View(self.space, self.start, shape, tuple([self.strides[i] for i in axes]) or (0,))
 
+    @property
+    def squeezed(self) -> View:
+        """The view without its axes of length 1."""
+        return self.only([axis for axis, size in enumerate(self.shape) if size > 1])
+
     def spread(self, size: int) -> View:
         """The view with one more axis, along which each item comes ``size`` times."""
         return View(self.space, self.start, (*self.shape, size), (*self.strides, 0))

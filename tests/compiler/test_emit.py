@@ -48,13 +48,40 @@ def test_a_network_of_two_layers_reads_like_one_by_hand() -> None:
     assert "h1 = v[0:3]" in made.splitlines()
     assert step.startswith("def step(theta, x, differentiate=True):\n")
     before, after = step.split("    if not differentiate:\n        return result\n")
-    for line in ("np.dot(W1, x1, out=h1)", "np.add(h1, b1, out=h1)", "np.tanh(h1, out=h2)", "np.dot(W2, h4, out=h3)"):
+    for line in (
+        "np.dot(W_layers_0, x1, out=h1)  # (3, 2) @ (2, B)",
+        "np.add(h1, b_layers_0, out=h1)",
+        "np.tanh(h1, out=h2)",
+        "np.dot(W_layers_1_neurons_0, h2_2, out=h3)  # (1, 4) @ (4, B)",
+    ):
         assert f"    {line}\n" in before
-    assert "    W1 = theta[0:6].reshape(3, 2)\n" in before
-    assert "    result = float(np.dot(h6[0], ones)) / B\n" in before
+    assert "h2_2 = v[3:7]  # h2, and ones" in made.splitlines()
+    assert "    W_layers_0 = theta[0:6].reshape(3, 2)\n" in before
+    assert "    result = float(np.dot(h5[0], ones)) / B\n" in before
     assert after.count("dot(") == 4  # by W2 and its bias, by h, by b1, by W1
     assert after.endswith("    return result, d_theta\n")
     assert not re.search("np.take|view|rows|zeros", source)
+
+
+def test_cotangents_are_called_after_results_and_slopes_after_parameters() -> None:
+    """The cotangent of h3 is g3, that of W_layers_0 is d_W_layers_0; without labels, parameters are counted."""
+    model = nn.MLP(2, [3], "tanh", rng=0)
+    found = lines(lambda x: math.fsum(model(x)) ** 2, 2)
+    assert {line.split(" = ")[0] for line in found if " = d_theta[" in line} == {"d_W_layers_0", "d_b_layers_0"}
+    assert "np.dot(g1, x1.T, out=d_W_layers_0)  # (3, B) @ (B, 2)" in found
+    for p in model.parameters():
+        p.label = ""
+    assert "d_W1" in str([line for line in lines(lambda x: math.fsum(model(x)) ** 2, 2) if " = d_theta[" in line])
+
+
+def test_labels_that_programs_have_use_for_get_a_letter() -> None:
+    """And two parameters of one label get numbers."""
+    one, other, named_np = Value(1.0, label="v"), Value(2.0, label="v"), Value(2.0, label="np")
+    found = lines(lambda x: math.exp(one * x[0]) * math.sin(other * x[0]) * named_np, 1, parameters=())
+    assert run(lambda x: math.exp(one * x[0]) * math.sin(other * x[0]) * named_np, [[1.0]])[0] == pytest.approx(
+        2.0 * math.exp(1.0) * math.sin(2.0)
+    )
+    assert not any(line.startswith(("v = theta", "np = theta")) for line in found)
 
 
 def test_without_a_gradient_nothing_of_it_is_there() -> None:

@@ -33,7 +33,7 @@ _BLOCK = 500
 """As many lines are compiled at once, at most: Python's own compiler takes 10 kB for each of them."""
 RESERVED = re.compile(
     "np|dot|float|check|view|index|theta|constants|[stuvB]|ones|examples|seed|step|results?|differentiate|unfold|"
-    r"[A-Za-z]+\d+|(rows|starts|filled|numbers|range|hot|part)_?\w*|" + "|".join([*ops.TABLE, *keyword.kwlist])
+    r"[A-Za-z]+\d+(_\d+)?|(rows|starts|filled|numbers|range|hot|part)_?\w*|" + "|".join([*ops.TABLE, *keyword.kwlist])
 )
 """The names that the source uses itself, or that Python does: an argument cannot have them."""
 
@@ -60,6 +60,17 @@ class Source:
         self._taken = {"", *[space.name for space in plan.inputs]}
         self._bound: dict[object, str] = {}
         self._counts: dict[str, int] = {}
+        self._parameters: dict[View, str] = {}
+        """The names of squeezed views of theta."""
+        self._written = [np.zeros(0, int)]
+        """The rows that each instruction writes."""
+        self._writers = {space: np.zeros(space.size, int) for space in plan.spaces if space.name in _STEMS}
+        """For each row, the number of the instruction that writes it, or whose result's cotangent it is; 0 for constants."""
+        for number, i in enumerate(plan.forward, 1):
+            self._written.append(i.writes)
+            for space, writer in self._writers.items():
+                if space is i.out.space or space.name == f"d_{i.out.space.name}":
+                    writer[i.writes] = number
         self._largest = repr(float(np.finfo(plan.dtype).max))
 
     # Names
@@ -95,13 +106,58 @@ class Source:
             form = ""
         key = (v, form)
         if key not in self._bound:
-            stem = ("W" if len(v.shape) > 1 else "b") if v.space is self.plan.theta else _STEMS.get(v.space.name, v.space.name)
-            self._bound[key] = name = self._name(stem)
+            name, about = self._called(v)
+            self._bound[key] = name
             where = self.bound if v.space in self._given else self.late if v.space.fresh else self.made
-            where.append(f"{name} = {self._expression(v, form)}")
+            where.append(f"{name} = {self._expression(v, form)}{about and f'  # {about}'}")
             if where is self.made:
                 self.used.add(v.space)
         return self._bound[key]
+
+    def _called(self, v: View) -> tuple[str, str]:
+        """A name for the view ``v``, and what to say about it.
+
+        What the third instruction writes is h3, and its cotangent is g3. Other views of these rows are h3_2, h3_3, …
+        """
+        space = v.space
+        if space is self.plan.theta or space is self.plan.slopes:
+            return self._parameter(v), ""
+        stem, writer = (_STEMS | _SCRATCH).get(space.name, space.name), self._writers.get(space)
+        if writer is None:
+            return self._name(stem), ""
+        rows = v.rows.ravel()
+        number = int(writer[rows].max())
+        if number == 0:  # constants
+            return self._name("c"), ""
+        block = f"{stem}{number}"
+        if np.array_equal(rows, self._written[number]):
+            return self._free(block), ""
+        others = rows[writer[rows] != number].tolist()
+        if others:
+            return self._free(f"{block}_2"), f"{block}, and {'ones' if {*map(space.filled.get, others)} == {1.0} else 'others'}"
+        start = v.start - int(self._written[number][0])
+        part = v.contiguous and v.size < len(self._written[number])
+        return self._free(f"{block}_2"), f"{block}[{start}:{start + v.size}]" if part else block
+
+    def _parameter(self, v: View) -> str:
+        """A name for ``v``, rows of theta or of the gradient, after the labels of the parameters."""
+        is_slope = v.space is self.plan.slopes
+        view = View(self.plan.theta, v.start, v.shape, v.strides).squeezed
+        name, known = self._parameters.get(view), view in self._parameters
+        if name is None:
+            stem, label = "W" if len(v.shape) > 1 else "b", self.plan.names.get(view, "")
+            label = f"{stem}_{label}" if RESERVED.fullmatch(label) else label
+            name = self._parameters[view] = self._free(label) if label else self._name(stem)
+        return self._free(f"d_{name}") if is_slope else self._free(name) if known else name
+
+    def _free(self, name: str) -> str:
+        """The ``name``, or one with a number behind it, that nothing has yet."""
+        stem, number = name.removesuffix("_2"), 1
+        while name in self._taken:
+            number += 1
+            name = f"{stem}_{number}"
+        self._taken.add(name)
+        return name
 
     def _expression(self, v: View, form: str) -> str:
         name = f"{v.space.name}.T" if v.space.examples_first else v.space.name
@@ -264,7 +320,8 @@ class Source:
         inner = i.a.shape[2 - i.transposed[0]]
         if best == "np.dot" and inner == 1 and 1 in i.out.shape[1:]:
             best = "dot" if any(v.batched for v in i.views) else "np.matmul"
-        self._line(f"{best}({a}, {b}, out={out})")
+        shapes = [_shape(v, turned=turned) for v, turned in zip((i.a, i.b), i.transposed, strict=True)]
+        self._line(f"{best}({a}, {b}, out={out})  # {' @ '.join(shapes)}")
         if i.bias is not None:
             column = self.array(View(i.bias.space, i.bias.start, i.bias.shape[flat:], i.bias.strides[flat:]), "column")
             self._line(f"np.add({out}, {column}, out={out})")
@@ -318,7 +375,17 @@ class Source:
 
 _WITH_ROOM = (relu_array, clip_array)
 """Kernels of ours that write to where they are told, as NumPy's do."""
-_STEMS = {"theta": "b", "constants": "c", "v": "h", "d_v": "g", "t": "p", "u": "q", "s": "s", "d_s": "e", "d_theta": "d"}
+_STEMS = {"v": "h", "d_v": "g", "s": "s", "d_s": "e"}
+"""How names of arrays begin that hold results of instructions, and cotangents of results."""
+_SCRATCH = {"t": "p", "u": "q", "constants": "c"}
+
+
+def _shape(v: View, *, turned: bool) -> str:
+    """The shape of a factor of a matrix product, as (rows, columns): the columns of all examples lie side by side."""
+    *stack, rows, columns = map(str, v.shape)
+    columns = columns if not v.batched else "B" if columns == "1" else f"{columns} * B"
+    stack = [] if stack == ["1"] else stack
+    return f"({', '.join([*stack, *((columns, rows) if turned else (rows, columns))])})"
 
 
 def _slice(name: str, v: View, merge: bool) -> str:  # noqa: FBT001 - as view's

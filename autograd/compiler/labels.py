@@ -1,0 +1,53 @@
+"""What parameters are called in a program, after the labels of their Values."""
+
+from __future__ import annotations
+
+import os.path
+import re
+from typing import TYPE_CHECKING
+
+from autograd.compiler.instructions import Product
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autograd.compiler.instructions import Instruction
+    from autograd.compiler.views import Space, View
+
+
+def named(labels: Sequence[str], stem: str) -> str:
+    """An identifier for an array of numbers with these ``labels``; "" if they have no beginning in common.
+
+    >>> named(["attention.query[0][0]", "attention.query[15][7]"], "W")
+    'attention_query'
+
+    Where they are attributes of an object, or of objects in a list, as of a layer's neurons, the name begins with ``stem``:
+
+    >>> named(["neuron.w[0]", "neuron.w[1]", "neuron.b"], "W")
+    'W_neuron'
+    >>> named(["layers.0.neurons.0.w[0]", "layers.0.neurons.0.b", "layers.0.neurons.7.w[0]"], "W")
+    'W_layers_0'
+    """
+    first, last = min(labels), max(labels)
+    common = os.path.commonprefix([first, last])  # noqa: RUF071 - of characters, as is meant
+    if first != last:
+        common = common[: max(map(common.rfind, ".[]")) + 1]  # "w1" and "w12" have no word in common
+        rest = first[len(common) :]
+        if re.match(r"\d+\.", rest):
+            common = f"{stem}.{common.rstrip('.').rpartition('.')[0]}"
+        elif re.match(r"[^\W\d]", rest):
+            common = f"{stem}.{common}"
+    name = re.sub(r"[^0-9A-Za-z]+", "_", common).strip("_")
+    return f"{stem}_{name}" if name[:1].isdigit() else name
+
+
+def names(instructions: Sequence[Instruction], theta: Space, labels: Sequence[str]) -> dict[View, str]:
+    """The names of the squeezed views of ``theta`` that ``instructions`` read; ``labels`` are those of its rows."""
+    views = dict.fromkeys([view.squeezed for i in instructions for view in i.views if view.space is theta])
+    factors = {view.squeezed for i in instructions if isinstance(i, Product) for view in (i.a, i.b)}
+    found = {}
+    for view in views:
+        stem = "W" if view in factors or len(view.shape) > 1 else "b"
+        if name := named([labels[row] for row in view.rows.ravel().tolist()], stem):
+            found[view] = name
+    return found
