@@ -1,6 +1,8 @@
-"""Tuples, dicts and dataclasses that hold others and, at the ends, leaves: what is in them, and the same with other leaves.
+"""Trees: tuples, dicts and dataclasses, nested in one another, that hold leaves such as arrays.
 
-A list is structure only where ``lists`` says so: elsewhere it is an array, a leaf.
+``flatten`` takes a tree apart into its leaves and its structure, ``unflatten`` puts it together again, ``map`` applies a
+function to each leaf, and ``paths`` names each leaf. A list is a leaf, because elsewhere in this package a list is an array;
+with ``lists=True`` it is part of the structure, like a tuple.
 """
 
 from __future__ import annotations
@@ -14,146 +16,215 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
 DEEPEST = 100
-"""How many levels a tree may have: far more than data has, and few enough to walk by recursion wherever Python is."""
+"""How many levels a tree may have. Data has far fewer, and Python's recursion limit allows far more."""
+
+Structure = tuple[Any, ...] | None
+"""A tree without its leaves: None for a leaf, and (kind, keys, structure of each item...) for a container. It is hashable."""
 
 
-def items(x: Any, *, lists: bool = False) -> list[Any] | None:
-    """What ``x`` holds, one level down; None if it is a leaf.
+def flatten(tree: Any, into: Any = None, name: str = "the tree", *, lists: bool = False) -> Any:
+    """Return the leaves of ``tree``, in order, and its structure.
 
-    >>> items({"a": 1, "b": (2, 3)}), items([1, 2]), items([1, 2], lists=True)
-    ([1, (2, 3)], None, [1, 2])
+    Two structures are equal if no function could tell the trees apart except by their leaves: types, keys and their order are
+    the same. Raises ValueError, in which ``name`` stands for the tree, if the tree contains itself.
+
+    >>> leaves, structure = flatten({"a": 1, "b": (2, 3)})
+    >>> leaves
+    [1, 2, 3]
+    >>> structure == flatten({"a": 4, "b": (5, 6)})[1], structure == flatten({"b": (5, 6), "a": 4})[1]
+    (True, False)
     """
-    if isinstance(x, dict):
-        return [*x.values()]
-    if isinstance(x, tuple) or (lists and isinstance(x, list)):
-        return [*x]
-    if _is_dataclass(x):
-        return [getattr(x, name) for name in _fields(x)]
-    return None
+    leaves: list[Any] = []
+    structure = _structure(tree, leaves, lists, name, 0)
+    if into is not None:  # as it was called formerly
+        into += leaves
+        return structure
+    return leaves, structure
 
 
-def like(x: Any, items: list[Any]) -> Any:
-    """A tree of the type of ``x``, with ``items`` in the place of what that holds.
+def unflatten(structure: Structure, leaves: Iterable[Any]) -> Any:
+    """Return the tree of ``structure`` with ``leaves``, in order: the inverse of ``flatten``.
 
-    No ``__init__`` runs, which might expect what was there before. A dataclass is its fields; of dicts, attributes and the
-    default of a ``defaultdict`` are kept, too.
+    The containers are new and have their former types. No ``__init__`` runs. Raises ValueError if there are fewer or more
+    leaves than the structure has places.
 
-    >>> like(OrderedDict(a=1, b=2), [3, 4])["b"]
-    4
+    >>> _, structure = flatten({"a": 1, "b": (2, 3)})
+    >>> unflatten(structure, [10, 20, 30])
+    {'a': 10, 'b': (20, 30)}
     """
-    kind = type(x)
-    if kind is dict:
-        return dict(zip(x, items, strict=True))
-    if isinstance(x, dict):
-        y = copy.copy(x)
-        put = OrderedDict.__setitem__ if isinstance(x, OrderedDict) else dict.__setitem__
-        for key, item in zip(x, items, strict=True):
-            put(y, key, item)
-        if getattr(x, "__dict__", None) is x:  # items that can be read as attributes
-            object.__setattr__(y, "__dict__", y)
-        return y
-    if isinstance(x, tuple):
-        return tuple.__new__(kind, items)
-    if isinstance(x, list):
-        return [*items]
-    y = object.__new__(kind)
-    for name, item in zip(_fields(x), items, strict=True):
-        object.__setattr__(y, name, item)  # frozen or not
-    return y
+    rest = iter(leaves)
+    try:
+        tree = _rebuilt(structure, rest)
+    except StopIteration:
+        msg = "the structure has more places than there are leaves"
+        raise ValueError(msg) from None
+    for _ in rest:
+        msg = "the structure has fewer places than there are leaves"
+        raise ValueError(msg)
+    return tree
 
 
-def flatten(x: Any, leaves: list[Any], name: str = "an argument", *, lists: bool = False, depth: int = 0) -> Hashable:
-    """The form of ``x``, whose leaves join ``leaves``: equal for trees that a function cannot tell apart but by their leaves.
+def map(fn: Callable[..., Any], tree: Any, *others: Any, lists: bool = False) -> Any:  # noqa: A001 - as jax.tree.map
+    """Return ``tree`` with each leaf replaced by ``fn`` of it, and of the leaves at the same place in ``others``.
 
-    A leaf has the form None. ValueError, by the ``name`` of ``x``, if that is nested in itself: look before you map it.
+    Raises ValueError if ``others`` differ from ``tree`` in structure, or if a tree contains itself.
 
-    >>> leaves = []
-    >>> flatten({"a": 1, "b": 2}, leaves) == flatten({"b": 3, "a": 4}, leaves), leaves    # in another order
-    (False, [1, 2, 3, 4])
-    """
-    kind = type(x)
-    held: Any = x
-    if kind is dict:
-        form, held = [kind, *x, *map(type, x)], x.values()  # 1 and True are equal
-    elif kind is tuple or (lists and kind is list):
-        form = [kind]
-    elif (held := items(x, lists=lists)) is None:
-        leaves.append(x)
-        return None
-    else:
-        form = [kind, *_beside(x)]
-    if depth == DEEPEST:
-        raise ValueError(_too_deep(name))
-    for item in held:
-        if type(item) is np.ndarray and not lists:  # at once, as there are many
-            leaves.append(item)
-            form.append(None)
-        else:
-            form.append(flatten(item, leaves, name, lists=lists, depth=depth + 1))
-    return tuple(form)
-
-
-def mapped(f: Callable[[Any], Any], x: Any, *, lists: bool = False) -> Any:
-    """``x`` with ``f`` of each leaf in its place.
-
-    >>> mapped(len, ([1, 2], {"a": "xyz"}))
+    >>> map(len, ([1, 2], {"a": "xyz"}))
     (2, {'a': 3})
+    >>> map(max, {"a": 1, "b": 5}, {"a": 3, "b": 4})
+    {'a': 3, 'b': 5}
     """
-    held = items(x, lists=lists)
-    return f(x) if held is None else like(x, [mapped(f, item, lists=lists) for item in held])
+    leaves, structure = flatten(tree, lists=lists)
+    columns = [leaves]
+    for other in others:
+        found, its_structure = flatten(other, lists=lists)
+        if its_structure != structure:
+            msg = "map() expects trees of the same structure: the same types, keys and numbers of items, in the same order"
+            raise ValueError(msg)
+        columns.append(found)
+    return unflatten(structure, [fn(*row) for row in zip(*columns, strict=True)])
 
 
-def paths(x: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Each leaf of ``x``, after what a program would write for it where ``x`` is called ``name``.
+def paths(tree: Any, name: str = "", *, lists: bool = False) -> Iterator[tuple[str, Any]]:
+    """Yield the path and the leaf of each leaf; a path is the Python expression for it, where the tree is called ``name``.
 
     >>> [*paths({"a": (1, 2)}, "x")]
     [("x['a'][0]", 1), ("x['a'][1]", 2)]
     """
-    held = items(x)
-    if held is None:
-        yield name, x
-        return
-    if depth == DEEPEST:
-        raise ValueError(_too_deep(name.partition("[")[0].partition(".")[0]))
+    leaves, structure = flatten(tree, lists=lists, name=name)
+    return zip(_paths(structure, name), leaves, strict=True)
+
+
+def _structure(x: Any, leaves: list[Any], lists: bool, name: str, depth: int) -> Structure:  # noqa: FBT001 - passed down
+    """Return the structure of ``x``, and append the leaves to ``leaves``."""
+    kind: Any = type(x)
+    keys: tuple[Any, ...] = ()
+    items: Any = x
     if isinstance(x, dict):
-        steps = [f"[{key!r}]" for key in x]
-    elif isinstance(x, tuple) and not hasattr(x, "_fields"):
-        steps = [f"[{i}]" for i in range(len(x))]
+        keys, items = (*x, *[type(key) for key in x]), x.values()  # with types, because 1 and True are equal
+        kind = kind if kind is dict else _Dict.like(x)
+    elif isinstance(x, tuple) or (lists and isinstance(x, list)):
+        pass
+    elif _is_dataclass(kind):
+        keys = (*[field.name for field in dataclasses.fields(x) if hasattr(x, field.name)],)
+        items = [getattr(x, key) for key in keys]
     else:
-        steps = [f".{field}" for field in (x._fields if isinstance(x, tuple) else _fields(x))]  # type: ignore[attr-defined]  # of a namedtuple
-    for step, item in zip(steps, held, strict=True):
-        yield from paths(item, name + step, depth + 1)
+        leaves.append(x)
+        return None
+    if depth == DEEPEST:
+        msg = f"{name} is nested in itself, or more than {DEEPEST} levels deep: pass tuples, dicts or dataclasses of arrays"
+        raise ValueError(msg)
+    structure = [kind, keys]
+    for item in items:
+        if type(item) is np.ndarray:  # the most frequent leaf, without a call
+            leaves.append(item)
+            structure.append(None)
+        else:
+            structure.append(_structure(item, leaves, lists, name, depth + 1))
+    return tuple(structure)
 
 
-def _too_deep(name: str) -> str:
-    return f"{name} is nested in itself, or more than {DEEPEST} levels deep: at the ends of tuples and dicts there are arrays"
+def _rebuilt(structure: Structure, leaves: Iterator[Any]) -> Any:
+    """Return the tree of ``structure`` with the next of ``leaves``."""
+    if structure is None:
+        return next(leaves)
+    kind, keys, *parts = structure
+    items = [_rebuilt(part, leaves) for part in parts]
+    if kind is dict:
+        return dict(zip(keys, items, strict=False))  # behind the keys come their types
+    if isinstance(kind, _Dict):
+        return kind.filled(keys, items)
+    if issubclass(kind, tuple):
+        return tuple.__new__(kind, items)
+    if issubclass(kind, list):
+        return items
+    tree = object.__new__(kind)
+    for key, item in zip(keys, items, strict=True):
+        object.__setattr__(tree, key, item)  # frozen or not
+    return tree
 
 
-def _beside(x: Any) -> list[Hashable]:
-    """What else a function may see of a tree than its type and what that holds."""
-    if not isinstance(x, dict):
-        return [*_fields(x)] if _is_dataclass(x) else []
-    own = getattr(x, "__dict__", None)
-    kept = [(name, type(value), _hashable(value)) for name, value in own.items()] if own and own is not x else []
-    return [*x, *map(type, x), *kept, x.default_factory if isinstance(x, defaultdict) else None]
+def _paths(structure: Structure, path: str) -> Iterator[str]:
+    """Yield the path of each leaf in a tree of ``structure`` that is at ``path``."""
+    if structure is None:
+        yield path
+        return
+    kind, keys, *parts = structure
+    if kind is dict or isinstance(kind, _Dict):
+        steps = [f"[{key!r}]" for key in keys[: len(parts)]]
+    elif hasattr(kind, "_fields"):  # a namedtuple
+        steps = [f".{field}" for field in kind._fields]
+    elif issubclass(kind, tuple | list):
+        steps = [f"[{i}]" for i in range(len(parts))]
+    else:
+        steps = [f".{key}" for key in keys]
+    for step, part in zip(steps, parts, strict=True):
+        yield from _paths(part, path + step)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Dict:
+    """A dict of a subclass of ``dict``, without its items."""
+
+    kind: type
+    seen: tuple[Hashable, ...]
+    """What a function may see of such a dict besides its items: its attributes and its default."""
+    empty: Any = dataclasses.field(compare=False)
+    """Such a dict without items."""
+
+    @classmethod
+    def like(cls, x: dict[Any, Any]) -> _Dict:
+        """Return the kind of ``x``."""
+        own = getattr(x, "__dict__", None)
+        items_are_attributes = own is x
+        seen = [(key, type(value), _hashable(value)) for key, value in own.items()] if own and not items_are_attributes else []
+        empty = copy.copy(x)
+        dict.clear(empty)
+        if isinstance(x, OrderedDict):
+            OrderedDict.clear(empty)
+        return cls(type(x), (items_are_attributes, *seen, x.default_factory if isinstance(x, defaultdict) else None), empty)
+
+    def filled(self, keys: Iterable[Any], items: list[Any]) -> Any:
+        """Return a new dict of this kind, with the first of ``keys`` for ``items``."""
+        new = copy.copy(self.empty)
+        put = OrderedDict.__setitem__ if isinstance(new, OrderedDict) else dict.__setitem__
+        for key, item in zip(keys, items, strict=False):
+            put(new, key, item)
+        if self.seen[0]:  # its items can be read as attributes
+            object.__setattr__(new, "__dict__", new)
+        return new
 
 
 def _hashable(x: Any) -> Hashable:
-    """``x``, or what is equal for all that are equal to it."""
+    """Return ``x``, or else its pickle, which is equal for things that are equal in all their parts."""
     try:
         hash(x)
     except TypeError:
         return pickle.dumps(x)
-    return x  # type: ignore[no-any-return]  # as it could be hashed
+    return x  # type: ignore[no-any-return]  # it could be hashed
 
 
-def _is_dataclass(x: Any) -> bool:
-    return hasattr(type(x), "__dataclass_fields__") and not hasattr(type(x), "__array__")
+def _is_dataclass(kind: type) -> bool:
+    """Return whether instances of ``kind`` are dataclasses; one that NumPy can read as an array is a leaf."""
+    return hasattr(kind, "__dataclass_fields__") and not hasattr(kind, "__array__")
 
 
-def _fields(x: Any) -> list[str]:
-    """The names of a dataclass's fields that have been assigned."""
-    return [field.name for field in dataclasses.fields(x) if hasattr(x, field.name)]
+# The former names, while callers move to the ones above.
+
+
+def items(x: Any, *, lists: bool = False) -> list[Any] | None:  # noqa: D103 - see above
+    _, structure = flatten(x, lists=lists)
+    if structure is None:
+        return None
+    return [*x.values()] if isinstance(x, dict) else [getattr(x, k) for k in structure[1]] if structure[1] else [*x]
+
+
+def like(x: Any, items: list[Any]) -> Any:  # noqa: D103 - see above
+    structure: Any = flatten(x, lists=True)[1]
+    return _rebuilt((*structure[:2], *[None for _ in items]), iter(items))
+
+
+mapped = map

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections import Counter, OrderedDict, defaultdict
 from dataclasses import InitVar, dataclass, field
 from typing import Any, ClassVar, NamedTuple
@@ -50,6 +51,11 @@ class Computed:
         self.extra = "not a field"
 
 
+@dataclass
+class Empty:
+    """Without fields."""
+
+
 class Attributes(dict[str, Any]):
     """Whose items are its attributes, as people like to write."""
 
@@ -67,7 +73,7 @@ class Named(dict[str, Any]):
 
 
 def form(x: Any, *, lists: bool = False) -> Any:
-    return trees.flatten(x, [], lists=lists)
+    return trees.flatten(x, lists=lists)[1]
 
 
 TREES = [
@@ -93,6 +99,7 @@ TREES = [
     Open(1, 2),
     Closed(x=1, y=2),
     Computed(1, 2.0),
+    Empty(),
     ((1, 2), {"x": AB(1, Open({"x": 1}, 2))}),
     ((1, 2), {"x": AB(1, Open({"y": 1}, 2))}),
     (),
@@ -110,34 +117,52 @@ def test_trees_that_a_function_can_tell_apart_have_different_forms() -> None:
 @pytest.mark.parametrize("x", TREES, ids=lambda x: f"{type(x).__name__}")
 def test_the_same_with_other_leaves(x: Any) -> None:
     """The type, the order and what else there is to see stay; what there was before is not touched."""
-    y = trees.mapped(lambda leaf: leaf * 10, x)
+    y = trees.map(lambda leaf: leaf * 10, x)
     assert form(y) == form(x)
     assert type(y) is type(x)
-    before: list[Any] = []
-    after: list[Any] = []
-    trees.flatten(x, before)
-    trees.flatten(y, after)
+    before, structure = trees.flatten(x)
+    after, _ = trees.flatten(y)
     assert after == [leaf * 10 for leaf in before]
     assert [leaf for _, leaf in trees.paths(y)] == after
+    again = trees.unflatten(pickle.loads(pickle.dumps(structure)), before)
+    assert type(again) is type(x)
+    assert trees.flatten(again) == (before, structure)
+
+
+def test_unflatten_counts_the_leaves() -> None:
+    _, structure = trees.flatten({"a": 1, "b": (2, 3)})
+    with pytest.raises(ValueError, match="more places than there are leaves"):
+        trees.unflatten(structure, [1, 2])
+    with pytest.raises(ValueError, match="fewer places than there are leaves"):
+        trees.unflatten(structure, [1, 2, 3, 4])
+
+
+def test_map_of_several_trees() -> None:
+    x, y = {"a": (1, 2), "b": Open(3, 4)}, {"a": (10, 20), "b": Open(30, 40)}
+    assert trees.map(lambda a, b: a + b, x, y) == {"a": (11, 22), "b": Open(33, 44)}
+    assert trees.map(max, [1, 5], [2, 4], [0, 9], lists=True) == [2, 9]
+    for other in ({"a": (10, 20)}, {"b": Open(3, 4), "a": (1, 2)}, {"a": AB(1, 2), "b": Open(3, 4)}, {"a": 1, "b": Open(3, 4)}):
+        with pytest.raises(ValueError, match="expects trees of the same structure"):
+            trees.map(lambda a, b: a + b, x, other)
 
 
 def test_what_a_dict_of_another_kind_keeps() -> None:
-    items = trees.mapped(str, defaultdict(list, a=1))
+    items = trees.map(str, defaultdict(list, a=1))
     assert items["b"] == []
-    named = trees.mapped(str, Named("n", {"a": 1}))
+    named = trees.map(str, Named("n", {"a": 1}))
     assert (named.name, named["a"]) == ("n", "1")
-    attributes = trees.mapped(str, Attributes(a=1))
+    attributes = trees.map(str, Attributes(a=1))
     assert attributes.a == "1"
     attributes.b = "2"
     assert attributes["b"] == "2"
-    ordered = trees.mapped(str, OrderedDict([("b", 1), ("a", 2)]))
+    ordered = trees.map(str, OrderedDict([("b", 1), ("a", 2)]))
     ordered.move_to_end("b")
     assert list(ordered.items()) == [("a", "2"), ("b", "1")]
 
 
 def test_a_dataclass_is_its_fields() -> None:
     """No __init__ runs, which might compute one from the others."""
-    made = trees.mapped(lambda x: x + 1, Computed(1.0, 2.0))
+    made = trees.map(lambda x: x + 1, Computed(1.0, 2.0))
     assert (made.x, made.norm) == (2.0, 3.0)
     assert not hasattr(made, "missing")
     assert not hasattr(made, "extra")
@@ -157,7 +182,10 @@ def test_an_array_that_is_a_dataclass_is_a_leaf() -> None:
 
 def test_lists_are_leaves_unless_they_are_asked_for() -> None:
     assert form([1, (2,)]) is None
-    assert form([1, (2,)], lists=True) == (list, None, (tuple, None))
+    assert trees.flatten([1, (2, [])], lists=True)[0] == [1, 2]
+    assert trees.map(str, [1, (2, [])], lists=True) == ["1", ("2", [])]
+    assert [*trees.paths([1, (2, [3])], "x", lists=True)] == [("x[0]", 1), ("x[1][0]", 2), ("x[1][1][0]", 3)]
+    assert form([1, 2], lists=True) != form((1, 2), lists=True)
     assert form((np.ones(2), 1.0), lists=True) == form((np.ones(2), 1.0))
 
 
@@ -188,13 +216,15 @@ def nested_in_itself() -> Any:
 
 
 @pytest.mark.parametrize("x", [deep(5000), deep(trees.DEEPEST + 1), nested_in_itself()], ids=["5000", "101", "itself"])
-def test_what_has_no_end_is_said_to_have_none(x: Any) -> None:
+def test_a_tree_that_contains_itself_is_refused(x: Any) -> None:
     with pytest.raises(ValueError, match="^it is nested in itself, or more than 100 levels deep"):
-        trees.flatten(x, [], "it")
+        trees.flatten(x, name="it")
     with pytest.raises(ValueError, match="^it is nested in itself, or more than 100 levels deep"):
-        [*trees.paths(x, "it")]
+        trees.paths(x, "it")
+    with pytest.raises(ValueError, match="^the tree is nested in itself, or more than 100 levels deep"):
+        trees.map(len, x)
 
 
 def test_a_hundred_levels_are_few_enough() -> None:
     x = deep(trees.DEEPEST)
-    assert form(trees.mapped(lambda leaf: leaf + 1, x)) == form(copy.deepcopy(x))
+    assert form(trees.map(lambda leaf: leaf + 1, x)) == form(copy.deepcopy(x))
