@@ -42,13 +42,12 @@ class Examples(NamedTuple):
         return Examples(x, y, len(leaves(x)[0]))
 
 
-mapped = trees.mapped
+mapped = trees.map
 
 
 def leaves(data: Data) -> list[Any]:
     """The arrays in ``data``."""
-    found: list[Any] = []
-    trees.flatten(data, found)
+    found: list[Any] = trees.flatten(data)[0]
     return found
 
 
@@ -124,9 +123,9 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
     if it is not going to be, on numbers. So it does not matter what functions, methods or objects are between ``fit`` and a
     loss that looks at its targets. It costs one prediction, and one loss for each target that is tried.
     """
-    given = _as_values if compiled else _as_they_are
+    given = Value if compiled else _as_they_are
     try:
-        prediction = model(mapped(given, example(examples.x, 0)))
+        prediction = model(trees.map(given, example(examples.x, 0), lists=True))
     except Exception as refused:
         shapes = [leaf.shape for leaf in leaves(examples.x)]
         refused.add_note(f"In nn.fit: X has the shape {', '.join(map(str, shapes))}; the first axis counts the examples.")
@@ -134,7 +133,7 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
     telling = _telling(examples.y)
     for which in telling:
         target = example(examples.y, which)
-        error = _refusal(loss, prediction, mapped(given, target))
+        error = _refusal(loss, prediction, trees.map(given, target, lists=True))
         if error is None:
             continue
         if isinstance(error, IndexError):  # of select(), which asks for an index: of numbers, the loss says what it asks for
@@ -142,7 +141,7 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
         if getattr(examples.y, "shape", ())[1:] == (1,) and isinstance(prediction, Value):
             msg = f"y has the shape {examples.y.shape}, and the model gives one number for an example: pass y.ravel()"
             raise ValueError(msg) from error
-        if all(_refusal(loss, prediction, mapped(given, example(examples.y, other))) for other in telling):
+        if all(_refusal(loss, prediction, trees.map(given, example(examples.y, other), lists=True)) for other in telling):
             raise error  # it is not the target that is at fault
         same = np.ones(examples.size, bool)
         for leaf in leaves(examples.y):
@@ -187,10 +186,6 @@ def _telling(y: Data) -> list[int]:
                 chosen.append(place // width)
                 seen.update(leaf[place // width].ravel().tolist())
     return sorted(set(chosen))
-
-
-def _as_values(x: Any) -> Any:
-    return [_as_values(item) for item in x] if isinstance(x, list) else Value(x)
 
 
 def _as_they_are(x: Any) -> Any:
