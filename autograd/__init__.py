@@ -15,7 +15,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from autograd import arrays, math, trees
+from autograd import arrays, files, math, trees
 from autograd.compiler import Compiled, compile  # noqa: A004 - autograd.compile, as torch.compile
 from autograd.draw import Drawing, draw
 from autograd.errors import AnomalyError, AutogradError, DrawError, GradcheckError, GraphError, RecordingError
@@ -45,6 +45,7 @@ __all__ = [
     "draw",
     "enable_grad",
     "export",
+    "files",
     "gradcheck",
     "gradient",
     "is_compiling",
