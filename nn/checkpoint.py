@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import io
 import itertools
 import json
 import math
-import os
 import re
-import secrets
-import stat
 import struct
 import zipfile
 from dataclasses import dataclass
@@ -24,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import autograd
+from autograd import files
 from nn import optim
 from nn.errors import CheckpointError, shown
 from nn.layers import build
@@ -31,6 +27,7 @@ from nn.module import Module
 from nn.optim import Optimizer
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
     from types import ModuleType
 
@@ -57,7 +54,7 @@ def save(path: str | os.PathLike[str], model: Module, /, optimizer: Optimizer | 
     Nothing is pickled.
 
     The file is replaced at once: whatever happens, there is the old one or the new one. A link remains a link, and a file's
-    permissions remain. A process that is killed while saving may leave a file ``.nn-save-*.tmp``, which can be removed.
+    permissions remain. A process that is killed while saving may leave a file ``.scalar-autograd-*.tmp``, which can be removed.
 
     >>> import nn, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -168,9 +165,9 @@ class Checkpoint:
             msg = f"theta must have the shape ({expected},), the number of parameters, not {theta.shape}"
             raise ValueError(msg)
         if _is_safetensors(path):
-            _write_file(path, _to_safetensors(text, self.parameters, theta, arrays))
+            files.write(path, _to_safetensors(text, self.parameters, theta, arrays))
         else:
-            _write_file(path, _to_npz(text, theta, arrays))
+            files.write(path, _to_npz(text, theta, arrays))
         return path
 
     def __repr__(self) -> str:
@@ -440,31 +437,3 @@ def _from_safetensors(data: bytes) -> tuple[dict[str, Any], Parts]:
     return header, parts | {
         "theta": np.concatenate([tensors[stem].ravel() for stem, _ in header["parameters"]] or [np.empty(0)])
     }
-
-
-# The file
-
-
-def _write_file(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path``, all of it or, if anything goes wrong, none: in a file beside it first."""
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "there is no such directory to save to", str(target.parent))
-    temporary = target.with_name(f".nn-save-{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:  # Ctrl-C as well
-        temporary.unlink(missing_ok=True)
-        raise
-    with contextlib.suppress(OSError):  # the new name, too, on the disk; Windows cannot, and other programs don't wait for it
-        directory = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)

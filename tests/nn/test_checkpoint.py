@@ -725,7 +725,7 @@ def test_two_hundred_kills_leave_the_old_file_or_the_new(tmp_path: Path) -> None
     assert len(found) == 2 * len(paths)  # the kills came at different moments
     left = [file.name for file in tmp_path.iterdir() if file not in paths]
     assert left  # and some in the middle of a save
-    assert all(name.startswith(".nn-save-") and name.endswith(".tmp") for name in left)
+    assert all(name.startswith(".scalar-autograd-") and name.endswith(".tmp") for name in left)
 
 
 def test_savers_at_the_same_time_leave_a_whole_file(path: Path) -> None:
