@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from dataclasses import dataclass
 from keyword import iskeyword
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd import modes, ops, trees
+from autograd import files, modes, ops, trees
 from autograd.arrays import as_array
 from autograd.compiler.compiled import _NUMBER, Compiled, _taken_apart, compile  # noqa: A004 - autograd.compile
 from autograd.compiler.executors.reference import Memory
@@ -25,6 +24,7 @@ from autograd.math import sumprod
 from autograd.value import Value
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
@@ -76,12 +76,7 @@ def export(fn: Callable[..., Any], path: str | os.PathLike[str], *example: Any) 
         raise TypeError(msg)
     made = _Export(fn.fn if isinstance(fn, Compiled) else fn, example, language())
     text = _python(made, path.stem) if isinstance(made.language, Python) else _c(made, path.name)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    files.write(path, text.encode())
     return path
 
 
