@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import uuid
+import io
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 import nn
-from autograd import DrawError, Drawing, gradient, math
+from autograd import DrawError, Drawing, files, gradient, math
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -124,10 +124,7 @@ def save(picture: Figure | Drawing, path: Path) -> Path:
             return picture.save(path)
         except DrawError as error:
             raise SystemExit(str(error)) from error
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        picture.savefig(temporary, format=path.suffix[1:], dpi=150, bbox_inches="tight", pad_inches=0.15)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    written = io.BytesIO()
+    picture.savefig(written, format=path.suffix[1:], dpi=150, bbox_inches="tight", pad_inches=0.15)
+    files.write(path, written.getvalue())
     return path

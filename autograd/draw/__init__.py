@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import numbers
-import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from autograd import files
 from autograd.draw.dot import to_dot
 from autograd.errors import DrawError, shown
 from autograd.graph import topological_sort
 from autograd.value import Value
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
 
 __all__ = ["Drawing", "draw"]
@@ -54,12 +55,7 @@ class Drawing(NamedTuple):
             msg = f"there is no folder {str(path.parent)!r} to save {path.name} in: make it first"
             raise FileNotFoundError(msg)
         picture = self.dot.encode() if suffix == ".dot" else self._rendered(suffix[1:], timeout)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            temporary.write_bytes(picture)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        files.write(path, picture)
         return path
 
     def _rendered(self, file_format: str, timeout: float) -> bytes:
