@@ -3,7 +3,9 @@
     y            the output                     a, b, c    the arguments
     label        what a drawing shows           on floats  the function on Python floats
     on arrays    the same on NumPy arrays       partials   (∂y/∂a, ∂y/∂b, …)
-    domain       an interval for each argument; one for all of them where their number is free
+    domain       an interval for each argument; REAL, ... for any number of arguments, in one interval
+    arity        the number of arguments; None for any number
+    stops        whether no gradient flows through the operation: its partials are _stop
 
 A row holds partial derivatives, written in the library's own operations: the same row serves floats, Values (which makes
 derivatives of derivatives), arrays and the symbols that print the table. ``div`` and the like are marked ``ieee_partials``
@@ -29,6 +31,7 @@ from autograd.kernels import elementwise, ieee, ieee_partials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import EllipsisType
 
 Interval = tuple[float, float]
 
@@ -55,7 +58,7 @@ class Operand:
 class Op:
     """One row. Calling it applies it to floats, to arrays (elementwise), or to Operands such as Values."""
 
-    __slots__ = ("domain", "label", "name", "on_arrays", "on_floats", "partials")
+    __slots__ = ("arity", "domain", "label", "name", "on_arrays", "on_floats", "partials", "stops")
 
     def __init__(
         self,
@@ -64,14 +67,16 @@ class Op:
         on_floats: Callable[..., float],
         on_arrays: Callable[..., Any],
         partials: Callable[..., tuple[Any, ...]],
-        *domain: Interval,
+        *domain: Interval | EllipsisType,
     ) -> None:
         self.name = name
         self.label = label
         self.on_floats = on_floats
         self.on_arrays = on_arrays
         self.partials = partials
-        self.domain = domain
+        self.domain: tuple[Interval, ...] = tuple([interval for interval in domain if isinstance(interval, tuple)])
+        self.arity = len(domain) if self.domain == domain else None
+        self.stops = partials is _stop
 
     def __call__(self, *args: Any) -> Any:
         """The value at ``args``; TypeError unless they are numbers, arrays or Operands."""
@@ -149,14 +154,18 @@ def _zero(y: Any, *args: Any) -> tuple[float, ...]:  # noqa: ARG001 - the signat
     return (0.0,) * len(args)
 
 
+def _stop(y: Any, *args: Any) -> tuple[float, ...]:
+    return _zero(y, *args)
+
+
 # fmt: off
 #                name          label        on floats                          on arrays                   partials                      domain
 
 # A number that the user wrote, a detached Value, a result under no_grad: nothing flows into it.
-constant   = _op("constant",   "const",     float,                             np.asarray,                 _zero)
+constant   = _op("constant",   "const",     float,                             np.asarray,                 _stop)
 
 # The same number, through which nothing flows, either: what detach() is while a function is recorded for the compiler.
-detach     = _op("detach",     "detach",    float,                             np.positive,                _zero,                        REAL)
+detach     = _op("detach",     "detach",    float,                             np.positive,                _stop,                        REAL)
 
 # Arithmetic
 add        = _op("add",        "+",         operator.add,                      np.add,                     lambda y, a, b: (1.0, 1.0),   REAL, REAL)
@@ -173,9 +182,9 @@ sign       = _op("sign",       "sign",      k.sign,                            n
 absolute   = _op("abs",        "abs",       abs,                               np.abs,                     lambda y, a: (sign(a),),      REAL)
 relu       = _op("relu",       "ReLU",      k.relu,                            k.relu_array,               lambda y, a: (sign(y),),      REAL)
 maximum    = _op("maximum",    "max",       k.maximum,                         k.folded(np.maximum),
-                 lambda y, a, b, *c: _equal_parts(a >= y, b >= y, [x >= y for x in c] if c else ()),       REAL)
+                 lambda y, a, b, *c: _equal_parts(a >= y, b >= y, [x >= y for x in c] if c else ()),       REAL, ...)
 minimum    = _op("minimum",    "min",       k.minimum,                         k.folded(np.minimum),
-                 lambda y, a, b, *c: _equal_parts(a <= y, b <= y, [x <= y for x in c] if c else ()),       REAL)
+                 lambda y, a, b, *c: _equal_parts(a <= y, b <= y, [x <= y for x in c] if c else ()),       REAL, ...)
 clip       = _op("clip",       "clip",      k.clip,                            k.clip_array,
                  lambda y, a, b, c: (where((b <= a) * (a <= c), 1.0, 0 * sign(y)),
                                      where((a < b) * (b <= c), 1.0, 0 * sign(y)),
@@ -184,10 +193,10 @@ copysign   = _op("copysign",   "copysign",  math.copysign,                     n
                  lambda y, a, b: (sign(a) * copysign(1.0, b), 0.0),                                        REAL, REAL)
 
 # Comparisons: 1 for true, 0 for false. Values make nodes of them only while a function is recorded for the compiler.
-equal      = _op("equal",      "=",         k.equal,                           np.equal,                   _zero,                        REAL, REAL)
-not_equal  = _op("not_equal",  "≠",         k.not_equal,                       np.not_equal,               _zero,                        REAL, REAL)
-less       = _op("less",       "<",         k.less,                            np.less,                    _zero,                        REAL, REAL)
-less_equal = _op("less_equal", "≤",         k.less_equal,                      np.less_equal,              _zero,                        REAL, REAL)
+equal      = _op("equal",      "=",         k.equal,                           np.equal,                   _stop,                        REAL, REAL)
+not_equal  = _op("not_equal",  "≠",         k.not_equal,                       np.not_equal,               _stop,                        REAL, REAL)
+less       = _op("less",       "<",         k.less,                            np.less,                    _stop,                        REAL, REAL)
+less_equal = _op("less_equal", "≤",         k.less_equal,                      np.less_equal,              _stop,                        REAL, REAL)
 
 # Powers. A number as exponent (powc) has no derivative of its own; a Value has.
 powc       = _op("powc",       "**",        k.power,                           np.power,
@@ -259,13 +268,13 @@ polygamma  = _op("polygamma",  "ψ",         k.polygamma,                       
 
 # Any number of arguments. dot takes the left factors, then the right ones; select an index, then what it is an index of.
 dot        = _op("dot",        "dot",       k.dot,                             k.dot_array,
-                 lambda y, *a: a[len(a) // 2:] + a[:len(a) // 2],                                          REAL)
-fsum       = _op("fsum",       "sum",       k.fsum,                            elementwise(k.fsum),        lambda y, *a: (1.0,) * len(a), REAL)
-prod       = _op("prod",       "prod",      k.prod,                            k.prod,                lambda y, *a: _products_of_the_others(a), REAL)
+                 lambda y, *a: a[len(a) // 2:] + a[:len(a) // 2],                                          REAL, ...)
+fsum       = _op("fsum",       "sum",       k.fsum,                            elementwise(k.fsum),        lambda y, *a: (1.0,) * len(a), REAL, ...)
+prod       = _op("prod",       "prod",      k.prod,                            k.prod,                lambda y, *a: _products_of_the_others(a), REAL, ...)
 select     = _op("select",     "select",    k.select,                          k.select_array,
-                 lambda y, i, *a: (0.0, *[(i >= n) * (i <= n) * 1.0 for n in range(len(a))]),              REAL)
-hypot      = _op("hypot",      "hypot",     math.hypot,                        k.hypot_array, ieee_partials(lambda y, *a: _direction(y, a)), REAL)
-logsumexp  = _op("logsumexp",  "logsumexp", k.logsumexp,                       k.logsumexp_array,  lambda y, *a: _shares(y, a), REAL)
+                 lambda y, i, *a: (0.0, *[(i >= n) * (i <= n) * 1.0 for n in range(len(a))]),              REAL, ...)
+hypot      = _op("hypot",      "hypot",     math.hypot,                        k.hypot_array, ieee_partials(lambda y, *a: _direction(y, a)), REAL, ...)
+logsumexp  = _op("logsumexp",  "logsumexp", k.logsumexp,                       k.logsumexp_array,  lambda y, *a: _shares(y, a), REAL, ...)
 # fmt: on
 
 

@@ -1,4 +1,4 @@
-"""Formulas as text: a row's partial derivatives applied to names, so that the table prints itself."""
+"""Formulas: what partial derivatives can be written in besides numbers, and formulas as text."""
 
 from __future__ import annotations
 
@@ -6,11 +6,59 @@ from typing import Any
 
 from autograd import ops
 
-_SUM, _PRODUCT, _SIGN, _ATOM = range(1, 5)  # how strongly a formula holds together
+_CONDITION, _SUM, _PRODUCT, _SIGN, _ATOM = range(5)  # how strongly a formula holds together
 
 
-class Symbol(ops.Operand):
-    """A formula. Arithmetic and the operations of the table give longer formulas.
+class Formula(ops.Operand):
+    """An operand whose operators apply rows of the table. A subclass says with ``apply`` what that makes."""
+
+    __slots__ = ()
+
+    def __add__(self, other: Any) -> Any:
+        return ops.add(self, other)
+
+    def __sub__(self, other: Any) -> Any:
+        return ops.sub(self, other)
+
+    def __mul__(self, other: Any) -> Any:
+        return ops.mul(self, other)
+
+    def __truediv__(self, other: Any) -> Any:
+        return ops.div(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return ops.add(other, self)
+
+    def __rsub__(self, other: Any) -> Any:
+        return ops.sub(other, self)
+
+    def __rmul__(self, other: Any) -> Any:
+        return ops.mul(other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return ops.div(other, self)
+
+    def __neg__(self) -> Any:
+        return ops.neg(self)
+
+    def __abs__(self) -> Any:
+        return ops.absolute(self)
+
+    def __lt__(self, other: Any) -> Any:
+        return ops.less(self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return ops.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return ops.less(other, self)
+
+    def __ge__(self, other: Any) -> Any:
+        return ops.less_equal(other, self)
+
+
+class Symbol(Formula):
+    """A formula as text. Arithmetic and the operations of the table make longer formulas.
 
     >>> a, b = Symbol("a"), Symbol("b")
     >>> a * (a + b) / ops.exp(-b)
@@ -27,73 +75,42 @@ class Symbol(ops.Operand):
         return self.text
 
     def apply(self, op: ops.Op, args: tuple[Any, ...]) -> Symbol:
-        """The formula of ``op`` at ``args``."""
-        return Symbol(f"{op.name}({', '.join(map(_text, args))})")
-
-    def __add__(self, other: Any) -> Symbol:
-        return _infix(self, "+", other, _SUM)
-
-    def __sub__(self, other: Any) -> Symbol:
-        return _infix(self, "-", other, _SUM)
-
-    def __mul__(self, other: Any) -> Symbol:
-        return _infix(self, "×", other, _PRODUCT)
-
-    def __truediv__(self, other: Any) -> Symbol:
-        return _infix(self, "/", other, _PRODUCT)
-
-    def __radd__(self, other: Any) -> Symbol:
-        return _infix(other, "+", self, _SUM)
-
-    def __rsub__(self, other: Any) -> Symbol:
-        return _infix(other, "-", self, _SUM)
-
-    def __rmul__(self, other: Any) -> Symbol:
-        return _infix(other, "×", self, _PRODUCT)
-
-    def __rtruediv__(self, other: Any) -> Symbol:
-        return _infix(other, "/", self, _PRODUCT)
-
-    def __neg__(self) -> Symbol:
-        return Symbol(f"-{_text(self, _SIGN)}", _SIGN)
-
-    def __abs__(self) -> Symbol:
-        return Symbol(f"|{self}|")
-
-    def __lt__(self, other: Any) -> Symbol:
-        return Symbol(f"{self} < {_text(other)}", 0)
-
-    def __le__(self, other: Any) -> Symbol:
-        return Symbol(f"{self} <= {_text(other)}", 0)
-
-    def __gt__(self, other: Any) -> Symbol:
-        return Symbol(f"{self} > {_text(other)}", 0)
-
-    def __ge__(self, other: Any) -> Symbol:
-        return Symbol(f"{self} >= {_text(other)}", 0)
+        """Return the formula of ``op`` at ``args``."""
+        if op in _INFIX:
+            sign, rank = _INFIX[op]
+            left, right = args
+            return Symbol(f"{_text(left, rank)} {sign} {_text(right, rank + (sign in '-/'))}", rank)
+        if op is ops.neg:
+            return Symbol(f"-{_text(self, _SIGN)}", _SIGN)
+        if op is ops.absolute:
+            return Symbol(f"|{self}|")
+        return Symbol(f"{op.name}({', '.join([_text(arg) for arg in args])})")
 
 
-def _text(x: Any, rank: int = 0) -> str:
-    """``x`` as it stands inside a formula that holds together as strongly as ``rank``."""
+_INFIX = {
+    ops.add: ("+", _SUM),
+    ops.sub: ("-", _SUM),
+    ops.mul: ("×", _PRODUCT),
+    ops.div: ("/", _PRODUCT),
+    ops.less: ("<", _CONDITION),
+    ops.less_equal: ("<=", _CONDITION),
+}
+
+
+def _text(x: Any, rank: int = _CONDITION) -> str:
+    """Return ``x`` as it stands inside a formula that holds together as strongly as ``rank``."""
     if isinstance(x, Symbol):
         return x.text if x.rank >= rank else f"({x.text})"
     return f"{x:.17g}"
 
 
-def _infix(left: Any, sign: str, right: Any, rank: int) -> Symbol:
-    return Symbol(f"{_text(left, rank)} {sign} {_text(right, rank + (sign in '-/'))}", rank)
-
-
 def derivatives(op: ops.Op) -> tuple[str, ...]:
-    """The partial derivatives of ``op`` by its arguments a, b, c, as formulas; ``y`` is its output.
+    """Return the partial derivatives of ``op`` by its arguments a, b, c, as formulas, in which ``y`` is the output.
 
-    An operation of any number of arguments is shown with two (``dot`` with two pairs).
+    An operation of any number of arguments is shown with two of them (``dot`` with two pairs).
 
     >>> derivatives(ops.div)
     ('1 / b', '-y / b')
     """
-    arity = 4 if op is ops.dot else 2 if op in NARY else len(op.domain)
-    return tuple([_text(partial) for partial in op.partials(Symbol("y"), *map(Symbol, "abcd"[:arity]))])
-
-
-NARY = (ops.dot, ops.fsum, ops.prod, ops.hypot, ops.logsumexp, ops.select, ops.maximum, ops.minimum)
+    arity = 4 if op is ops.dot else 2 if op.arity is None else op.arity
+    return tuple([_text(partial) for partial in op.partials(Symbol("y"), *[Symbol(name) for name in "abcd"[:arity]])])

@@ -14,9 +14,9 @@ import numpy as np
 from autograd import ops
 from autograd.compiler import instructions as ir
 from autograd.compiler.folds import STEP_BY_STEP
-from autograd.compiler.formula import Formula
 from autograd.compiler.record import STOPS
 from autograd.compiler.views import Space, View, common, contiguous, nested, strided
+from autograd.symbols import Formula
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

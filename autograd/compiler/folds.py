@@ -39,7 +39,7 @@ class Fold(ops.Op):
     def __init__(self, row: ops.Op) -> None:
         self._row = row
         on_floats, on_arrays = [functools.partial(_folded, kernel) for kernel in (row.on_floats, row.on_arrays)]
-        super().__init__(f"fold of {row.name}", row.label, on_floats, on_arrays, self._partials, row.domain[0])
+        super().__init__(f"fold of {row.name}", row.label, on_floats, on_arrays, self._partials, row.domain[0], ...)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Fold, (self._row,)

@@ -1,4 +1,4 @@
-"""What partial derivatives are written in: Python's operators on formulas are rows of the table."""
+"""Formulas as expressions of NumPy, for the source of programs."""
 
 from __future__ import annotations
 
@@ -8,54 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd import ops
-
-
-class Formula(ops.Operand):
-    """An operand whose operators apply rows; its ``apply`` says what becomes of them."""
-
-    __slots__ = ()
-
-    def __add__(self, other: Any) -> Any:
-        return ops.add(self, other)
-
-    def __sub__(self, other: Any) -> Any:
-        return ops.sub(self, other)
-
-    def __mul__(self, other: Any) -> Any:
-        return ops.mul(self, other)
-
-    def __truediv__(self, other: Any) -> Any:
-        return ops.div(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return ops.add(other, self)
-
-    def __rsub__(self, other: Any) -> Any:
-        return ops.sub(other, self)
-
-    def __rmul__(self, other: Any) -> Any:
-        return ops.mul(other, self)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return ops.div(other, self)
-
-    def __neg__(self) -> Any:
-        return ops.neg(self)
-
-    def __abs__(self) -> Any:
-        return ops.absolute(self)
-
-    def __lt__(self, other: Any) -> Any:
-        return ops.less(self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return ops.less_equal(self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return ops.less(other, self)
-
-    def __ge__(self, other: Any) -> Any:
-        return ops.less_equal(other, self)
+from autograd.symbols import Formula
 
 
 class Spelled(Formula):

@@ -24,7 +24,6 @@ from autograd.compiler.compiled import _taken_apart
 from autograd.compiler.export import _c, _Export, _python, export
 from autograd.compiler.languages import C, Python
 from autograd.compiler.record import INPUT, VARIABLE, as_graph, record
-from autograd.symbols import NARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +120,7 @@ def _rows(suffix: str) -> list[ops.Op]:
 def test_rows(suffix: str, tmp_path: Path) -> None:
     """Each row of the table, and its derivatives, at points in and outside of its domain: as eager code has them."""
     rows = _rows(suffix)
-    arity = [2 if row in NARY else len(row.domain) for row in rows]
+    arity = [2 if row.arity is None else row.arity for row in rows]
 
     def each(x: list[list[Value]]) -> list[Any]:
         return [row(*args[:count]) for row, args, count in zip(rows, x, arity, strict=True)]
