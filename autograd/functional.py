@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from autograd import modes
+from autograd import modes, ops
 from autograd.chain_rule import forward, reverse
 from autograd.errors import RecordingError, shown
 from autograd.graph import topological_sort
 from autograd.math import items
-from autograd.value import Value, _number
+from autograd.value import Value, _constant, _number
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -28,6 +29,37 @@ class _Shadow:
         self._clock = node._clock
         self._data = data
         self._row = node.op
+
+
+class _Simplify(modes.Mode):
+    """While a sweep writes a gradient as a graph: leave out nodes that the gradient does not need.
+
+    A node of constants is a constant. A product with the constant 1, a sum with the constant 0 and a choice by a constant are
+    one of their arguments; a product with -1 is a negative. For y = 3 x the sweep computes 1 × 3, where the 1 is the
+    gradient that it starts with: the slope is then the constant 3, and no node.
+    """
+
+    by_sweep = True
+
+    def recorded(self, node: Any) -> Any:
+        """Return the simplest equal of ``node``."""
+        op, args = node._row, node._args
+        constants = [arg for arg in args if arg._row is ops.constant]
+        if len(constants) == len(args):
+            return _constant(node._data)
+        if op is ops.where and args[0]._row is ops.constant:
+            return args[1 if args[0]._data else 2]
+        if constants and op in (ops.add, ops.mul):
+            number = constants[0]._data
+            other = args[1] if args[0]._row is ops.constant else args[0]
+            if number == (0.0 if op is ops.add else 1.0):
+                return other
+            if op is ops.mul and number == -1.0:
+                return -other
+            # Infinity or NaN times 0 is NaN; and what is finite while a function is compiled may be infinite in a later call.
+            if op is ops.mul and number == 0.0 and math.isfinite(other._data) and not modes.compiling.get():
+                return _constant(0.0)
+        return node
 
 
 @overload
@@ -56,7 +88,7 @@ def gradient(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> tu
     for node in topological_sort(y):
         args = tuple([shadows[arg] for arg in node.args])
         shadows[node] = _Shadow(node, args, node if recorded else node.data)  # partials are functions of what stands here
-    with modes.simplify() if recorded else nullcontext():
+    with _Simplify() if recorded else nullcontext():
         reverse([*shadows.values()], 1.0)
     grads = {node: shadow._grad for node, shadow in shadows.items()}
     if not recorded:

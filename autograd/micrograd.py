@@ -49,7 +49,8 @@ class Value(value.Value):
         name, number = self._op, self._data
         vars(self).update(_op=name, _backward=lambda: None)
         self._args, self._row = children, ops.Op(name, name, lambda *_: number, lambda *_: number, self._partials)
-        modes.supervise(self)
+        if modes.supervise(self) is not self:  # under no_grad, where nothing is recorded
+            self._args, self._row = (), ops.constant
 
     def _partials(self, _: float, *numbers: Any) -> tuple[float, ...]:
         """What ``_backward`` adds to the children where ``grad`` is 1: for sweeps that store nothing, as ``gradient``'s."""
@@ -126,7 +127,7 @@ def _adopted(make: Callable[..., Any], *args: Any) -> Any:
         return x
     out = object.__new__(Value)
     out._data, out._clock, out._grad, out._row, out._args, out._label = x._data, x._clock, x._grad, x._row, x._args, x._label
-    return modes.supervise(out) if modes.active.get() else out
+    return modes.supervise(out) if out._args and modes.active.get() else out
 
 
 def _sweep(order: list[Any], gradient: float) -> None:

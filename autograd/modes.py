@@ -83,6 +83,8 @@ class Mode:
 
     records: ClassVar[bool | None] = None
     """Whether graphs are recorded; None where the mode has no say."""
+    by_sweep: ClassVar[bool] = False
+    """Whether nodes are made by a sweep that writes a gradient as a graph, and not by the user's program."""
 
     def __enter__(self) -> Self:
         active.set((*active.get(), self))
@@ -154,11 +156,9 @@ def supervise(node: N) -> N:
     """What stands for a ``node`` that was just recorded, under the modes in force."""
     for mode in active.get():
         node = mode.recorded(node)
-    if not recording() and node._row is not ops.detach:
-        if compiling.get():
-            return ops.detach(node)  # type: ignore[no-any-return]  # a node, as the argument is
-        node._row, node._args = ops.constant, ()
-    return node
+    if recording() or node._row.stops:
+        return node
+    return node.detach()  # type: ignore[attr-defined, no-any-return]  # a Value
 
 
 class no_grad(Mode):  # noqa: N801 - PyTorch's name
@@ -206,7 +206,7 @@ class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
 
     def recorded(self, node: N) -> N:
         """``node``, if it is finite."""
-        if any(isinstance(mode, simplify) for mode in active.get()):  # made by a sweep, not by the user's program
+        if any(mode.by_sweep for mode in active.get()):
             return node
         line = self._lines[node] = calling_line()
         numbers = [arg._data for arg in node._args]
@@ -242,28 +242,3 @@ def calling_line() -> str:
         frame = frame.f_back
     name, line = frame.f_code.co_filename, frame.f_lineno
     return f'in File "{name}", line {line}: {linecache.getline(name, line, frame.f_globals).strip()}'
-
-
-class simplify(Mode):  # noqa: N801 - as its neighbours
-    """While a sweep writes a gradient as a graph: what is constant, multiplied by 1, -1 or 0, or not chosen, needs no node."""
-
-    def recorded(self, node: N) -> N:
-        """The simplest equal of ``node``; an infinity or NaN times 0 is left to be the NaN that it is."""
-        op, args = node._row, node._args
-        constants = [arg for arg in args if arg._row is ops.constant]
-        if len(constants) == len(args):
-            node._row, node._args = ops.constant, ()
-        elif op is ops.where and args[0]._row is ops.constant:
-            return args[1 if args[0]._data else 2]  # type: ignore[no-any-return]  # an argument is a node as well
-        elif constants and (op is ops.add or op is ops.mul):
-            number = constants[0]._data
-            other = args[1] if args[0]._row is ops.constant else args[0]
-            if number == (0.0 if op is ops.add else 1.0):
-                return other  # type: ignore[no-any-return]  # likewise
-            if op is ops.mul and number == -1.0:
-                node._row, node._args = ops.neg, (other,)
-            elif (
-                op is ops.mul and number == 0.0 and math.isfinite(other._data) and not compiling.get()
-            ):  # there it may become so
-                node._row, node._args, node._data = ops.constant, (), 0.0
-        return node

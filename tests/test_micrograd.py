@@ -308,6 +308,14 @@ def test_a_copy_of_an_operation_of_one_s_own_hands_on_the_same() -> None:
     assert original.grad == 0.0
 
 
+def test_a_copy_made_under_no_grad_is_still_a_variable() -> None:
+    """Mistake: it was a constant, as if it had been computed there."""
+    with no_grad():
+        x = copy.copy(Value(3.0))
+    (x * x).backward()
+    assert x.grad == 6.0
+
+
 def test_under_no_grad_nothing_is_recorded() -> None:
     a = Value(0.5)
     with no_grad():

@@ -6,7 +6,7 @@ import asyncio
 import math as python_math
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -38,6 +38,26 @@ def test_modes_nest() -> None:
             assert records()
         assert not records()
     assert records()
+
+
+def test_modes_write_to_no_node() -> None:
+    """What a mode puts in the place of a node is another one: whoever holds the node still sees what was recorded."""
+    seen: list[tuple[Value, ops.Op | None, tuple[Value, ...], float]] = []
+
+    class Watched(modes.Mode):
+        def recorded(self, node: Any) -> Any:
+            seen.append((node, node.op, node.args, node.data))
+            return node
+
+    x = Value(3.0)
+    with Watched():
+        with no_grad():
+            y = x * x
+        (slope,) = gradient(-x * 2.0 + math.where(x > 0, x, 0.0) + 0 * x, [x], create_graph=True)
+    assert seen[0] == (seen[0][0], ops.mul, (x, x), 9.0)
+    assert (y.op, y.args, y.data) == (ops.constant, (), 9.0)
+    assert slope.data == -1.0
+    assert all((node.op, node.args, node.data) == (op, args, data) for node, op, args, data in seen)
 
 
 def test_one_mode_object_may_be_entered_twice() -> None:
