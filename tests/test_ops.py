@@ -268,6 +268,21 @@ def ulps(actual: float, exact: Any) -> float:
     return float(abs(mp.mpf(actual) - exact) / math.ulp(expected))
 
 
+def test_the_rows_that_stop_gradients() -> None:
+    """Comparisons, constants and what was detached. A floor is flat, which is something else: infinity times its 0 is NaN."""
+    stops = {"constant", "detach", "equal", "not_equal", "less", "less_equal"}
+    assert {row.name for row in ops.TABLE.values() if row.stops} == stops
+
+
+def test_the_arity_is_the_number_of_arguments_that_a_row_takes() -> None:
+    for row in ops.TABLE.values():
+        if row.arity is None:
+            assert len(arities(row)) > 1
+        elif row is not ops.constant:  # a leaf
+            args = points(row)[0]
+            assert len(args) == row.arity == len(row.partials(row(*args), *args))
+
+
 def test_every_row_has_a_reference() -> None:
     assert set(ops.TABLE) == set(REFERENCE)
 

@@ -14,7 +14,6 @@ import numpy as np
 from autograd import ops
 from autograd.compiler import instructions as ir
 from autograd.compiler.folds import STEP_BY_STEP
-from autograd.compiler.record import STOPS
 from autograd.compiler.views import Space, View, common, contiguous, nested, strided
 from autograd.symbols import Formula
 
@@ -357,7 +356,7 @@ class Reverse:
         space, active = self.cotangents[x.space], self._active[x.space]
         written = self._written[space]
         reached = np.concatenate([active[x.rows], np.zeros(len(i.steps.numbers), bool), active[out.rows]])
-        steps = i.steps.differentiate(written[out.rows], reached, STOPS)
+        steps = i.steps.differentiate(written[out.rows], reached)
         if len(steps.back):
             d_x, d_y = View(space, x.start, x.shape, x.strides), View(space, out.start, out.shape, out.strides)
             self._emit(ir.Sweep(d_x, d_y, x, out, steps))
@@ -498,7 +497,7 @@ def _active(
         match i:
             case ir.Peak() | ir.Peaks() | ir.Project():
                 pass
-            case ir.Map(_, op) if op in STOPS:
+            case ir.Map(_, op) if op.stops:
                 pass
             case ir.Gather():
                 out[i.out.rows] = active[i.x.space][i.rows]
@@ -508,7 +507,7 @@ def _active(
                     some |= active[view.space][view.rows]
                 out[i.out.rows] = some
             case ir.Chain():
-                out[i.out.rows] = i.steps.reached(active[i.x.space][i.x.rows], STOPS)
+                out[i.out.rows] = i.steps.reached(active[i.x.space][i.x.rows])
             case _:
                 out[i.out.rows] = any(active[view.space][view.rows].any() for view in i.views)
     return active

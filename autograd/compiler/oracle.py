@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.record import INPUT, ROWS, STOPS, VARIABLE, Graph
+from autograd.compiler.record import INPUT, ROWS, VARIABLE, Graph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,7 +78,7 @@ def value_and_grad(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], reduct
                 continue
             if code == VARIABLE:
                 gradient[graph.leaf[i]] += grad[i].sum()
-            elif code != INPUT and ROWS[code] not in (ops.constant, *STOPS):
+            elif code != INPUT and not ROWS[code].stops:
                 args = graph.arg[graph.first[i] : graph.first[i + 1]].tolist()
                 partials = ROWS[code].partials(data[i], *[np.asarray(data[a]) for a in args])
                 for a, partial in zip(args, partials, strict=True):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.record import CODE, ROWS, STOPS
+from autograd.compiler.record import CODE, ROWS
 from autograd.compiler.simplify import DOT, FOLD, FSUM, LOGSUMEXP, MUL, PROJECT, Simplified, halves
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int64]
 
 SELECT, HYPOT = CODE[ops.select], CODE[ops.hypot]
-_STOPS = [CODE[op] for op in STOPS]
+_STOPS = [CODE[op] for op in ROWS if op.stops]
 _ANY_NUMBER = (DOT, FSUM, LOGSUMEXP, HYPOT, PROJECT)
 """Rows whose nodes are packed together, whatever the number of their arguments."""
 _DENSE = 0.5

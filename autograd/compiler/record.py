@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 ROWS = list(ops.TABLE.values())
 VARIABLE, INPUT = -1, -2
 CODE = {op: code for code, op in enumerate(ROWS)}
-COMPARISONS = (ops.equal, ops.not_equal, ops.less, ops.less_equal)
-STOPS = (ops.detach, *COMPARISONS)
-"""What no gradient flows through, not even a 0: in eager code they are plain numbers."""
 _CODE_OR_LEAF = CODE | {None: VARIABLE}
 
 

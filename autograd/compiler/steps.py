@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from autograd import ops
@@ -57,7 +55,7 @@ class Steps:
         """The cell of the first step."""
         return self.given + len(self.numbers)
 
-    def differentiate(self, received: NDArray[np.bool_], active: NDArray[np.bool_], stops: Sequence[ops.Op]) -> Steps:
+    def differentiate(self, received: NDArray[np.bool_], active: NDArray[np.bool_]) -> Steps:
         """The steps with a reverse sweep, from the steps that have ``received`` a cotangent to the cells that are ``active``.
 
         For ``y = a * a`` and ``z = y + a``, where z has received one, the sweep visits z, then y: z writes the cotangent of
@@ -65,7 +63,7 @@ class Steps:
         """
         base, first, arg = self.base, self.first.tolist(), self.arg.tolist()
         written = [False] * base + received.tolist()
-        alive, stopped = active.tolist(), [row in stops for row in self.rows]
+        alive, stopped = active.tolist(), [row.stops for row in self.rows]
         back, target, adds = [], [-1] * len(arg), [False] * len(arg)
         for k, code in zip(range(len(self.code) - 1, -1, -1), self.code[::-1].tolist(), strict=True):
             if written[base + k] and alive[base + k] and not stopped[code]:
@@ -79,9 +77,9 @@ class Steps:
             np.array(back, np.int32), np.array(target, np.int32), np.array(adds, bool), received,
         )  # fmt: skip
 
-    def reached(self, active: NDArray[np.bool_], stops: Sequence[ops.Op]) -> list[bool]:
+    def reached(self, active: NDArray[np.bool_]) -> list[bool]:
         """Which steps depend on rows of x that are ``active``, by a path without a step that ``stops`` gradients."""
-        first, arg, stopped = self.first.tolist(), self.arg.tolist(), [row in stops for row in self.rows]
+        first, arg, stopped = self.first.tolist(), self.arg.tolist(), [row.stops for row in self.rows]
         alive = [*active.tolist(), *[False] * len(self.numbers)]
         for k, code in enumerate(self.code.tolist()):
             alive.append(not stopped[code] and any([alive[a] for a in arg[first[k] : first[k + 1]]]))

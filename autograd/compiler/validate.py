@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
-from autograd import ops
 from autograd.compiler import instructions as ir
-from autograd.compiler.folds import Fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 
     Insist = Callable[[object, str], None]
     Held = dict[Space, NDArray[np.bool_]]
-
-ANY_ARITY = (ops.dot, ops.fsum, ops.prod, ops.hypot, ops.logsumexp, ops.select, ops.maximum, ops.minimum)
 
 
 class IllegalProgramError(AssertionError):
@@ -109,7 +105,7 @@ def _shapes(i: ir.Instruction, insist: Insist) -> None:  # noqa: C901, PLR0912 -
         case ir.Map(_, op):
             insist(len(i.args) > 0, "it has arguments")
             insist(all(view.shape == out.shape for view in i.views), "all shapes are the same")
-            insist(op in ANY_ARITY or len(i.args) == len(op.domain), "the operation takes so many arguments")
+            insist(op.arity in (None, len(i.args)), "the operation takes so many arguments")
         case ir.Move(_, x):
             insist(x.shape == out.shape, "the shapes are the same")
         case ir.Fill(_, number):
@@ -160,7 +156,7 @@ def _steps(steps: Steps, insist: Insist) -> None:
     insist(((steps.arg >= 0) & (steps.arg < last)).all(), "no step needs a later one")
     for k, code in enumerate(steps.code.tolist()):
         row, arity = steps.rows[code], int(steps.first[k + 1] - steps.first[k])
-        insist(row in ANY_ARITY or isinstance(row, Fold) or arity == len(row.domain), "operations take so many arguments")
+        insist(row.arity in (None, arity), "operations take so many arguments")
 
 
 def _swept(steps: Steps, insist: Insist) -> None:

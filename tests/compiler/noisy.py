@@ -45,7 +45,6 @@ EXACT += (ops.clip, ops.rint, ops.floor, ops.floordiv)
 COMPARISONS = (ops.equal, ops.not_equal, ops.less, ops.less_equal)
 PRODUCTS = (ops.mul, ops.square, ops.powc)
 SUMS = (ops.add, ops.sub, ops.fsum)
-STOPS = (ops.constant, ops.detach, *COMPARISONS)
 KINKS = {
     ops.relu: lambda a: [a],
     ops.absolute: lambda a: [a],
@@ -222,7 +221,7 @@ class Noisy:
             if code == VARIABLE:
                 gradient[:, graph.leaf[i]] = self.noised(grad[i]).sum(axis=1)
                 self.watch(grad[i].T)
-            elif code != INPUT and ROWS[code] not in STOPS:
+            elif code != INPUT and not ROWS[code].stops:
                 partials = ROWS[code].partials(data[i], *[data[a] for a in arguments[i]])
                 for a, partial in zip(arguments[i], partials, strict=True):
                     handed = grad[i] * partial

@@ -89,7 +89,7 @@ def test_what_an_instruction_means(name: str) -> None:
 
 def test_a_sweep_completes_the_cotangents_of_steps() -> None:
     """Of x = 2: y0 = x² = 4 and y1 = y0 + x = 6, whose cotangent is 1. That of y0 becomes 1, that of x is 1 + 2x."""
-    received = STEPS.differentiate(np.array([False, True]), np.ones(3, bool), ())
+    received = STEPS.differentiate(np.array([False, True]), np.ones(3, bool))
     memory = Memory(1, given={S: np.array([2.0, 4.0, 6.0, np.nan, np.nan, 1.0])})
     memory.execute([ir.Sweep(at(S, 3, 1), at(S, 4, 2), at(S, 0, 1), at(S, 1, 2), received)])
     assert memory.of(S)[3] == 5.0

@@ -59,7 +59,7 @@ def steps(*args: int, rows_of: tuple[ops.Op, ...] = (ops.square, ops.add)) -> St
 
 def swept(**changed: Any) -> Steps:
     """The same with a reverse sweep, in which something is ``changed``."""
-    return replace(steps().differentiate(np.array([False, True]), np.ones(3, bool), ()), **changed)
+    return replace(steps().differentiate(np.array([False, True]), np.ones(3, bool)), **changed)
 
 
 LEGAL: dict[str, Callable[[], Instruction]] = {
