@@ -126,8 +126,8 @@ def lower(  # noqa: PLR0913 - what a program depends on
     spaces, backward, slopes = [*layout.spaces], list[Any](), None
     if reduction is not None:
         sweep = differentiate(layout.instructions, spaces, variable, trained, total)
-        backward, slopes = sweep.instructions, sweep.cotangents[variable]
-        spaces += [*sweep.cotangents.values(), *sweep.temporaries]
+        backward, slopes = sweep.instructions, sweep.gradient
+        spaces += [*sweep.spaces.values(), *sweep.scratch]
     once = [i for i in backward if isinstance(i, Seed) and not i.out.space.fresh]
     forward = [i for i in layout.instructions if not isinstance(i, Project)]
     indices = _only_indices(forward)

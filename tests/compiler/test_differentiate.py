@@ -9,7 +9,7 @@ import pytest
 from passes import agree, backward, differentiated, forward, planned, run, variables
 
 from autograd import Value, math, ops
-from autograd.compiler.differentiate import Reverse, Term
+from autograd.compiler.cotangents import Cotangents, Term
 from autograd.compiler.views import Space
 
 w = a, b, c, d = variables(4)
@@ -136,7 +136,7 @@ def test_the_slope_of_relu_is_the_sign_of_what_it_gave() -> None:
 def test_terms() -> None:
     """Products by 1 and choices that are known are no operations; others are, each emitted once, when it is needed."""
     space = Space("v", batched=True, size=1)
-    sweep = Reverse([], [space], space, 0, space.all_rows)
+    sweep = Cotangents([], [space], space, space.all_rows)
     before = len(sweep.instructions)
     term = Term(sweep, space.all_rows)
     assert term * 1.0 is term
