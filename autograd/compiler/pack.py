@@ -1,4 +1,12 @@
-"""Nodes that do the same become one operation on vectors, and scalar products that share factors become matrix products."""
+"""Pack: group nodes that do the same, so that one operation on vectors or matrices computes all of them.
+
+Nodes of one level do not need one another. Those of one row become a group, and scalar products that share factors become a
+matrix product. Of the inputs x0, x1, a layer of two neurons and their ReLUs become
+
+    d0 = dot([w0, w1], [x0, x1])        product   nodes [[[d0], [d1]]]   left [[[w0, w1], [w2, w3]]]   right [[[x0, x1]]]
+    d1 = dot([w2, w3], [x0, x1])
+    r0 = relu(d0), r1 = relu(d1)        map       nodes [r0, r1]         of [d0, d1]
+"""
 
 from __future__ import annotations
 
@@ -12,7 +20,7 @@ from autograd.compiler.record import CODE, ROWS
 from autograd.compiler.simplify import DOT, FOLD, FSUM, LOGSUMEXP, MUL, PROJECT, Simplified, halves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,9 +29,9 @@ if TYPE_CHECKING:
 SELECT, HYPOT = CODE[ops.select], CODE[ops.hypot]
 _STOPS = [CODE[op] for op in ROWS if op.stops]
 _ANY_NUMBER = (DOT, FSUM, LOGSUMEXP, HYPOT, PROJECT)
-"""Rows whose nodes are packed together, whatever the number of their arguments."""
+"""Rows whose nodes are packed together although they have different numbers of arguments."""
 _DENSE = 0.5
-"""A matrix product is worth it if at least this part of its items is wanted."""
+"""The smallest part of the items of a matrix product that has to be wanted."""
 
 
 @dataclass
@@ -31,20 +39,18 @@ class Group:
     """Nodes that are computed together.
 
     kind       nodes       operands
-    map        (k)         each argument, (k)
-    reduce     (k)         the arguments, (k, n)
-    segments   (k)         the arguments one after the other, and where each node's begin
-    product    (g, m, n)   left factors (g, m, k), right factors (g, n, k); the left ones are shared by all examples
-    pairwise   (g, m, n)   the same, where the left ones are not shared
-    project    (k)         as of reduce or segments
+    map        (k)         an array (k) for each argument
+    reduce     (k)         the arguments of all nodes, one after the other, and how many each node has
+    project    (k)         the same
+    product    (g, m, n)   left factors (g, m, k), which all examples share, and right factors (g, n, k)
+    pairwise   (g, m, n)   left factors (g, m, k) and right factors (g, n, k), which differ between examples
     take       (f, p)      tables (f, n), indices (p)
     pick       (p)         tables (p, n), indices (p)
-    dots       (k)         left factors (k, n), right factors (k, n)
-    ragged     (k)         left factors one after the other, right ones likewise, and where each node's begin
+    dots       (k)         left factors of all nodes, one after the other, right ones likewise, and how many each node has
+    chain      (n)         the row of each step, where its arguments begin, and the arguments of all steps
 
-    chain      (n)         the row of each, where its arguments begin, and these one after the other: steps, in their order
-
-    A node of -1 is computed but not wanted, and the left factors of pairwise products may end in zeros that the graph has not.
+    A -1 among the nodes is an item that is computed although no node needs it. The left factors of pairwise products may end
+    in zeros that are not in the graph.
     """
 
     kind: str
@@ -54,26 +60,30 @@ class Group:
 
 
 _NARROW, _LONG = 1.5, 16
-"""A chain is a run of levels of so few nodes for each call of NumPy that it takes to have them in vectors, and of as many
-nodes, at least: fewer are worth their lines of source."""
+"""Levels become a chain if vectors would compute at most ``_NARROW`` of their nodes with each call of NumPy, and if there are
+at least ``_LONG`` nodes. A shorter run is worth its lines of source."""
 _WIDER, _LONGER = 4.0, 1000
-"""Or of that many for each call, if it is as long: vectors would be up to three times quicker at 10 to 100 examples, but no
-quicker at 1 or 1,000, and it would take ten times as long to compile them."""
+"""The same for long runs. Vectors would be up to three times quicker at 10 to 100 examples, but not at 1 or 1,000, and they
+would take ten times as long to compile."""
 _ARGUMENTS, _FACTORS = 32, 16
-"""A step has as many arguments or pairs of factors, at most, and several scalar products of a level so many together: more of
-them may be a matrix product."""
+"""The largest number of arguments, or pairs of factors, of a step, and of pairs of factors of all scalar products of a level.
+A level with more of them may hold a matrix product."""
 _ONE_BY_ONE = np.zeros(FOLD * 2 + 2, bool)  # the last two are leaves
+"""The codes of nodes that a chain can compute."""
 _ONE_BY_ONE[: len(ROWS)] = True
 _ONE_BY_ONE[CODE[ops.constant]] = False
 _ONE_BY_ONE[[FOLD + CODE[op] for op in (ops.maximum, ops.minimum, ops.prod)]] = True
 
 
 def pack(graph: Simplified, *, chains: bool = True) -> list[Group]:
-    """The groups, each after those that it needs; with ``chains``, if there may be such."""
+    """Return the groups of all nodes that the results need, in an order in which arguments come first.
+
+    Without ``chains`` there are no groups of that kind.
+    """
     groups: list[Group] = []
     needed = np.zeros(len(graph.args), bool)
     needed[graph.roots] = True
-    reached = needed.copy()  # by gradients: a cotangent of 0 times an infinite partial derivative would not be nothing
+    reached = needed.copy()  # by gradients. Other nodes are packed apart: a cotangent of 0 times a slope of inf would be NaN
     interior = np.arange(graph.leaves, len(graph.args))
     for i in interior[::-1].tolist():
         if needed[i]:
@@ -102,7 +112,7 @@ def pack(graph: Simplified, *, chains: bool = True) -> list[Group]:
 
 
 def _runs(some: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """The first and the last of each run of equal items.
+    """Yield the first and the last index of each run of equal items.
 
     >>> [*_runs(np.array([True, True, False, True]))]
     [(0, 1), (2, 2), (3, 3)]
@@ -112,7 +122,7 @@ def _runs(some: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
 
 
 def _levels(graph: Simplified, nodes: Rows, reached: NDArray[np.bool_]) -> Iterator[Group]:
-    """The groups of ``nodes``, which come level by level."""
+    """Yield the groups of ``nodes``, which are sorted by level."""
     levels = graph.level[nodes]
     for some in np.split(nodes, np.flatnonzero(np.diff(levels)) + 1) if len(nodes) else []:
         for part in (some[reached[some]], some[~reached[some]]):
@@ -120,11 +130,14 @@ def _levels(graph: Simplified, nodes: Rows, reached: NDArray[np.bool_]) -> Itera
 
 
 def _narrow(graph: Simplified, nodes: Rows, starts: Rows, ends: Rows) -> NDArray[np.bool_]:
-    """Of the levels of ``nodes`` from ``starts`` to ``ends``, which have little that goes together, and only single rows.
+    """Return which levels are better computed node by node. A level is ``nodes[starts[i]:ends[i]]``.
 
-    Nodes of one kind, of a level and a row, are one call. If they take arguments of several kinds, these are to be gathered,
-    and so are their cotangents: two calls more, for each place in which it is so. Eight sines of eight sums are one call, of
-    four sums and four products three calls, which is worth it; two sines of a sum and a product are better off as two steps.
+    All nodes of one row in a level take one call of NumPy. If their arguments are of several kinds, two more calls gather the
+    arguments and scatter their cotangents.
+
+        8 sines of 8 sums                      1 call  for 8 nodes     vectors
+        8 sines of 4 sums and 4 products       3 calls for 8 nodes     vectors
+        2 sines of a sum and a product         3 calls for 2 nodes     steps
     """
     if not len(starts):
         return np.zeros(0, bool)
@@ -159,7 +172,7 @@ def _narrow(graph: Simplified, nodes: Rows, starts: Rows, ends: Rows) -> NDArray
 
 
 def _alike(numbers: Rows, group: Rows, groups: int) -> NDArray[np.bool_]:
-    """For each group whether its ``numbers`` are all the same."""
+    """Return for each group whether all of its ``numbers`` are the same."""
     one = np.zeros(groups, np.int64)
     one[group] = numbers
     differs = np.zeros(groups, bool)
@@ -173,8 +186,8 @@ def _chain(graph: Simplified, nodes: Rows) -> Group:
     return Group("chain", -1, nodes, [graph.code[nodes], first, np.concatenate(args)])
 
 
-def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - one branch for each kind of group
-    """The groups of nodes that do not need one another."""
+def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - one branch a kind of group
+    """Yield the groups of nodes that do not need one another."""
     alike: dict[tuple[int, bool, int], list[int]] = {}
     codes, batched = graph.code[nodes].tolist(), graph.batched[nodes].tolist()
     for node, code, varies in zip(nodes.tolist(), codes, batched, strict=True):
@@ -190,7 +203,8 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - o
             for node in some[others].tolist():
                 (rest if graph.code[node] == DOT else products).append(node)
         alike[DOT, True, 0], alike[MUL, True, 2] = rest, products
-    # Lookups late: backward, they write zeros around what they hand on, to which others add. Projections are of others here.
+    # Lookups come late, so that the reverse sweep begins with them: it writes zeros, to which others add. Projections come
+    # last, as their arguments are in the same level.
     for (code, _, arity), members in sorted(alike.items(), key=lambda item: (item[0][0] == PROJECT, item[0][0] == SELECT)):
         some = np.array(members, np.int64)
         args = [graph.args[i] for i in members]
@@ -198,10 +212,8 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - o
             continue
         if code == DOT:
             yield from _products(graph, some, args)
-        elif code in _ANY_NUMBER and not arity:
-            yield _reduction(code, some, args)
-        elif code >= FOLD:
-            yield Group("reduce", code, some, [np.stack(args)])
+        elif code >= FOLD or (code in _ANY_NUMBER and not arity):
+            yield Group("project" if code == PROJECT else "reduce", code, some, _runs_of(args))
         elif code == SELECT and graph.batched[some[0]]:
             yield from _lookups(graph, some, np.stack(args))
         else:
@@ -211,10 +223,16 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - o
 def _families(
     graph: Simplified, dots: list[int], products: list[int]
 ) -> tuple[list[int], list[int], list[tuple[Rows, Rows, Rows]]]:
-    """Scalar products of several lengths that are matrix products but for zeros: the dots and products that are none, and the
-    others, with their left factors, zeros after the last, and right ones.
+    """Find scalar products of several lengths that are a matrix product if zeros are appended to their left factors.
 
-    So it is in causal attention: position i weighs the values 0 to i, the first ones of those that the last position weighs.
+    In causal attention, position i weighs the values 0 to i:
+
+        y0 = a0 * v0                                   a0  0  0         v0
+        y1 = dot([b0, b1], [v0, v1])                   b0 b1  0    @    v1
+        y2 = dot([c0, c1, c2], [v0, v1, v2])           c0 c1 c2         v2
+
+    A family is made of the nodes whose right factors are the first ones of the same longest array. Return the other scalar
+    products, the other products, and for each length the nodes, their left factors with zeros, and their right factors.
     """
     longest: dict[int, Rows] = {}
     members: dict[int, list[int]] = {}
@@ -243,15 +261,13 @@ def _families(
     return [n for n in dots if n not in used], [n for n in products if n not in used], out
 
 
-def _reduction(code: int, nodes: Rows, args: list[Rows]) -> Group:
-    if len({len(a) for a in args}) == 1:
-        return Group("project" if code == PROJECT else "reduce", code, nodes, [np.stack(args)])
-    starts = np.cumsum([0, *[len(a) for a in args[:-1]]])
-    return Group("project" if code == PROJECT else "segments", code, nodes, [np.concatenate(args), starts])
+def _runs_of(args: Sequence[Rows]) -> list[Rows]:
+    """Return all ``args`` as one array, and the length of each."""
+    return [np.concatenate(args), np.array([*map(len, args)])]
 
 
 def _lookups(graph: Simplified, nodes: Rows, args: Rows) -> Iterator[Group]:
-    """Selections from tables that all examples share, each by each of some indices, take columns; others pick items."""
+    """Yield the groups of selections: columns of a shared table if each row meets each index, otherwise items of rows."""
     shared = ~graph.batched[args[:, 1:]].any(axis=1) & graph.batched[args[:, 0]]
     for mine, columns in ((shared, True), (~shared, False)):
         some, rows = nodes[mine], args[mine]
@@ -263,13 +279,24 @@ def _lookups(graph: Simplified, nodes: Rows, args: Rows) -> Iterator[Group]:
 
 
 def _numbered(tuples: Rows) -> Rows:
-    """For each row the number of the first row that is equal to it."""
+    """Return for each row the number of the first row that is equal to it.
+
+    >>> _numbered(np.array([[1, 2], [3, 4], [1, 2]]))
+    array([0, 1, 0])
+    """
     known: dict[bytes, int] = {}
     return np.array([known.setdefault(row.tobytes(), i) for i, row in enumerate(tuples)])
 
 
 def _matrix(left: Rows, right: Rows) -> Rows | None:
-    """The edges (left[i], right[i]) as a matrix of their numbers, -1 where there is none; None if it is too sparse."""
+    """Return the edges (left[i], right[i]) as a matrix of their numbers i, or None if it is too sparse.
+
+    A row stands for a left end, a column for a right end, and -1 for an edge that does not exist.
+
+    >>> _matrix(np.array([7, 7, 9]), np.array([1, 2, 2]))
+    array([[ 0,  1],
+           [-1,  2]])
+    """
     lefts, i = np.unique(left, return_inverse=True)
     rights, j = np.unique(right, return_inverse=True)
     if len(left) < _DENSE * len(lefts) * len(rights):
@@ -280,7 +307,7 @@ def _matrix(left: Rows, right: Rows) -> Rows | None:
 
 
 def _products(graph: Simplified, nodes: Rows, args: list[Rows]) -> Iterator[Group]:
-    """Scalar products as matrix products, where the same factors meet; as products and sums of vectors, where not."""
+    """Yield the groups of scalar products: matrix products where the same factors meet often enough, and ``dots``."""
     loose: list[int] = []
     alike: dict[tuple[int, bool], list[int]] = {}
     for i, a in enumerate(args):
@@ -297,29 +324,25 @@ def _products(graph: Simplified, nodes: Rows, args: list[Rows]) -> Iterator[Grou
     if loose:
         rest = [args[i] for i in sorted(loose)]
         lefts, rights = zip(*map(halves, rest), strict=True)
-        lengths = [len(a) for a in lefts]
-        if len(set(lengths)) == 1:
-            yield Group("dots", DOT, nodes[sorted(loose)], [np.stack(lefts), np.stack(rights)])
-        else:
-            starts = np.cumsum([0, *lengths[:-1]])
-            yield Group("ragged", DOT, nodes[sorted(loose)], [np.concatenate(lefts), np.concatenate(rights), starts])
+        yield Group("dots", DOT, nodes[sorted(loose)], [np.concatenate(lefts), *_runs_of(rights)])
 
 
 def _stacks(kind: str, nodes: Rows, left: Rows, right: Rows, found: list[Rows]) -> Iterator[Group]:
-    """The groups of these matrices of edges between the rows of ``left`` and ``right``, which make ``nodes``."""
+    """Yield a group for each stack of matrices of edges: edge i is ``nodes[i]``, of ``left[i]`` and ``right[i]``."""
     for stack in found:
-        # Some item of each row tells its left factors, and some item of each column its right ones.
+        # Any edge in a row of a matrix tells the left factors of this row, and any edge in a column the right ones.
         wanted = np.where(stack >= 0, nodes[stack], -1)
         yield Group(kind, DOT, wanted, [left[stack.max(axis=2)], right[stack.max(axis=1)]])
 
 
 _FEW = 8
+"""The largest number of matrices of a single item that are worth a product."""
 
 
 def _matrices(left: Rows, right: Rows, *, lone: bool) -> tuple[list[Rows], Rows]:
-    """Stacks of matrices of edges (left[i], right[i]), those of one shape in one stack, and the edges in none of them.
+    """Return matrices of edges (left[i], right[i]), in stacks of one shape, and the edges that are in no matrix.
 
-    An edge that meets no other is a matrix of its own, if ``lone`` ones are wanted and there are few of them.
+    An edge that shares no end with another is a matrix only if ``lone`` is true and there are few such edges.
     """
     stacks: dict[tuple[int, ...], list[Rows]] = {}
     others = []
@@ -336,7 +359,15 @@ def _matrices(left: Rows, right: Rows, *, lone: bool) -> tuple[list[Rows], Rows]
 
 
 def _components(left: Rows, right: Rows) -> list[Rows]:
-    """The edges of each connected component of the bipartite graph with the edges (left[i], right[i])."""
+    """Return the edges of each connected component of the bipartite graph with the edges (left[i], right[i]).
+
+    Each edge begins with its own number as its label. In each round it takes the lowest label of the edges with the same left
+    end, then with the same right end, until nothing changes. Of the edges 0-1, 1-2, 0-3, 1-4 and 4-0:
+
+        labels         0 1 2 3 4
+        same left      0 1 0 1 4
+        same right     0 1 0 1 4        so the components are the edges {0, 2}, {1, 3} and {4}
+    """
     label = np.arange(len(left))
     while True:
         before = label
@@ -344,7 +375,7 @@ def _components(left: Rows, right: Rows) -> list[Rows]:
             lowest = np.full(len(left), len(left))
             np.minimum.at(lowest, side, label)
             label = lowest[side]
-        label = np.minimum(label, label[label])
+        label = np.minimum(label, label[label])  # what is a long way off arrives in a few rounds
         if np.array_equal(before, label):
             break
     order = np.argsort(label, kind="stable")

@@ -1,6 +1,6 @@
 """What stands between the passes of the compiler and whoever executes a program: a :class:`Plan`, made by :func:`lower`.
 
-    graph -> simplify -> pack -> lay out -> differentiate -> Plan -> an executor of autograd.compiler.executors
+    graph -> simplify -> pack -> select -> allocate -> differentiate -> Plan -> an executor of autograd.compiler.executors
 
 Nothing above a plan knows who executes it, and no executor knows of anything above it.
 """
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd.compiler.allocate import allocate
 from autograd.compiler.differentiate import differentiate
 from autograd.compiler.instructions import Pairwise, Pick, Product, Project, Seed, Take
 from autograd.compiler.labels import names
-from autograd.compiler.layout import Layout
 from autograd.compiler.pack import pack
+from autograd.compiler.selection import select
 from autograd.compiler.simplify import simplify
 
 if TYPE_CHECKING:
@@ -115,28 +116,28 @@ def lower(  # noqa: PLR0913 - what a program depends on
     A plan that is not ``rolled`` up has no folds and no chains: an executor then needs fewer kinds of instructions.
     """
     simplified = simplify(graph, folds=rolled)
-    layout = Layout(simplified, pack(simplified, chains=rolled), inputs, parameters)
-    given = layout.inputs
-    variable = layout.theta if by is None else given[by]
+    allocation = allocate(select(simplified, pack(simplified, chains=rolled)), inputs, parameters)
+    given = allocation.inputs
+    variable = allocation.theta if by is None else given[by]
     roots = np.array(simplified.roots)
-    results = layout.read(roots[:-1] if by is not None and len(roots) > 1 else roots)
-    total = results if len(roots) == 1 or by is None else layout.read(roots[-1:])
-    layout.join_theta()
+    results = allocation.read(roots[:-1] if by is not None and len(roots) > 1 else roots)
+    total = results if len(roots) == 1 or by is None else allocation.read(roots[-1:])
+    allocation.join_theta()
     trained = variable.size if by is not None or not frozen else len(parameters)
-    spaces, backward, slopes = [*layout.spaces], list[Any](), None
+    spaces, backward, slopes = [*allocation.spaces], list[Any](), None
     if reduction is not None:
-        sweep = differentiate(layout.instructions, spaces, variable, trained, total)
+        sweep = differentiate(allocation.instructions, spaces, variable, trained, total)
         backward, slopes = sweep.instructions, sweep.gradient
         spaces += [*sweep.spaces.values(), *sweep.scratch]
     once = [i for i in backward if isinstance(i, Seed) and not i.out.space.fresh]
-    forward = [i for i in layout.instructions if not isinstance(i, Project)]
+    forward = [i for i in allocation.instructions if not isinstance(i, Project)]
     indices = _only_indices(forward)
     plan = Plan(
         forward=tuple(forward),
         once=tuple(once),
         backward=tuple([i for i in backward if i not in once]),
         spaces=tuple(spaces),
-        theta=layout.theta,
+        theta=allocation.theta,
         inputs=tuple(given),
         kinds=tuple([np.dtype(np.intp) if space in indices else dtype for space in given]),
         roots=results,
@@ -144,8 +145,8 @@ def lower(  # noqa: PLR0913 - what a program depends on
         reduction=reduction,
         slopes=slopes,
         trained=trained,
-        names=names(forward, layout.theta, [graph.variables[i].label if i >= 0 else "" for i in layout.parameters]),
-        parameters=tuple(layout.parameters),
+        names=names(forward, allocation.theta, [graph.variables[i].label if i >= 0 else "" for i in allocation.parameters]),
+        parameters=tuple(allocation.parameters),
         dtype=dtype,
     )
     for hook in hooks:

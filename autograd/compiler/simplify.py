@@ -1,6 +1,12 @@
-"""The same function in fewer nodes: chains of sums become sums of products, constants are folded, equal nodes are one.
+"""Simplify: compute the same function with fewer nodes.
 
-``a = a + w[i] * x[i]`` in a loop, ``sum(w * x for ...)`` and ``math.sumprod(w, x)`` all end as one ``dot``.
+Additions, one after the other, become one sum; products in a sum become a scalar product; constants are folded; and equal nodes
+become one. The loop ``a = b; for wi, xi in zip(w, x): a = a + wi * xi``, over two weights, becomes one node:
+
+    a1 = b + w0 * x0
+    a2 = a1 + w1 * x1              a2 = dot([w0, w1, b], [x0, x1, 1])
+
+``sum(wi * xi for ...) + b`` and ``math.sumprod(w, x) + b`` become the same node.
 """
 
 from __future__ import annotations
@@ -22,76 +28,92 @@ ADD, SUB, MUL, FSUM, DOT = (CODE[op] for op in (ops.add, ops.sub, ops.mul, ops.f
 SQUARE, POWC, CONSTANT, SELECT, PROD = (CODE[op] for op in (ops.square, ops.powc, ops.constant, ops.select, ops.prod))
 LOGSUMEXP = CODE[ops.logsumexp]
 FOLD = len(ROWS)
-"""Added to a row's code, it is that of the row's fold over any number of arguments: ``maximum(maximum(a, b), c)``."""
+"""The code of a row plus this number is the code of its fold: ``maximum(maximum(a, b), c)`` as one node of three arguments."""
 PROJECT = FOLD + LOGSUMEXP
-"""The code of a node of numbers that are less their logsumexp: it has no value, and stands for doing that a second time, which
-changes nothing but the accuracy of their cotangents."""
+"""The code of a second ``z - logsumexp(z)``, where z has been normalised already: z = v - logsumexp(v).
+
+The values do not change, so the node has none, and z is read in its place. Only the cotangents of z change: they become more
+accurate. The arguments of the node are the items of z."""
 _FOLDED = {CODE[ops.maximum]: 3, CODE[ops.minimum]: 3, MUL: 5}
-"""Rows whose chains become folds, and of how many arguments at least: products of a few are better off in scalar products.
-They are commutative, so that it doesn't matter which argument the chain goes through."""
+"""The rows whose chains become folds, and the smallest number of arguments. Shorter products may be part of a scalar product.
+
+All of them are commutative, so a chain may go through either argument."""
 _NOTHING = np.zeros(0, np.int64)
 
 
 @dataclass
 class Simplified:
-    """A graph of few nodes, arguments before what is made of them; one item a node (the arrays may be longer)."""
+    """A graph of few nodes, in an order in which arguments come first. The arrays may be longer than the list of nodes."""
 
     code: NDArray[np.int64]
     number: NDArray[np.float64]
-    """Of a constant, what it is."""
+    """The value of each constant."""
     leaf: NDArray[np.int64]
-    """Of a variable or an input, which one."""
+    """The number of each variable among the variables, and of each input among the inputs."""
     level: NDArray[np.int64]
-    """0 for leaves; else 1 more than the highest of the arguments."""
+    """0 for leaves, otherwise one more than the highest level of the arguments."""
     batched: NDArray[np.bool_]
-    """Whether the node differs from example to example."""
+    """Whether the value of the node differs between examples."""
     args: list[NDArray[np.int64]]
     roots: list[int]
     leaves: int = 0
-    """How many of the first nodes are variables and inputs."""
+    """The number of variables and inputs, which come before all other nodes."""
     zero: int = -1
-    """A constant 0."""
+    """The node of the constant 0."""
     one: int = -1
-    """A constant 1."""
+    """The node of the constant 1."""
 
 
 @dataclass
 class _Sums:
-    """For the node at the end of each chain of additions: what is added up in the end."""
+    """The sums that chains of additions amount to."""
 
     root: NDArray[np.int64]
+    """The last node of each chain, which the sum replaces."""
     start: NDArray[np.int64]
+    """The terms of sum ``k`` are ``term[start[k]:start[k + 1]]``."""
     term: NDArray[np.int64]
     negative: NDArray[np.bool_]
+    """Whether the term is subtracted."""
     product: NDArray[np.bool_]
+    """Whether the term is a product that becomes part of a scalar product."""
     absorbed: NDArray[np.bool_]
-    """The nodes that are no longer needed: they live on as terms of a sum."""
+    """Whether a node of the graph is part of a sum, and needed nowhere else."""
 
 
 def simplify(graph: Graph, *, folds: bool = True) -> Simplified:
-    """The same function in fewer nodes; with ``folds``, if there may be such, and projections."""
+    """Return a graph of the same function with fewer nodes. Without ``folds`` it has neither folds nor projections."""
     rebuilt = _Rebuilt(graph, set(), folds=folds)
     unchecked = rebuilt.left_out - rebuilt.looked_up
     return _Rebuilt(graph, unchecked, folds=folds).out if unchecked else rebuilt.out
 
 
-def _find_sums(graph: Graph) -> _Sums:
-    """All chains of additions, the products in them looked through.
+def _uses(graph: Graph) -> NDArray[np.int64]:
+    """Return how often each node is an argument or a result."""
+    return np.bincount(np.append(graph.arg, np.array(graph.roots, np.int64)), minlength=len(graph.code))
 
-    An addition is absorbed by what it is added to if nothing else needs it. A subtraction is absorbed where it goes on with a
-    chain, ``a + b - c``, and only through its first argument: a difference by itself stays one, so that a sum of differences
-    does not become a difference of two large sums.
+
+def _find_sums(graph: Graph) -> _Sums:
+    """Find the chains of additions, and the products among their terms.
+
+    Of the nodes
+
+        p = w0 * x0        q = w1 * x1        s = p + q        t = s + b        y = t - c
+
+    each is used once. The addition s is absorbed by t, and t by y, so y is the root of the sum of the terms p, q, b and -c. As
+    p and q are two products of the same sign, they are absorbed, too: y = dot([w0, w1], [x0, x1]) + b - c.
+
+    A node is absorbed only if it is used once. A subtraction is absorbed only if its first argument is a chain, as that of y
+    is. Otherwise a sum of differences would become a difference of two large sums.
     """
     code, first, arg = graph.code, graph.first, graph.arg
     count = len(code)
-    uses = np.bincount(arg, minlength=count)
-    np.add.at(uses, graph.roots, 1)
-    owner = np.repeat(np.arange(count), np.diff(first))
+    owner = np.repeat(np.arange(count), np.diff(first))  # the node whose argument each item of arg is
     is_sum, is_sub = (code == ADD) | (code == FSUM), code == SUB
     slot_0 = np.zeros(len(arg), bool)
     slot_0[first[:-1][first[:-1] < first[1:]]] = True
-    into = is_sum[owner] | (is_sub[owner] & slot_0)
-    single = uses == 1
+    into = is_sum[owner] | (is_sub[owner] & slot_0)  # where a chain may go on
+    single = _uses(graph) == 1
     goes_on = np.zeros(count, bool)
     left = arg[first[:-1][is_sub]]
     goes_on[is_sub] = single[left] & (is_sum | is_sub)[left]
@@ -100,7 +122,7 @@ def _find_sums(graph: Graph) -> _Sums:
     absorbed[arg[taken]] = True
     end = np.arange(count)
     end[arg[taken]] = owner[taken]
-    while not np.array_equal(further := end[end], end):  # each round doubles how far we look
+    while not np.array_equal(further := end[end], end):  # after n rounds, end looks 2**n nodes ahead
         end = further
     term = ~taken & (is_sum | is_sub)[owner]
     where = np.flatnonzero(term)
@@ -125,18 +147,18 @@ def _find_sums(graph: Graph) -> _Sums:
 
 
 def _find_folds(graph: Graph, sums: _Sums) -> dict[int, list[int]]:
-    """For the node at the end of each chain of one row, what it is folded over; nodes in chains are absorbed by ``sums``.
+    """Return the arguments of each fold, by the last node of its chain, and mark the other nodes of the chains as absorbed.
 
-    ``p = max(a, b)``, ``q = max(c, p)``, ``r = max(q, d)``, where nothing else needs p and q, gives ``{r: [a, b, c, d]}``. The
-    order is that of the chain: a gradient shared by equal numbers is shared step by step. A chain goes through one argument,
-    the first if both would do: ``max(max(a, b), max(c, d))`` shares otherwise than a fold.
+    ``p = max(a, b)``, ``q = max(c, p)`` and ``r = max(q, d)`` give ``{r: [a, b, c, d]}``, if p and q are used once.
+
+    The arguments are in the order of the chain, because equal numbers share a gradient step by step. A chain goes through one
+    argument only, the first one if both are possible: the tree ``max(max(a, b), max(c, d))`` shares gradients differently.
     """
     code, first, arg = graph.code, graph.first, graph.arg
     foldable = np.zeros(FOLD + 2, bool)  # the last two are leaves
     foldable[[*_FOLDED]] = True
     nodes = np.flatnonzero(foldable[code] & (np.diff(first) == 2) & ~sums.absorbed)  # noqa: PLR2004 - two arguments
-    uses = np.bincount(arg, minlength=len(code))
-    np.add.at(uses, graph.roots, 1)
+    uses = _uses(graph)
     pairs = arg[first[nodes][:, None] + [0, 1]]
     inner = np.zeros(len(code), bool)
     inner[nodes] = uses[nodes] == 1
@@ -159,15 +181,19 @@ def _find_folds(graph: Graph, sums: _Sums) -> dict[int, list[int]]:
 
 
 def halves(args: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The left and the right factors of a scalar product."""
+    """Return the left and the right factors of a scalar product."""
     half = len(args) // 2
     return args[:half], args[half:]
 
 
 def _find_second_times(graph: Graph) -> dict[int, NDArray[np.int64]]:
-    """For the logsumexp of each softmax's logarithms: what is left of these where it is taken from all of them.
+    """Return the differences that normalise logarithms a second time, by the logsumexp that they subtract.
 
-    As ``math.log_softmax`` does. They are as good as normalised already, so it is 0, to rounding, and they are what is left.
+    ``math.log_softmax`` normalises twice. Of v it makes z, and of z it makes y:
+
+        l = logsumexp(v)        z[i] = v[i] - l        m = logsumexp(z)        y[i] = z[i] - m
+
+    m is 0 but for rounding, so each y[i] has the value of z[i]. The result is ``{m: [the nodes of y]}``.
     """
     code, first, arg = graph.code, graph.first, graph.arg
     subs = np.flatnonzero(code == SUB)
@@ -192,14 +218,17 @@ def _find_second_times(graph: Graph) -> dict[int, NDArray[np.int64]]:
 
 
 class _Rebuilt:
-    """A graph on its way to another one: each node is asked for by its row and its arguments, and made if there is none."""
+    """Rebuilds a graph node by node. A node is asked for by its row and its arguments, and made unless it is known."""
 
     def __init__(self, graph: Graph, unchecked: set[tuple[int, int]], *, folds: bool) -> None:
-        """The graph, in which there remain selections among equal values by the ``unchecked`` indices."""
+        """Rebuild ``graph``, and keep selections among equal values if their indices are ``unchecked``.
+
+        An index is checked where something is selected by it at a call. So one selection by each index has to remain.
+        """
         self.left_out: set[tuple[int, int]] = set()
-        """The indices of selections among equal values, which are these values, each with how many there are of them."""
+        """The index and the number of values of each selection that became its value, because all values are equal."""
         self.looked_up: set[tuple[int, int]] = set()
-        """The indices of the selections that remain, which are checked at every call."""
+        """The index and the number of values of each selection that remains."""
         self._unchecked = unchecked
         count = len(graph.code) + 2
         empty = np.zeros(count, np.int64)
@@ -234,7 +263,7 @@ class _Rebuilt:
         self.out.roots = new[graph.roots].tolist()
 
     def _leaves(self) -> NDArray[np.int64]:
-        """The new node of each old one, of which the variables and inputs are there already."""
+        """Make the variables and inputs. Return an array for the new node of each old one, in which these are set."""
         graph, out = self._graph, self.out
         leaves = np.flatnonzero(graph.code < 0)
         new = np.full(len(graph.code), -1)
@@ -247,7 +276,7 @@ class _Rebuilt:
         return new
 
     def _add(self, key: tuple[object, ...], code: int, args: NDArray[np.int64], number: float = 0.0) -> int:
-        """The node known by ``key``, made if there is none."""
+        """Return the node that is known by ``key``, or make it."""
         if (known := self._known.get(key)) is not None:
             return known
         out = self.out
@@ -256,15 +285,15 @@ class _Rebuilt:
         out.code[node] = code
         out.number[node] = number
         if len(args):
-            out.level[node] = out.level[args].max() + (code != PROJECT)  # it comes right after what it is of
+            out.level[node] = out.level[args].max() + (code != PROJECT)  # right after its arguments
             out.batched[node] = out.batched[args].any()
         return node
 
     def _constant(self, number: float) -> int:
         return self._add((CONSTANT, struct.pack("d", number)), CONSTANT, _NOTHING, number)
 
-    def _node(self, code: int, args: NDArray[np.int64]) -> int:  # noqa: C901, PLR0911 - one branch for each way of being simpler
-        """The node of row ``code`` at ``args``, or something simpler that is equal to it."""
+    def _node(self, code: int, args: NDArray[np.int64]) -> int:  # noqa: C901, PLR0911 - one branch a rule
+        """Return the node of row ``code`` at ``args``, or a simpler one that is equal to it."""
         out = self.out
         constant = out.code[args] == CONSTANT
         if constant.any():
@@ -283,18 +312,21 @@ class _Rebuilt:
             return self._node(SQUARE, args[:1])
         if code == DOT:
             return self._dot(*halves(args))
-        if (code in {FSUM, PROD}) and len(args) <= 2:  # noqa: PLR2004 - what add and mul are for
+        if (code in {FSUM, PROD}) and len(args) <= 2:  # noqa: PLR2004 - add and mul take two arguments
             return self._node(ADD if code == FSUM else MUL, args) if len(args) > 1 else int(args[0])
         if code == PROD and self._folds:
             code += FOLD
         return self._add((code, args.tobytes()), code, args)
 
     def _is_projected(self, args: NDArray[np.int64]) -> bool:
-        """Whether ``args`` are still a difference each, none of them twice: then all have the same level."""
+        """Whether ``args`` are different nodes, and each of them is still a difference, so that all have the same level."""
         return bool((self.out.code[args] == SUB).all()) and len(np.unique(args)) == len(args)
 
     def _select(self, index: int, args: NDArray[np.int64]) -> int:
-        """What is selected by an ``index`` of the graph: no node if all are the same and another one checks the index."""
+        """Return the selection of ``args[1:]`` by ``args[0]``, or its value if all values are equal and need no check.
+
+        ``index`` is the node of the index in the old graph.
+        """
         checked = (index, len(args) - 1)
         if checked not in self._unchecked and (args[1:] == args[1]).all():
             self.left_out.add(checked)
@@ -303,7 +335,7 @@ class _Rebuilt:
         return self._add((SELECT, args.tobytes()), SELECT, args)
 
     def _dot(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
-        """The scalar product, whose first factors are those that all examples share, where one of the two is."""
+        """Return the scalar product. Of two factors of which only one differs between examples, that one becomes the right."""
         out = self.out
         swap = out.batched[left] & ~out.batched[right]
         args = np.append(np.where(swap, right, left), np.where(swap, left, right))
@@ -312,7 +344,7 @@ class _Rebuilt:
         return self._add((DOT, args.tobytes()), DOT, args)
 
     def _sum(self, sums: _Sums, part: slice, new: NDArray[np.int64]) -> int:
-        """The sum of the terms in ``part``: the products as a dot, then the others, less those that are subtracted."""
+        """Return the sum of the terms in ``part``: a scalar product of the products, the others, less the negative ones."""
         graph = self._graph
         sides = []
         for side in (False, True):
@@ -331,11 +363,14 @@ class _Rebuilt:
         return self._node(SUB, np.array([self._constant(0.0) if plus is None else plus, minus]))
 
     def _total(self, addends: list[int]) -> int | None:
-        """The sum of ``addends``; None if there are none."""
+        """Return the sum of ``addends``, or None if the list is empty."""
         return self._node(FSUM, np.array(self._with_bias(addends))) if addends else None
 
     def _with_bias(self, addends: list[int]) -> list[int]:
-        """``addends``, a scalar product by variables and another variable being one scalar product: that one's factor is 1."""
+        """Return ``addends``, or one scalar product in place of a scalar product with shared factors and a variable.
+
+        ``dot([w0, w1], [x0, x1])`` and the bias b become ``dot([w0, w1, b], [x0, x1, 1])``.
+        """
         out = self.out
         if sorted(out.code[addends].tolist()) != sorted([DOT, VARIABLE]):
             return addends
