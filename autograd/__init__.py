@@ -16,7 +16,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from autograd import arrays, files, math, trees
-from autograd.compiler import Compiled, compile  # noqa: A004 - autograd.compile, as torch.compile
+from autograd.compiler import Compiled, Recording, compile  # noqa: A004 - autograd.compile, as torch.compile
 from autograd.draw import Drawing, draw
 from autograd.errors import AnomalyError, AutogradError, DrawError, GradcheckError, GraphError, RecordingError
 from autograd.functional import directional, gradient
@@ -36,6 +36,7 @@ __all__ = [
     "Drawing",
     "GradcheckError",
     "GraphError",
+    "Recording",
     "RecordingError",
     "Value",
     "arrays",

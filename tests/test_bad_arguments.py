@@ -182,6 +182,12 @@ def _loss() -> Any:
     return autograd.compile(lambda x: w * x)
 
 
+def _recording() -> Any:
+    loss = _loss()
+    loss([1.0, 2.0])
+    return loss.recordings[0]
+
+
 def _parameters() -> list[Value]:
     return [Value(1.0), Value(2.0)]
 
@@ -239,6 +245,7 @@ def _state(owner: Any) -> Call:
 RIGHT: dict[str, Callable[[Path], Call]] = {
     "autograd.Compiled.value": lambda _: (_loss().value, [[2.0], [1.0, 2.0]], {}),
     "autograd.Compiled.value_and_grad": lambda _: (_loss().value_and_grad, [[2.0], [1.0, 2.0]], {}),
+    "autograd.Recording.value_and_grad": lambda _: (_recording().value_and_grad, [[2.0], [1.0, 2.0]], {}),
     "autograd.Drawing.save": lambda folder: (autograd.draw(_y()[0]).save, [folder / "a.dot"], {}),
     "autograd.Value": lambda _: (Value, [1.0, "x"], {}),
     "autograd.Value.backward": lambda _: (_y()[0].backward, [1.0], {}),
@@ -354,6 +361,7 @@ def _plain(function: Any) -> Call | None:
 NO_ENTRY = {
     "autograd.Compiled": "autograd.compile makes it",
     "autograd.Drawing": "autograd.draw makes it",
+    "autograd.Recording": "autograd.compile makes it",
     "autograd.Drawing.svg": "it needs a renderer, which tests/draw has",
     "autograd.Value.apply": "the table calls it",
     "nn.Checkpoint": "nn.load and Checkpoint.of make it",

@@ -7,6 +7,7 @@ any of the ``executors`` can run: a ``Program`` is a plan, an executor and its b
 node by node.
 """
 
-from autograd.compiler.compiled import Compiled, Recording, compile  # noqa: A004 - as the function is called
+from autograd.compiler.compiled import Compiled, compile  # noqa: A004 - as the function is called
+from autograd.compiler.recording import Recording
 
 __all__ = ["Compiled", "Recording", "compile"]

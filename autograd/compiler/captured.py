@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import operator
 import os
 import sys
@@ -74,6 +75,8 @@ class _Node(NamedTuple):
     items: Sequence[Any]
 
 
+Change = tuple[str, Any, Any]
+"""Where something is another now: the place, what was there, what is there."""
 _COMPARING = modes.Beginning(1)  # a Value and a number cannot be compared in it, and so are not taken for the same
 
 
@@ -142,6 +145,19 @@ class Captured:
         for path, node in self.nodes.items():
             if any([item is x for item in node.items]):
                 self.nodes[path] = node._replace(items=[_Weak(x) if item is x else item for item in node.items])
+
+    def leads_to(self, x: Any) -> bool:
+        """Whether it still holds ``x``, through anything but a module, a class or a Value."""
+        seen, stack = {id(self)}, [self]
+        while stack:
+            for item in gc.get_referents(stack.pop()):
+                if item is x:
+                    return True
+                plain = not gc.is_tracked(item) or isinstance(item, type | ModuleType | Value)
+                if not (plain or id(item) in seen or (type(item) is dict and "__builtins__" in item)):  # a module's names
+                    seen.add(id(item))
+                    stack.append(item)
+        return False
 
     def difference(self, fn: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
         """Where something is another now: the place, what was there, what is there.

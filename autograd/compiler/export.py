@@ -13,13 +13,14 @@ import numpy as np
 
 from autograd import files, modes, ops, trees
 from autograd.arrays import as_array
-from autograd.compiler.compiled import _NUMBER, Compiled, _taken_apart, compile  # noqa: A004 - autograd.compile
+from autograd.compiler.calls import NUMBER, Call
+from autograd.compiler.compiled import Compiled, compile  # noqa: A004 - autograd.compile
 from autograd.compiler.executors.reference import Memory
 from autograd.compiler.languages import C, Python, rendered
 from autograd.compiler.loops import Block, Loop, Loops, Statement, blocks, needed
 from autograd.compiler.names import distinct
 from autograd.compiler.plan import Plan, lower
-from autograd.compiler.record import CODE, INPUT, Graph, Input, as_graph, collector_paused, record
+from autograd.compiler.record import CODE, INPUT, Graph, Input, as_graph, collector_paused
 from autograd.math import sumprod
 from autograd.value import Value
 
@@ -133,8 +134,7 @@ class _Export:
         (recording,) = compiled.recordings
         self.form = recording.form
         with collector_paused(), modes.apart():
-            result, began, values = compiled._run(batch, {}, 0, record)
-            roots, _ = _taken_apart(result, None, repr(compiled))
+            roots, _, values, began = Call(compiled.fn, batch, reduction=None, who=repr(compiled)).record()
             cotangents = [Value(1.0) for _ in roots]
             graph = as_graph([*roots, sumprod(cotangents, roots)], [*values, *cotangents], began)
         self.outputs = len(roots)
@@ -294,11 +294,11 @@ def _python_function(made: _Export, function: _Function, signature: str, about: 
 
 def _returned(made: _Export) -> Iterator[str]:
     """The lines that return the results in the form in which the function does."""
-    if made.form is _NUMBER:
+    if made.form is NUMBER:
         yield f"return {made.result('0')}"
         return
     flat = f"[{made.result('i')} for i in range({made.outputs})]" if made.outputs > 1 else f"[{made.result('0')}]"
-    if isinstance(made.form, list) and all(part is _NUMBER for part in made.form):
+    if isinstance(made.form, list) and all(part is NUMBER for part in made.form):
         yield f"return {flat}"
         return
     yield f"outputs = {flat}"
@@ -306,14 +306,14 @@ def _returned(made: _Export) -> Iterator[str]:
 
     def spelled(part: Any) -> str:
         nonlocal place
-        if part is _NUMBER:
+        if part is NUMBER:
             place += 1
             return f"outputs[{place - 1}]"
         if isinstance(part, dict):
             return f"{{{', '.join([f'{key!r}: {spelled(item)}' for key, item in part.items()])}}}"
         if isinstance(part, tuple):
             return f"({''.join([f'{spelled(item)}, ' for item in part]).rstrip()})"
-        if part and all(item is _NUMBER for item in part):
+        if part and all(item is NUMBER for item in part):
             place += len(part)
             return f"outputs[{place - len(part)}:{place}]"
         return f"[{', '.join(map(spelled, part))}]"
@@ -450,7 +450,7 @@ def _what(made: _Export) -> str:
 
 def _output(made: _Export) -> str:
     """What the results are, in words."""
-    return "a number" if made.form is _NUMBER else f"{made.outputs} number{'s' * (made.outputs > 1)}"
+    return "a number" if made.form is NUMBER else f"{made.outputs} number{'s' * (made.outputs > 1)}"
 
 
 def _times(made: _Export) -> str:

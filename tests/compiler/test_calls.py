@@ -11,7 +11,7 @@ import pytest
 
 import nn
 from autograd import GraphError, RecordingError, Value, compile, math  # noqa: A004 - autograd.compile
-from autograd.compiler.compiled import _few
+from autograd.compiler.checks import few
 
 shared = [Value(2.0), Value(3.0)]
 
@@ -109,7 +109,7 @@ def test_a_list_that_is_beside_what_no_code_names_may_grow() -> None:
 def test_parameters_that_are_given_do_not_hide_others() -> None:
     hidden, w = Value(2.0), Value(3.0)
     found = iter(lambda: hidden, None).__next__
-    with pytest.raises(RecordingError, match="cannot be seen from where it takes it"):
+    with pytest.raises(RecordingError, match="cannot see where it takes it from"):
         compile(lambda x: found() * w * x, parameters=[w])([1.0])
 
 
@@ -161,8 +161,8 @@ def test_options_of_the_decorator() -> None:
 
 
 def test_numbers_in_a_message() -> None:
-    assert (_few([1.0]), _few([1.0, 2.0]), _few([1.0] * 4)) == ("1.0", "[1.0, 2.0]", "[1.0, 1.0, 1.0, 1.0]")
-    assert _few([1.0] * 5) == "[1.0, 1.0, 1.0, 1.0, …]"
+    assert (few([1.0]), few([1.0, 2.0]), few([1.0] * 4)) == ("1.0", "[1.0, 2.0]", "[1.0, 1.0, 1.0, 1.0]")
+    assert few([1.0] * 5) == "[1.0, 1.0, 1.0, 1.0, …]"
 
 
 @pytest.mark.parametrize("batch", [1, 3])

@@ -28,8 +28,9 @@ import numpy as np
 import pytest
 
 from autograd import RecordingError, Value, compile  # noqa: A004 - autograd.compile
-from autograd.compiler import compiled as room
+from autograd.compiler import recorder as room
 from autograd.compiler.captured import Captured
+from autograd.compiler.checks import Check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -758,7 +759,7 @@ def test_what_changes_again_and_again_is_said_once() -> None:
             options["scale"] = float(i)
             assert loss([1.0]).data == 2.0 * i
     (warning,) = said
-    assert "options['scale'] had changed, at last from 2.0 to 3.0" in str(warning.message)
+    assert "options['scale'] had changed, the last time from 2.0 to 3.0" in str(warning.message)
     assert warning.filename == __file__
 
 
@@ -947,7 +948,7 @@ def test_a_batch_of_0_after_a_change_that_another_shape_has_seen() -> None:
 
 
 def test_four_threads_call_while_a_fifth_replaces_a_value() -> None:
-    """Mistake: a Value that went while the function was recorded "cannot be seen from where it takes it"."""
+    """Mistake: a Value that went while the function was recorded "cannot see where it takes it from"."""
     config = SimpleNamespace(w=Value(1.0))
     loss = compile(lambda x: config.w * x * x.exp().exp().tanh())
     loss([1.0])
@@ -982,13 +983,13 @@ def test_four_threads_call_while_a_fifth_replaces_a_value() -> None:
 
 def test_a_value_that_is_replaced_during_each_check(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mistake: where another thread was quicker than the check, the function "does not depend on its arguments alone"."""
-    config, numbers, check = SimpleNamespace(w=Value(1.0)), itertools.count(2), room.Compiled._check
+    config, numbers, check = SimpleNamespace(w=Value(1.0)), itertools.count(2), Check.run
 
-    def replaced_meanwhile(self: room.Compiled, *args: Any) -> None:
+    def replaced_meanwhile(self: Check, *args: Any) -> None:
         config.w = Value(float(next(numbers)))
         check(self, *args)
 
-    monkeypatch.setattr(room.Compiled, "_check", replaced_meanwhile)
+    monkeypatch.setattr(Check, "run", replaced_meanwhile)
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
     thread.start()

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import RecordingError, Value, compile, math  # noqa: A004 - autograd.compile
-from autograd.compiler import compiled
+from autograd import Recording, RecordingError, Value, compile, math  # noqa: A004 - autograd.compile
+from autograd.compiler import checks
 from autograd.compiler.varied import varied
 
 w = Value(2.0)
@@ -137,7 +137,7 @@ def test_how_often_a_function_is_called() -> None:
 def test_without_time_one_example_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock stands for a processor that is slow to call, and was quick to compile."""
     clock = itertools.count(0.0, 1.0)
-    monkeypatch.setattr(compiled, "thread_time", lambda: next(clock))
+    monkeypatch.setattr(checks, "thread_time", lambda: next(clock))
     seen: list[Any] = []
 
     def fn(x: Any) -> Any:
@@ -156,7 +156,7 @@ def test_functions_without_arguments_are_called_twice() -> None:
 
 def test_the_check_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Random numbers go on after what was recorded; numbers, gradients and graphs of Values are what they were."""
-    monkeypatch.setattr(compiled.threading, "active_count", lambda: 1)  # who runs the tests may have threads of its own
+    monkeypatch.setattr(checks.threading, "active_count", lambda: 1)  # who runs the tests may have threads of its own
     v = Value(2.0)
     before = v * v
 
@@ -217,13 +217,13 @@ def test_an_index_that_there_is_not_is_no_mistake_of_the_recording() -> None:
 
 @pytest.mark.parametrize("fn", [lambda x: w * x, lambda x: math.where(x > 0.25, w * x, -0.1 * w * x)], ids=["smooth", "a jump"])
 def test_a_program_that_is_wrong_is_our_mistake(fn: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = compiled.Recording.run
+    run = Recording._run
 
     def wrong(self: Any, theta: Any, arrays: Any, batch: int, *, gradient: bool = True) -> Any:
         result = run(self, theta, arrays, batch, gradient=gradient)
         return result if arrays[0][0, 0] < 5.0 else result + 1.0
 
-    monkeypatch.setattr(compiled.Recording, "run", wrong)
+    monkeypatch.setattr(Recording, "_run", wrong)
     with pytest.raises(RuntimeError, match="This is a bug of autograd.compile, please report it"):
         compile(fn)(X)
 

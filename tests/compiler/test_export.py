@@ -20,10 +20,10 @@ from random_programs import example, random_program
 
 import autograd
 from autograd import RecordingError, Value, gradient, math, ops
-from autograd.compiler.compiled import _taken_apart
+from autograd.compiler.calls import Call, taken_apart
 from autograd.compiler.export import _c, _Export, _python, export
 from autograd.compiler.languages import C, Python
-from autograd.compiler.record import INPUT, VARIABLE, as_graph, record
+from autograd.compiler.record import INPUT, VARIABLE, as_graph
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,7 +168,7 @@ def test_polygamma(n: int, tmp_path: Path) -> None:
 
 def _first(result: Any) -> Value:
     """The first number of a result: what is differentiated."""
-    roots, _ = _taken_apart(result, None, "")
+    roots, _ = taken_apart(result, None, "")
     return roots[0]
 
 
@@ -187,9 +187,8 @@ def _which(x: Any, k: int) -> Any:
 
 def _with_variables(function: Callable[..., Any], arguments: Any) -> tuple[Any, Any]:
     """The graph of ``function`` at one example whose numbers are variables, the last ones; and what all variables hold."""
-    compiled = autograd.compile(function, reduction=None)
-    result, began, inputs = compiled._run(arguments, {}, 0, record)
-    graph = as_graph([_first(result)], inputs, began)
+    roots, _, inputs, began = Call(function, arguments, reduction=None, who="function").record()
+    graph = as_graph(roots[:1], inputs, began)
     known = len(graph.variables)
     is_input = graph.code == INPUT
     graph.leaf[is_input] += known
@@ -447,7 +446,7 @@ def test_mistakes(tmp_path: Path) -> None:
         export(lambda x: x if x > 0 else -x, tmp_path / "f.c", 1.0)
     with pytest.raises(TypeError, match=r"compile\(\) expects a function of one example, not int 3"):
         export(3, tmp_path / "f.c", 1.0)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"in which there is no Value|expected Values"):
+    with pytest.raises(TypeError, match=r"which holds no Value|expected Values"):
         export(lambda x: "text", tmp_path / "f.c", 1.0)  # noqa: ARG005
     with pytest.raises(TypeError, match="holds Values"):
         export(_parabola, tmp_path / "f.c", Value(1.0))

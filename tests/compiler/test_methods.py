@@ -17,7 +17,7 @@ import pytest
 
 import nn
 from autograd import Value, compile  # noqa: A004 - autograd.compile
-from autograd.compiler.compiled import _KEPT
+from autograd.compiler.methods import KEPT
 
 ONE = [1.0]
 
@@ -152,13 +152,13 @@ def test_only_some_instances_are_kept_that_cannot_be_held_weakly() -> None:
         def __del__(self) -> None:
             Counted.alive -= 1
 
-    for i in range(_KEPT + 5):
+    for i in range(KEPT + 5):
         made: Any = Counted(float(i))
         assert made.loss(ONE).data == i
         assert made.loss(ONE).data == i
     del made
     gc.collect()
-    assert Counted.alive <= _KEPT
+    assert Counted.alive <= KEPT
 
 
 @pytest.mark.parametrize("name", ["inside", "outside"])
@@ -409,7 +409,7 @@ class Parts(Base):
 
 @pytest.mark.parametrize("kind", [Closure, Parts])
 def test_of_instances_whose_parts_refer_back_the_last_ones_are_kept(kind: Any) -> None:
-    made = [kind(float(i)) for i in range(_KEPT + 3)]
+    made = [kind(float(i)) for i in range(KEPT + 3)]
     for i, one in enumerate(made):
         assert one.loss(ONE).data == i
     assert len(made[-1].loss.recordings) == 1
@@ -417,7 +417,7 @@ def test_of_instances_whose_parts_refer_back_the_last_ones_are_kept(kind: Any) -
     dead = [weakref.ref(one) for one in made]
     del made, one
     gc.collect()
-    assert sum(ref() is not None for ref in dead) == _KEPT
+    assert sum(ref() is not None for ref in dead) == KEPT
 
 
 def test_what_an_instance_is_given_later_is_noticed() -> None:
@@ -456,7 +456,7 @@ def test_two_threads_that_ask_for_the_first_time() -> None:
     one: Any = Base(2.0)
     method: Any = vars(Base)["loss"]
     known = []
-    with method._one_at_a_time:
+    with method._recorder.lock:
         thread = threading.Thread(target=lambda: known.append(vars(one.loss)))
         thread.start()
         known.append(vars(one.loss))

@@ -200,7 +200,7 @@ def test_a_result_of_another_form_is_refused() -> None:
     count = itertools.count(1)
     grows = compile(lambda x: [w * x] * next(count), reduction=None)
     with pytest.raises(
-        RecordingError, match=r"returns \['number'\]; called again, \['number', 'number'\]\. It does not depend"
+        RecordingError, match=r"returns \['number'\]; called again, \['number', 'number'\]\. Its result does not depend"
     ):
         grows([1.0])
 
@@ -404,11 +404,11 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
         ValueError,
         "x is ragged: its examples differ in shape. Pad them to one shape, or call once for each",
     ),
-    (3.0, ValueError, "x is the single number 3.0, and the first axis of an argument is the batch"),
-    (np.array(3.0), ValueError, "x is the single number array(3.), and"),
-    (True, ValueError, "An option is for functools.partial, before compile()"),
-    ((1.0, 2.0), ValueError, "x[0] is the single number 1.0, and"),
-    ({"a": [1.0], "b": {"c": 2.0}}, ValueError, "x['b']['c'] is the single number 2.0, and"),
+    (3.0, ValueError, "x is the single number 3.0; expected a list or an array with one number for each example"),
+    (np.array(3.0), ValueError, "x is the single number array(3.); expected a list"),
+    (True, ValueError, "To fix an option, use functools.partial before compile()"),
+    ((1.0, 2.0), ValueError, "x[0] is the single number 1.0; expected a list"),
+    ({"a": [1.0], "b": {"c": 2.0}}, ValueError, "x['b']['c'] is the single number 2.0; expected a list"),
     ("abc", TypeError, "x must be a list or an array of real numbers, not str 'abc'"),
     (["a"], TypeError, "x must be a list or an array of real numbers, not list ['a']"),
     ([1j], TypeError, "x must be a list or an array of real numbers, not list [1j]"),
@@ -419,7 +419,7 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     (np.array(["2020"], "datetime64[Y]"), TypeError, "x must be a list or an array of real numbers, not ndarray"),
     (w, TypeError, "x holds Values: a compiled function takes numbers, and differentiates by the Values that it captures"),
     ([[w]], TypeError, "x holds Values"),
-    ([], ValueError, "cannot be recorded from 0 examples: call it first with some, of the same shapes and kinds"),
+    ([], ValueError, "cannot be recorded from 0 examples: call it first with at least one, of the same shapes and kinds"),
 ]
 
 
@@ -454,9 +454,9 @@ def test_python_s_own_errors_of_calls() -> None:
 @pytest.mark.parametrize(
     ("theta", "error", "message"),
     [
-        ([1.0, 2.0], ValueError, "theta has the shape (2,), and there are 1 parameters: see .parameters"),
-        ([[1.0]], ValueError, "theta has the shape (1, 1), and there are 1"),
-        ([], ValueError, "theta has the shape (0,), and there are 1"),
+        ([1.0, 2.0], ValueError, "theta has the shape (2,); expected (1,), one number for each Value in .parameters"),
+        ([[1.0]], ValueError, "theta has the shape (1, 1); expected (1,)"),
+        ([], ValueError, "theta has the shape (0,); expected (1,)"),
         ([w], TypeError, "theta holds Values"),
         ("a", TypeError, "theta must be a list or an array of real numbers, not str 'a'"),
         ([1j], TypeError, "theta must be a list or an array of real numbers, not list [1j]"),
@@ -576,10 +576,13 @@ def test_what_cannot_be_compiled(fn: Any, settings: dict[str, Any], error: type[
     [
         (lambda x: None, "returned NoneType None: expected Values, or lists, tuples or dicts of them"),
         (lambda x: "loss", "returned str 'loss': expected Values"),
-        (lambda x: [w * x], "which has no mean: return one Value, or compile with reduction=None for results as arrays"),
-        (lambda x: (w * x,), "which has no mean: return one Value"),
-        (lambda x: {"loss": w * x}, "which has no mean: return one Value"),
-        (lambda x: [], "which has no mean: return one Value"),
+        (
+            lambda x: [w * x],
+            "which has no mean or sum: return one Value, or compile with reduction=None, which returns all results as arrays",
+        ),
+        (lambda x: (w * x,), "which has no mean or sum: return one Value"),
+        (lambda x: {"loss": w * x}, "which has no mean or sum: return one Value"),
+        (lambda x: [], "which has no mean or sum: return one Value"),
         (lambda x: w < x, None),
     ],
 )
@@ -593,7 +596,7 @@ def test_results_that_are_no_number(fn: Any, message: str | None) -> None:
 
 def test_results_of_nothing() -> None:
     for nothing in ([], (), {"a": []}):
-        with pytest.raises(TypeError, match="in which there is no Value: return what it computes"):
+        with pytest.raises(TypeError, match="which holds no Value: return what it computes"):
             compile(lambda x, nothing=nothing: nothing, reduction=None)(ONE)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+import autograd
 import nn
 from autograd import Value, compile  # noqa: A004 - as users import it
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 ELSEWHERE = """
 import pickle, sys
 from pathlib import Path
-from autograd.compiler import compiled
-compiled.record = compiled.simplify = None  # recording anew would fail
+from autograd.compiler import calls, program
+calls.record = program.lower = None  # recording anew would fail
 recording, theta, x, digit = pickle.loads(Path(sys.argv[1]).read_bytes())
 value, slopes = recording.value_and_grad(theta, x, digit)
 assert "nn" not in sys.modules
@@ -79,11 +80,21 @@ def test_what_was_not_recorded_is_refused() -> None:
         recording.value_and_grad([1.0], [[1.0, 2.0]], [1])
     with pytest.raises(ValueError, match="was given nothing"):
         recording.value_and_grad([1.0])
-    with pytest.raises(ValueError, match=r"different numbers of examples, \[2, 1\]"):
+    with pytest.raises(ValueError, match=r"different numbers of examples \(x: 2, y: 1\)"):
         recording.value_and_grad([1.0], [[1.0, 2.0], [3.0, 4.0]], [1.0])
-    with pytest.raises(ValueError, match=r"theta has the shape \(2,\), and there are 1 parameters"):
+    with pytest.raises(ValueError, match=r"theta has the shape \(2,\); expected \(1,\)"):
         recording.value_and_grad([1.0, 2.0], [[1.0, 2.0]], [1.0])
     everything = compile(lambda x: w * x, reduction=None)
     everything([1.0])
     with pytest.raises(TypeError, match='reduction="mean" or "sum"'):
         everything.recordings[0].value_and_grad([1.0], [1.0])
+
+
+def test_recordings_are_instances_of_a_public_class() -> None:
+    """A program that receives a recording can name its type."""
+    w = Value(2.0)
+    loss = compile(lambda x: w * x if isinstance(x, Value) else w * x[0])
+    loss([1.0])
+    loss([[1.0, 2.0]])
+    assert "Recording" in autograd.__all__
+    assert [type(recording) for recording in loss.recordings] == [autograd.Recording] * 2

@@ -17,10 +17,10 @@ from random_programs import Program, example, random_program
 import autograd
 from autograd import RecordingError, Value, math, ops
 from autograd.compiler import oracle, plan
-from autograd.compiler.compiled import _taken_apart
+from autograd.compiler.calls import Call, taken_apart
 from autograd.compiler.executors.numpy import Numpy, Source
 from autograd.compiler.executors.reference import Reference
-from autograd.compiler.record import Graph, as_graph, record
+from autograd.compiler.record import Graph, as_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ class Trial:
         """The results for all examples, and the gradient by the variables, as plain code on Values gives them."""
         results = []
         for which in range(batch):
-            roots, _ = _taken_apart(self.function(**example(arguments, which)), None, "")
+            roots, _ = taken_apart(self.function(**example(arguments, which)), None, "")
             results.append([root.data for root in roots])
             if self.program.reduction is not None and roots[0].op is not ops.constant:
                 roots[0].backward(1.0 / batch if self.program.reduction == "mean" else 1.0)
@@ -84,8 +84,7 @@ class Trial:
 
     def graph(self, arguments: dict[str, Any]) -> Graph:
         """What the function does with the first example, recorded."""
-        result, began, inputs = self.compiled._run((), arguments, 0, record)
-        roots, _ = _taken_apart(result, None, "")
+        roots, _, inputs, began = Call(self.function, (), arguments, reduction=None, who="").record()
         return as_graph(roots, inputs, began)
 
     # Comparing them
