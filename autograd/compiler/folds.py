@@ -1,6 +1,6 @@
-"""Folds: ``maximum(maximum(a, b), c)`` is one reduction of NumPy's, and its gradient is one Unfold.
+"""Folds: a row of two arguments that is applied again and again, as in ``maximum(maximum(a, b), c)``.
 
-Where it is a step of a chain, it is a row of the table's kind, :class:`Fold`.
+A fold is one Reduce, whose gradient is one Unfold. Where it is a step of a chain, it is a row by itself, a :class:`Fold`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ FOLDED = {
     ops.maximum: np.maximum,
     ops.minimum: np.minimum,
 }
-"""Rows that NumPy takes of any number of arguments, one after the other."""
+"""The NumPy functions that reduce any number of arguments by a row."""
 STEP_BY_STEP = (ops.prod, ops.mul, ops.maximum, ops.minimum)
-"""Those of them whose gradients :func:`unfold` gives."""
+"""The rows among them whose gradient is an Unfold."""
 EXTREMES = (ops.maximum, ops.minimum)
 
 
 class Fold(ops.Op):
-    """A row of two arguments, taken again and again, as one of any number of arguments.
+    """The row of any number of arguments that applies a row of two arguments again and again.
 
     >>> Fold(ops.maximum).partials(5.0, 5.0, 2.0, 5.0)
     (0.5, 0.0, 0.5)

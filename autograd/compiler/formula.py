@@ -1,4 +1,4 @@
-"""Formulas as expressions of NumPy, for the source of programs."""
+"""Partial derivatives as expressions in NumPy's functions, for source code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autograd.symbols import Formula
 
 
 class Spelled(Formula):
-    """An expression in NumPy's functions, of names of arrays, or of numbers alone.
+    """An expression of arrays, or of numbers alone if ``number`` is true.
 
     >>> Spelled("a") * ops.exp(-Spelled("b"))
     np.multiply(a, np.exp(np.negative(b)))
@@ -28,7 +28,7 @@ class Spelled(Formula):
         return self.text
 
     def apply(self, op: ops.Op, args: tuple[Any, ...]) -> Any:
-        """The expression of ``op`` at ``args``, without choices that are known."""
+        """The expression of ``op`` at ``args``. A choice by a number is made here."""
         if op is ops.where and not isinstance(args[0], Spelled):
             return args[1] if args[0] else args[2]
         texts = [arg.text if isinstance(arg, Spelled) else literal(float(arg)) for arg in args]
@@ -41,5 +41,5 @@ class Spelled(Formula):
 
 
 def literal(number: float) -> str:
-    """A number as it is written in the source."""
+    """The source of a number."""
     return repr(number) if math.isfinite(number) else f"{'-' if number < 0 else ''}np.{abs(number)!r}"

@@ -1,4 +1,6 @@
-"""The same function node by node: nothing packed, nothing emitted, nothing kept. What programs are checked against."""
+"""The recorded graph, evaluated and differentiated node by node. Programs are checked against it, and it takes their place
+where an executor gives up.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def evaluate(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], rounded: Callable[[Any], Any] = lambda x: x) -> list[Any]:
-    """What each node is at ``theta`` (one number a variable), for each of the examples in ``rows`` (batch, inputs).
+    """The numbers of each node at ``theta``, one number for each variable, and for the examples in ``rows`` (batch, inputs).
 
-    Each number is ``rounded`` before it is used.
+    The function ``rounded`` is applied to each number before it is used.
     """
     data: list[Any] = []
     with np.errstate(all="ignore"):
@@ -39,9 +41,9 @@ def evaluate(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], rounded: Cal
 
 
 def results(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], noise: float = 0.0, seed: int = 0) -> list[float]:
-    """The results for the one example in ``rows``, if numbers on the way are off by up to ``noise``, relative to their size.
+    """The results for the one example in ``rows``, with a relative error of up to ``noise`` in each number on the way.
 
-    Whole numbers are not off: they are labels, indices and truth values.
+    Whole numbers have no error, because they may be labels, indices and truth values.
     """
     random = np.random.default_rng(seed)
 
@@ -53,12 +55,12 @@ def results(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], noise: float 
 
 
 def side_by_side(arrays: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
-    """All inputs of each example in a row; a function without arguments has one example, of nothing."""
+    """The inputs of each example in one row. A function without arguments has one example, without inputs."""
     return np.concatenate(arrays, axis=1, dtype=float) if arrays else np.zeros((1, 0))
 
 
 def largest(graph: Graph, theta: NDArray[Any], rows: NDArray[Any]) -> float:
-    """The largest number on the way to the results, infinite if one is NaN: rounding errors are relative to it."""
+    """The largest number on the way to the results, which bounds their rounding errors; infinite if one of them is NaN."""
     return max([float(np.max(np.abs(np.where(np.isnan(data), np.inf, data)))) for data in evaluate(graph, theta, rows)])
 
 
@@ -74,7 +76,7 @@ def value_and_grad(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], reduct
         grad[root] = np.full(batch, 1.0 / max(batch, 1) if reduction == "mean" else 1.0)
         for i in reversed(range(len(data))):
             code = int(graph.code[i])
-            if grad[i] is None:  # no gradient comes this way: 0 times its partial derivatives could be NaN
+            if grad[i] is None:  # nothing was handed on to it, and 0 times its partial derivatives could be NaN
                 continue
             if code == VARIABLE:
                 gradient[graph.leaf[i]] += grad[i].sum()

@@ -1,4 +1,7 @@
-"""Chains at work. Steps are taken on floats, as eager code takes them, if there are few examples, and else on arrays."""
+"""Chains at work: on Python's floats, one example after the other, if there are one or two, and on arrays if there are more.
+
+A call of a NumPy function on an array of one number takes ten times as long as the same operation on a float.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ _UNARY, _MANY = -1, -2
 
 
 class Runner:
-    """What runs ``steps``, forward and in reverse. It pickles; the functions that it calls are looked up again."""
+    """Runs the ``steps`` of a chain, forward and in reverse. A pickle holds the steps alone."""
 
     def __init__(self, steps: Steps) -> None:
         self.steps = steps
@@ -65,7 +68,7 @@ class Runner:
         return self._by_row(range(len(self.steps.code)), [*map(_with_room, self.steps.rows)])
 
     def forward(self, x: NDArray[Any], out: NDArray[Any]) -> None:
-        """Take all steps: rows of ``x`` (rows, examples) to rows of ``out``."""
+        """Take all steps, from the rows of ``x`` (rows, examples), and write their results to the rows of ``out``."""
         x, out = x.reshape(len(x), -1), out.reshape(len(out), -1)
         if _few(x):
             for example in range(x.shape[1]):
@@ -81,7 +84,7 @@ class Runner:
                 kernel(*[cells[c] for c in a], out=cells[k])
 
     def _numbers(self, x: list[float]) -> list[float]:
-        """All cells of an example."""
+        """The numbers in all cells, for one example."""
         cells = [*x, *self.steps.numbers]
         append = cells.append
         for kernel, _, a, b in self._on_floats:
@@ -94,7 +97,7 @@ class Runner:
         return cells
 
     def _cells(self, x: NDArray[Any], out: NDArray[Any]) -> list[Any]:
-        """All cells, as arrays of one number an example."""
+        """The arrays of all cells, each with one number for each example."""
         return [*x, *map(x.dtype.type, self.steps.numbers), *out]
 
     # Backward
@@ -118,7 +121,7 @@ class Runner:
         return self._calls(self.steps.back.tolist(), function)
 
     def reverse(self, x: NDArray[Any], y: NDArray[Any], d_x: NDArray[Any], d_y: NDArray[Any]) -> None:
-        """Hand on the cotangents ``d_y`` of all steps, which are completed on the way, to those of the rows of ``x``."""
+        """Complete the cotangents ``d_y`` of the steps, from last to first, and write the cotangents of x to ``d_x``."""
         x, y, d_x, d_y = [rows.reshape(len(rows), -1) for rows in (x, y, d_x, d_y)]
         if _few(x):
             for example in range(x.shape[1]):
@@ -136,7 +139,7 @@ class Runner:
                 hand_on(grads[k], cells[k], *[cells[c] for c in a], *[grads[c] for c in a])
 
     def _reversed(self, cells: list[float], given: list[float]) -> list[float]:
-        """The cotangents of all cells of an example, from those that were ``given`` for the steps."""
+        """The cotangents of all cells, for one example, from those that were ``given`` to the steps."""
         grads = [0.0] * self.steps.base + given
         for partials, k, a, b in self._slopes_of_floats:
             g = grads[k]
@@ -154,16 +157,16 @@ class Runner:
 
 
 _FEW = 2
-"""So many examples take less time one by one, on floats."""
+"""Up to this number of examples, floats take less time than arrays."""
 
 
 def _few(x: NDArray[Any]) -> bool:
-    """Whether ``x`` (rows, examples) holds a few examples of the precision of Python's floats."""
+    """Whether ``x`` (rows, examples) holds few examples, in the precision of Python's floats."""
     return x.shape[1] <= _FEW and x.dtype == np.float64
 
 
 def _with_room(row: ops.Op) -> Callable[..., Any]:
-    """The row's function on arrays, which writes its result to ``out``."""
+    """The row's function on arrays, with an argument ``out`` for its result."""
     kernel: Any = row.on_arrays
     if isinstance(kernel, np.ufunc) or kernel is relu_array:
         return kernel
@@ -189,10 +192,10 @@ def _folded(ufunc: Any, *args: Any, out: NDArray[Any]) -> None:
 
 @functools.cache
 def transpose(row: ops.Op, hands: tuple[bool | None, ...], numbers: tuple[bool, ...]) -> Callable[..., None]:
-    """A function of a step's cotangent g, its y, its arguments a0, a1, … and their cotangents d0, d1, …, to which it hands on.
+    """The function that hands a step's cotangent g on to the cotangents d0, d1, … of its arguments a0, a1, …; y is its result.
 
-    ``hands`` says for each argument whether its cotangent is written (False), added to (True), or none of this one's business
-    (None); ``numbers`` says which arguments are numbers. Of a product that writes to the first and adds to the second, it is
+    ``hands`` says for each argument whether its cotangent is written (False), added to (True) or left alone (None).
+    ``numbers`` says which arguments are numbers. For a product that writes to the first and adds to the second, it is
 
         def mul(g, y, a0, a1, d0, d1):
             multiply(g, a1, d0)

@@ -1,4 +1,4 @@
-"""Plans as NumPy source: one line an instruction, in buffers that are made once a batch size."""
+"""Plans as NumPy source: one line for each instruction, which works in buffers that are made once for each batch size."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from autograd import ops
 from autograd.compiler import instructions as ir
 from autograd.compiler.executors.chains import Runner
 from autograd.compiler.executors.runtime import check, index, unfold, view
+from autograd.compiler.executors.slices import expression, shape_of
 from autograd.compiler.folds import FOLDED
 from autograd.compiler.formula import literal
-from autograd.compiler.views import Space, View, contiguous
+from autograd.compiler.views import Space, View
 from autograd.kernels import clip_array, relu_array
 
 if TYPE_CHECKING:
@@ -28,34 +29,34 @@ if TYPE_CHECKING:
 
 INDENT = "    "
 BETWEEN = "\n\n\n"
-"""What is between blocks of lines, which may be compiled one by one."""
+"""The text between blocks of lines that can be compiled one by one."""
 _BLOCK = 500
-"""As many lines are compiled at once, at most: Python's own compiler takes 10 kB for each of them."""
+"""The largest number of lines that are compiled at once. Python's compiler takes 10 kB of memory for each line."""
 RESERVED = re.compile(
     "np|dot|float|check|view|index|theta|constants|[stuvB]|ones|examples|seed|step|results?|differentiate|unfold|"
     r"[A-Za-z]+\d+(_\d+)?|(rows|starts|filled|numbers|range|hot|part)_?\w*|" + "|".join([*ops.TABLE, *keyword.kwlist])
 )
-"""The names that the source uses itself, or that Python does: an argument cannot have them."""
+"""The names that the source or Python uses, and that no argument of a program can have."""
 
 
 class Source:
-    """The source of a program, line by line, and what its lines mention."""
+    """The lines of a program, and the objects that they mention."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.constants: dict[str, NDArray[Any] | Runner] = {}
         """The arrays and chains that lines mention."""
         self.kernels: set[str] = set()
-        """The rows of the table whose functions on arrays lines call, because NumPy has no such function."""
+        """The names of operations whose functions on arrays the lines call, because NumPy has no such function."""
         self.made: list[str] = []
-        """Lines that run once a batch size."""
+        """Lines that run once for each batch size."""
         self.bound: list[str] = []
         """Lines that run at the beginning of each call."""
         self.lines: list[str] = []
         self.late: list[str] = []
-        """Lines that run before a gradient is computed."""
+        """Lines that run at the beginning of the backward part."""
         self.used: set[Space] = set()
-        """The spaces that are made once a batch size."""
+        """The spaces whose arrays are made once for each batch size."""
         self._given = {plan.theta, *plan.inputs}
         self._taken = {"", *[space.name for space in plan.inputs]}
         self._bound: dict[object, str] = {}
@@ -76,7 +77,7 @@ class Source:
     # Names
 
     def _name(self, stem: str) -> str:
-        """A name that nothing has yet: ``x_2`` and 55 are ``x_255``, and so are ``x_25`` and 5."""
+        """A new name that begins with ``stem``. Names may collide: ``x_2`` and 55 make the same one as ``x_25`` and 5."""
         name = ""
         while name in self._taken:
             self._counts[stem] = number = self._counts.get(stem, 0) + 1
@@ -85,7 +86,7 @@ class Source:
         return name
 
     def _constant(self, stem: str, value: NDArray[Any]) -> str:
-        """The name of an array that the source cannot spell."""
+        """The name of a constant array, which the source does not contain."""
         key = (stem, value.tobytes(), value.shape)
         if key not in self._bound:
             self._bound[key] = name = self._name(stem)
@@ -93,10 +94,10 @@ class Source:
         return self._bound[key]
 
     def array(self, v: View, form: str = "") -> str:
-        """The name of an array that is the view ``v``, as the shape (*shape, batch), or (*shape) if that is not batched.
+        """The name of the array of the view ``v``. Its shape is (*shape, batch), or (*shape) if the view is not batched.
 
-        In the form "column" it has one more axis, of length 1; as a "matrix", which is one of a stack if there are more, the
-        examples are columns; for "examples" they are the first axis.
+        In the form "column" it has one more axis, of length 1. In the form "matrix" the last axis and the examples are one, and
+        a stack of one matrix is that matrix. In the form "examples" the examples are the first axis.
         """
         if form == "matrix" and v.shape[0] == 1:
             v = View(v.space, v.start, v.shape[1:], v.strides[1:])
@@ -109,7 +110,7 @@ class Source:
             name, about = self._called(v)
             self._bound[key] = name
             where = self.bound if v.space in self._given else self.late if v.space.fresh else self.made
-            where.append(f"{name} = {self._expression(v, form)}{about and f'  # {about}'}")
+            where.append(f"{name} = {expression(v, form)}{about and f'  # {about}'}")
             if where is self.made:
                 self.used.add(v.space)
         return self._bound[key]
@@ -158,16 +159,6 @@ class Source:
             name = f"{stem}_{number}"
         self._taken.add(name)
         return name
-
-    def _expression(self, v: View, form: str) -> str:
-        name = f"{v.space.name}.T" if v.space.examples_first else v.space.name
-        merge = form == "matrix"
-        text = _slice(name, v, merge) or (_block(name, v, merge) if not v.space.examples_first else "")
-        if not text:
-            text = f"view({name}, {v.start}, {v.shape}, {v.strides}{', merge=True' if merge else ''})"
-        if form == "column":
-            text += "[..., None]"
-        return f"np.moveaxis({text}, -1, 0)" if form == "examples" and v.batched else text
 
     # Lines
 
@@ -320,7 +311,7 @@ class Source:
         inner = i.a.shape[2 - i.transposed[0]]
         if best == "np.dot" and inner == 1 and 1 in i.out.shape[1:]:
             best = "dot" if any(v.batched for v in i.views) else "np.matmul"
-        shapes = [_shape(v, turned=turned) for v, turned in zip((i.a, i.b), i.transposed, strict=True)]
+        shapes = [shape_of(v, turned=turned) for v, turned in zip((i.a, i.b), i.transposed, strict=True)]
         self._line(f"{best}({a}, {b}, out={out})  # {' @ '.join(shapes)}")
         if i.bias is not None:
             column = self.array(View(i.bias.space, i.bias.start, i.bias.shape[flat:], i.bias.strides[flat:]), "column")
@@ -374,48 +365,11 @@ class Source:
 
 
 _WITH_ROOM = (relu_array, clip_array)
-"""Kernels of ours that write to where they are told, as NumPy's do."""
+"""Kernels of the library that take an argument ``out``, as NumPy's functions do."""
 _STEMS = {"v": "h", "d_v": "g", "s": "s", "d_s": "e"}
 """How names of arrays begin that hold results of instructions, and cotangents of results."""
 _SCRATCH = {"t": "p", "u": "q", "constants": "c"}
-
-
-def _shape(v: View, *, turned: bool) -> str:
-    """The shape of a factor of a matrix product, as (rows, columns): the columns of all examples lie side by side."""
-    *stack, rows, columns = map(str, v.shape)
-    columns = columns if not v.batched else "B" if columns == "1" else f"{columns} * B"
-    stack = [] if stack == ["1"] else stack
-    return f"({', '.join([*stack, *((columns, rows) if turned else (rows, columns))])})"
-
-
-def _slice(name: str, v: View, merge: bool) -> str:  # noqa: FBT001 - as view's
-    """A slice that is the view, or "" if none is: one axis is longer than 1, at most, and its stride is positive."""
-    long = [axis for axis, size in enumerate(v.shape) if size > 1]
-    if merge or len(long) > 1 or any(v.strides[axis] <= 0 for axis in long):
-        return ""
-    step = v.strides[long[0]] if long else 1
-    stop = v.start + (v.size - 1) * step + 1
-    text = f"{name}[{v.start}:{stop}{f':{step}' if step > 1 else ''}]"
-    return text if len(v.shape) == 1 else f"{text}.reshape({', '.join(map(str, v.shape))}{', B' if v.batched else ''})"
-
-
-def _block(name: str, v: View, merge: bool) -> str:  # noqa: FBT001 - as view's
-    """A slice that is reshaped, its axes in another order perhaps, or cut at the end of rows; "" if none is the view."""
-    shape, strides = v.shape, v.strides
-    if len(shape) == 2 and strides[1] == 1 and strides[0] > shape[1] and not v.batched:  # noqa: PLR2004 - a matrix
-        stop = v.start + shape[0] * strides[0]
-        return f"{name}[{v.start}:{stop}].reshape({shape[0]}, {strides[0]})[:, 0:{shape[1]}]" if stop <= v.space.size else ""
-    order = sorted(range(len(shape)), key=lambda axis: (-strides[axis], axis))
-    sizes = tuple([shape[axis] for axis in order])
-    if tuple([strides[axis] for axis in order]) != contiguous(sizes) or (merge and order != sorted(order)):
-        return ""
-    *outer, last = map(str, sizes)
-    rows = [*outer, f"{last} * B"] if merge else [*outer, last, *(["B"] if v.batched else [])]
-    text = f"{name}[{v.start}:{v.start + v.size}].reshape({', '.join(rows)})"
-    if order == sorted(order):
-        return text
-    back = [order.index(axis) for axis in range(len(order))] + ([len(order)] if v.batched else [])
-    return f"{text}.T" if back == [1, 0] else f"{text}.transpose({', '.join(map(str, back))})"
+"""The same for numbers that are needed for a short time, and for constants."""
 
 
 class Numpy:
@@ -434,7 +388,7 @@ class Numpy:
         self._start()
 
     def _start(self) -> None:
-        """Make what does not pickle."""
+        """Make the objects that do not pickle."""
         self._names = _RUNTIME | self._constants | {name: ops.TABLE[name].on_arrays for name in self._kernels}
         self._code = [compile(block, "<autograd.compile>", "exec") for block in self.source.split(BETWEEN)]
 
@@ -454,9 +408,10 @@ class Numpy:
 
 
 def _step(given: Sequence[str], body: Sequence[str]) -> list[list[str]]:
-    """The function ``step`` with the lines of its ``body``; if these are many, they are in functions that it calls.
+    """The function ``step`` with the lines of its ``body``.
 
-    These share what they assign. They go with ``step``, which holds them as its defaults.
+    If there are many lines, they are divided among functions part_1, part_2, …, which share the names that they assign. The
+    defaults of ``step`` hold these functions, so that nothing keeps them when the step is gone.
     """
     if len(body) <= _BLOCK:
         return [_function("step", [*given, "differentiate=True"], body)]
@@ -483,7 +438,7 @@ def _function(name: str, arguments: Sequence[str], body: Sequence[str]) -> list[
 
 
 def _helpers(source: Source) -> list[str]:
-    """Lines that make what other lines mention."""
+    """Lines that define names which other lines use."""
     plan, dtype = source.plan, source.plan.dtype.name
     made = {
         "ones": f"ones = np.ones(B, {dtype!r})",
@@ -496,7 +451,7 @@ def _helpers(source: Source) -> list[str]:
 
 
 def _buffers(source: Source) -> list[str]:
-    """Lines that make the spaces, with the constants in them."""
+    """Lines that make the arrays of spaces, with their constants."""
     lines, dtype = [], source.plan.dtype
     for space in source.plan.spaces:
         if space.size and space in source.used:

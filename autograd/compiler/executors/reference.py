@@ -1,6 +1,6 @@
-"""The instruction set, defined: each instruction by itself, in plain NumPy, and as short as it can be said.
+"""What instructions mean: each is executed by itself, in plain NumPy.
 
-Nothing here is fast. Other executors are held to it.
+This is the definition of the instruction set, written to be read. The tests hold all other executors to it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Memory:
-    """The numbers in each space: an array (rows, examples), or (rows) if the space is not batched. What is unwritten is NaN."""
+    """The numbers in each space: an array (rows, examples), or (rows) if it is not batched. Unwritten rows are NaN."""
 
     def __init__(self, batch: int, dtype: Any = float, given: dict[Space, NDArray[Any]] | None = None) -> None:
         self.batch = batch

@@ -1,4 +1,4 @@
-"""The functions that emitted lines call, beside those of NumPy and of the table of operations."""
+"""The functions that emitted programs call, besides those of NumPy and of the table of operations."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...], *, merge: bool = False) -> Any:
-    """The rows ``start + i * strides[0] + j * strides[1] + …`` of ``array``, an example's number after the other's.
+    """The rows ``start + i * strides[0] + j * strides[1] + …`` of ``array``, whose last axis is that of the examples.
 
-    With ``merge``, the last axis of ``shape`` and that of the examples are one.
+    With ``merge``, the result has one axis for the last axis of ``shape`` and the examples together.
     """
     row = array.strides[0]
     steps = tuple([stride * row for stride in strides]) + array.strides[1:]
@@ -26,7 +26,7 @@ def view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...
     if merge:
         *shape_before, columns, batch = shape
         shape, steps = (*shape_before, columns * batch), (*steps[:-2], steps[-1])
-    # An axis of length 1 gets the stride that it would have in an array of its own, as BLAS takes no stride of 0.
+    # BLAS takes no stride of 0, so an axis of length 1 gets the stride that it has in an array without gaps.
     step, usual = array.itemsize, []
     for size in reversed(shape):
         usual.append(step)
@@ -38,7 +38,10 @@ def view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...
 
 
 def index(numbers: Any, size: int, *, whole: bool = False) -> Any:
-    """``numbers`` as indices of a table of ``size`` items; IndexError for what is none. They may be known to be ``whole``."""
+    """``numbers`` as indices of a table of ``size`` items. Raises IndexError for other numbers than 0, 1, …, ``size - 1``.
+
+    Integers are ``whole``, which saves a comparison.
+    """
     rounded = numbers.astype(np.intp, copy=False)
     if rounded.size and (rounded.view(np.uintp).max() >= size or not (whole or (rounded == numbers).all())):
         wrong = numbers[~((numbers >= 0) & (numbers < size) & (rounded == numbers))].flat[0]
@@ -48,7 +51,7 @@ def index(numbers: Any, size: int, *, whole: bool = False) -> Any:
 
 
 def check(numbers: Any) -> None:
-    """Raise NotFiniteError unless all ``numbers`` are finite, and small enough for their squares to be."""
+    """Raise NotFiniteError unless the squares of all ``numbers`` are finite, and their sum is."""
     flat = numbers.ravel()
     if not math.isfinite(np.dot(flat, flat)):
         raise NotFiniteError
@@ -57,8 +60,8 @@ def check(numbers: Any) -> None:
 def unfold(name: str, of: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], axis: int, out: NDArray[Any]) -> None:
     """Write to ``out`` the cotangents of the items of x along ``axis``.
 
-    Of the arrays (g, y, x), y is the fold of x by the row ``name``, and g its cotangent. The results are those of eager code,
-    which takes the row step by step: the last of equal numbers gets half, the one before it half of the rest.
+    ``of`` is (g, y, x): y is the fold of x by the row ``name``, and g is its cotangent. The result is the same as if the row
+    had been applied step by step. So of equal numbers, the last one gets half, and the one before it half of the rest:
 
     >>> x, out = np.array([2.0, 5.0, 5.0, 5.0]), np.zeros(4)
     >>> unfold("maximum", (np.array(1.0), x.max(), x), 0, out)
@@ -69,14 +72,16 @@ def unfold(name: str, of: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], axis:
     row, once = ops.TABLE[name], (*[slice(None)] * axis, None)
     if row in EXTREMES:
         chosen, flat = np.equal(x, y[once]), y.ravel()
-        if np.count_nonzero(chosen) == y.size and not math.isnan(np.dot(flat, flat)):  # one of each fold: nothing is shared
+        if np.count_nonzero(chosen) == y.size and not math.isnan(
+            np.dot(flat, flat)
+        ):  # each fold has one largest item, which gets all
             np.multiply(g[once], chosen, out=out)
             return
     x, out = np.moveaxis(x, axis, 0), np.moveaxis(out, axis, 0)
     results = FOLDED[row].accumulate(x, axis=0)
     step = ops.mul if row is ops.prod else row
     by_before, by_item = step.partials(results[1:], results[:-1], x[1:])
-    begun = np.ones_like(g) if row is ops.prod else g  # a product as a whole is a row: the products of the others come first
+    begun = np.ones_like(g) if row is ops.prod else g  # of a product as one row, the other factors are multiplied first
     handed_back = np.multiply.accumulate(np.concatenate([begun[None], by_before[::-1]]), axis=0)
     np.multiply(handed_back[-2::-1], by_item, out=out[1:])
     out[0] = handed_back[-1]
