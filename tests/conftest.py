@@ -9,7 +9,7 @@ import pytest
 from executors import agree
 from hypothesis import settings
 
-from autograd.compiler import plan
+from autograd.compiler import lower
 from autograd.compiler.validate import validate
 
 if TYPE_CHECKING:
@@ -30,6 +30,6 @@ def _ctrl_c_is_pythons_own() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _every_program_is_validated() -> Iterator[None]:
     """All plans that the tests make are held to the rules of legal instructions, and executors to one another."""
-    plan.hooks += [validate, agree]
+    lower.hooks += [validate, agree]
     yield
-    plan.hooks.clear()
+    lower.hooks.clear()

@@ -18,8 +18,8 @@ from autograd.compiler.compiled import Compiled, compile  # noqa: A004 - autogra
 from autograd.compiler.executors.reference import Memory
 from autograd.compiler.languages import C, Python, rendered
 from autograd.compiler.loops import Block, Loop, Loops, Statement, blocks, needed
+from autograd.compiler.lower import lower
 from autograd.compiler.names import distinct
-from autograd.compiler.plan import Plan, lower
 from autograd.compiler.record import CODE, INPUT, Graph, Input, as_graph, collector_paused
 from autograd.math import sumprod
 from autograd.value import Value
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from autograd.compiler.instructions import Instruction
+    from autograd.compiler.plan import Plan
     from autograd.compiler.views import Space, View
 
 _LANGUAGES: dict[str, type[Python | C]] = {".py": Python, ".c": C}

@@ -1,8 +1,6 @@
-"""What stands between the passes of the compiler and whoever executes a program: a :class:`Plan`, made by :func:`lower`.
+"""What stands between the passes of the compiler and whoever executes a program.
 
-    graph -> simplify -> pack -> select -> allocate -> differentiate -> Plan -> an executor of autograd.compiler.executors
-
-Nothing above a plan knows who executes it, and no executor knows of anything above it.
+The passes end in a :class:`Plan`, and executors begin with it: neither knows of the other.
 """
 
 from __future__ import annotations
@@ -10,21 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from autograd.compiler.allocate import allocate
-from autograd.compiler.differentiate import differentiate
-from autograd.compiler.instructions import Pairwise, Pick, Product, Project, Seed, Take
-from autograd.compiler.labels import names
-from autograd.compiler.pack import pack
-from autograd.compiler.selection import select
-from autograd.compiler.simplify import simplify
+from autograd.compiler.instructions import Pairwise, Product
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import numpy as np
 
     from autograd.compiler.instructions import Instruction
-    from autograd.compiler.record import Graph, Input
     from autograd.compiler.views import Space, View
 
 
@@ -88,74 +77,3 @@ class Plan:
 
 class NotFiniteError(ArithmeticError):
     """Raised by an executor that gives up: a number is not finite that a zero which the function does not have would meet."""
-
-
-hooks: list[Callable[[Plan], None]] = []
-"""Functions that :func:`lower` calls with each plan that it makes. The tests append ``validate``."""
-
-
-def lower(  # noqa: PLR0913 - what a program depends on
-    graph: Graph,
-    inputs: Sequence[Input],
-    parameters: Sequence[int] = (),
-    reduction: str | None = None,
-    dtype: np.dtype[Any] = np.dtype(float),  # noqa: B008 - immutable
-    *,
-    frozen: bool = False,
-    by: int | None = None,
-    rolled: bool = True,
-) -> Plan:
-    """The plan for a recorded ``graph``, whose inputs are those of the arrays ``inputs``, one array after the other.
-
-    ``parameters`` are variables of the graph in the order of theta, -1 for one that the graph does not use. Variables that
-    are missing there come behind them, and nothing is differentiated by these if they are ``frozen``.
-
-    With ``by``, the last root of the graph is differentiated by the input array of that number, in place of theta. It is no
-    result of the plan, unless it is the only root.
-
-    A plan that is not ``rolled`` up has no folds and no chains: an executor then needs fewer kinds of instructions.
-    """
-    simplified = simplify(graph, folds=rolled)
-    allocation = allocate(select(simplified, pack(simplified, chains=rolled)), inputs, parameters)
-    given = allocation.inputs
-    variable = allocation.theta if by is None else given[by]
-    roots = np.array(simplified.roots)
-    results = allocation.read(roots[:-1] if by is not None and len(roots) > 1 else roots)
-    total = results if len(roots) == 1 or by is None else allocation.read(roots[-1:])
-    allocation.join_theta()
-    trained = variable.size if by is not None or not frozen else len(parameters)
-    spaces, backward, slopes = [*allocation.spaces], list[Any](), None
-    if reduction is not None:
-        sweep = differentiate(allocation.instructions, spaces, variable, trained, total)
-        backward, slopes = sweep.instructions, sweep.gradient
-        spaces += [*sweep.spaces.values(), *sweep.scratch]
-    once = [i for i in backward if isinstance(i, Seed) and not i.out.space.fresh]
-    forward = [i for i in allocation.instructions if not isinstance(i, Project)]
-    indices = _only_indices(forward)
-    plan = Plan(
-        forward=tuple(forward),
-        once=tuple(once),
-        backward=tuple([i for i in backward if i not in once]),
-        spaces=tuple(spaces),
-        theta=allocation.theta,
-        inputs=tuple(given),
-        kinds=tuple([np.dtype(np.intp) if space in indices else dtype for space in given]),
-        roots=results,
-        total=total,
-        reduction=reduction,
-        slopes=slopes,
-        trained=trained,
-        names=names(forward, allocation.theta, [graph.variables[i].label if i >= 0 else "" for i in allocation.parameters]),
-        parameters=tuple(allocation.parameters),
-        dtype=dtype,
-    )
-    for hook in hooks:
-        hook(plan)
-    return plan
-
-
-def _only_indices(forward: Sequence[Instruction]) -> set[Space]:
-    """The spaces of integers that are read as indices, and as nothing else."""
-    lookups = [i.index.space for i in forward if isinstance(i, Take | Pick)]
-    others = [view.space for i in forward for view in ([i.table] if isinstance(i, Take | Pick) else i.views)]
-    return {space for space in lookups if space.whole} - {*others}

@@ -11,7 +11,8 @@ import numpy as np
 from autograd.compiler import oracle
 from autograd.compiler.executors.numpy import Numpy
 from autograd.compiler.instructions import Pairwise, Product
-from autograd.compiler.plan import NotFiniteError, lower
+from autograd.compiler.lower import lower
+from autograd.compiler.plan import NotFiniteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ _KEPT = 4
 
 
 class Program:
-    """A recorded function, ready to run for batches of any size. Its arguments are those of ``plan.lower``."""
+    """A recorded function, ready to run for batches of any size. Its arguments are those of ``lower``."""
 
     def __init__(  # noqa: PLR0913 - what compile() was called with
         self,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import Value, gradient, math
+from autograd.compiler.lower import lower
 from autograd.compiler.pack import Group, pack
-from autograd.compiler.plan import lower
 from autograd.compiler.program import Program
 from autograd.compiler.record import INPUT, ROWS, VARIABLE, Graph, Input, as_graph, record
 from autograd.compiler.simplify import CONSTANT, FOLD, Simplified, simplify

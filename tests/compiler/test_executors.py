@@ -12,10 +12,11 @@ from passes import planned, recorded, variables
 
 from autograd import math, ops
 from autograd.compiler import instructions as ir
-from autograd.compiler import plan as plans
+from autograd.compiler import lower as lowering
 from autograd.compiler.executors.numpy import Numpy
 from autograd.compiler.executors.reference import Memory, Reference
-from autograd.compiler.plan import NotFiniteError, lower
+from autograd.compiler.lower import lower
+from autograd.compiler.plan import NotFiniteError, Plan
 from autograd.compiler.program import Program
 from autograd.compiler.record import Input
 from autograd.compiler.steps import Steps
@@ -149,17 +150,17 @@ def test_long_rows_are_cut_in_the_text() -> None:
 
 
 def test_hooks_see_each_plan() -> None:
-    seen: list[plans.Plan] = []
-    plans.hooks.append(seen.append)
+    seen: list[Plan] = []
+    lowering.hooks.append(seen.append)
     try:
         made = Program(recorded(lambda x: a * x[0], 1), [Input("x", 1, whole=False)], [], "sum", np.dtype(float))
     finally:
-        plans.hooks.remove(seen.append)
+        lowering.hooks.remove(seen.append)
     assert seen == [made.plan]
 
 
 @pytest.mark.parametrize("executor", [Numpy, Reference])
-def test_the_gradient_by_an_input_is_that_of_each_example(executor: Callable[[plans.Plan], Any]) -> None:
+def test_the_gradient_by_an_input_is_that_of_each_example(executor: Callable[[Plan], Any]) -> None:
     """(x² + a y)' by x and y is 2x and a, for each example by itself; the last root is the one that is differentiated."""
     graph = recorded(lambda x: [x[0] * x[0] + a * x[1]], 2)
     plan = lower(graph, [Input("x", 2, whole=False)], [], "sum", by=0)

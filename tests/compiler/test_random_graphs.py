@@ -16,7 +16,7 @@ from random_programs import Program, example, random_program
 
 import autograd
 from autograd import RecordingError, Value, math, ops
-from autograd.compiler import oracle, plan
+from autograd.compiler import lower, oracle
 from autograd.compiler.calls import Call, taken_apart
 from autograd.compiler.executors.numpy import Numpy, Source
 from autograd.compiler.executors.reference import Reference
@@ -327,7 +327,7 @@ def test_a_fault_in_one_line_of_a_program_is_found(fault: str, monkeypatch: pyte
         return source
 
     monkeypatch.setattr(Source, "text", with_fault)
-    monkeypatch.setattr(plan, "hooks", [])  # or these would find it
+    monkeypatch.setattr(lower, "hooks", [])  # or these would find it
     found = tries = seed = 0
     while tries < FAULTY and seed < SEEDS:
         if kind_of(seed) == (False, "float64") and not _has_shares(seed):
