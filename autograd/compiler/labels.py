@@ -6,13 +6,19 @@ import os.path
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from autograd.compiler.instructions import Product
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from autograd.compiler.instructions import Instruction
     from autograd.compiler.views import Space, View
+
+
+_LOOKED_AT = 100
+"""The number of labels of an array that are looked at: those of its first row, of its last row, and evenly between."""
 
 
 def named(labels: Sequence[str], stem: str) -> str:
@@ -41,13 +47,15 @@ def named(labels: Sequence[str], stem: str) -> str:
     return f"{stem}_{name}" if name[:1].isdigit() else name
 
 
-def names(instructions: Sequence[Instruction], theta: Space, labels: Sequence[str]) -> dict[View, str]:
-    """The names of the squeezed views of ``theta`` that ``instructions`` read; ``labels`` are those of its rows."""
+def names(instructions: Sequence[Instruction], theta: Space, label: Callable[[int], str]) -> dict[View, str]:
+    """The names of the squeezed views of ``theta`` that ``instructions`` read; ``label`` gives that of a row."""
     views = dict.fromkeys([view.squeezed for i in instructions for view in i.views if view.space is theta])
     factors = {view.squeezed for i in instructions if isinstance(i, Product) for view in (i.a, i.b)}
     found = {}
     for view in views:
         stem = "W" if view in factors or len(view.shape) > 1 else "b"
-        if name := named([labels[row] for row in view.rows.ravel().tolist()], stem):
+        rows = view.rows.ravel()
+        some = rows[np.linspace(0, rows.size - 1, min(rows.size, _LOOKED_AT)).astype(int)]
+        if name := named([label(row) for row in some.tolist()], stem):
             found[view] = name
     return found

@@ -66,7 +66,7 @@ def lower(  # noqa: PLR0913 - what a program depends on
         spaces += [*sweep.spaces.values(), *sweep.scratch]
     once = [i for i in backward if isinstance(i, Seed) and not i.out.space.fresh]
     forward = [i for i in allocation.instructions if not isinstance(i, Project)]
-    indices = _only_indices(forward)
+    indices, order = _only_indices(forward), tuple(allocation.parameters)
     plan = Plan(
         forward=tuple(forward),
         once=tuple(once),
@@ -80,8 +80,8 @@ def lower(  # noqa: PLR0913 - what a program depends on
         reduction=reduction,
         slopes=slopes,
         trained=trained,
-        names=names(forward, allocation.theta, [graph.variables[i].label if i >= 0 else "" for i in allocation.parameters]),
-        parameters=tuple(allocation.parameters),
+        names=names(forward, allocation.theta, lambda row: graph.variables[order[row]].label if order[row] >= 0 else ""),
+        parameters=order,
         dtype=dtype,
     )
     for hook in hooks:
