@@ -35,7 +35,7 @@ from nn.losses import (
 )
 from nn.metrics import accuracy
 from nn.module import Module
-from nn.optim import LBFGS, SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm
+from nn.optim import LBFGS, SGD, Adam, AdamW, BaseOptimizer, Optimizer, RMSprop, clip_grad_norm
 from nn.schedules import CosineAnnealingLR, LinearLR, LRScheduler, OneCycleLR, SequentialLR, StepLR
 from nn.training import EarlyStopping, TrainingState, fit
 from nn.vectors import parameters_to_vector, vector_to_parameters
@@ -46,6 +46,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "BaseOptimizer",
     "Checkpoint",
     "CheckpointError",
     "CosineAnnealingLR",

@@ -24,7 +24,7 @@ from nn import optim
 from nn.errors import CheckpointError, shown
 from nn.layers import build
 from nn.module import Module
-from nn.optim import Optimizer
+from nn.optim import BaseOptimizer
 
 if TYPE_CHECKING:
     import os
@@ -45,7 +45,7 @@ _DEPTH = 100
 """How deep ``extra`` may be nested; what contains itself is deeper."""
 
 
-def save(path: str | os.PathLike[str], model: Module, /, optimizer: Optimizer | None = None, **extra: Any) -> Path:
+def save(path: str | os.PathLike[str], model: Module, /, optimizer: BaseOptimizer | None = None, **extra: Any) -> Path:
     """Write the model's architecture and parameters, the optimizer's settings and state, and ``extra``; return the path.
 
     The path is taken as it is. One that ends in ``.safetensors`` gets that format (extra ``[safetensors]``), any other the
@@ -130,12 +130,12 @@ class Checkpoint:
     """What else was saved."""
 
     @classmethod
-    def of(cls, model: Module, optimizer: Optimizer | None, extra: dict[str, Any]) -> Checkpoint:
+    def of(cls, model: Module, optimizer: BaseOptimizer | None, extra: dict[str, Any]) -> Checkpoint:
         """The checkpoint of a model as it now is."""
         if not isinstance(model, Module):
             msg = f"a checkpoint is of an nn.Module, not {type(model).__name__} {shown(model)}"
             raise TypeError(msg)
-        if not isinstance(optimizer, Optimizer | None):
+        if not isinstance(optimizer, BaseOptimizer | None):
             msg = f"optimizer must be an nn.Optimizer or None, not {shown(optimizer)}; name what else to save, as epoch=3"
             raise TypeError(msg)
         named = [*model.named_parameters()]
@@ -208,7 +208,7 @@ class Checkpoint:
         return model
 
     @cached_property
-    def optimizer(self) -> Optimizer | None:
+    def optimizer(self) -> BaseOptimizer | None:
         """The optimizer of ``model``, with its settings and state; None if none was saved.
 
         CheckpointError if the model or the optimizer is of a class of yours. Then make it as it was made before, and load its
@@ -223,7 +223,7 @@ class Checkpoint:
             msg = f"nn cannot rebuild {name}, which is not nn's or moves parameters that are not the model's: {way_out}"
             raise CheckpointError(msg)
         try:
-            optimizer: Optimizer = getattr(optim, name)([parameters[k] for k in places])
+            optimizer: BaseOptimizer = getattr(optim, name)([parameters[k] for k in places])
             optimizer.load_state_dict(state)
         except Exception as error:
             msg = f"nn cannot rebuild {name}: {way_out}"
@@ -231,7 +231,7 @@ class Checkpoint:
         return optimizer
 
 
-def _state_of(optimizer: Optimizer, parameters: list[Value]) -> dict[str, Any]:
+def _state_of(optimizer: BaseOptimizer, parameters: list[Value]) -> dict[str, Any]:
     """What to keep of the optimizer of a model with these ``parameters``."""
     place_of = {parameter: k for k, parameter in enumerate(parameters)}
     places = np.array([place_of.get(parameter, -1) for parameter in optimizer.parameters])

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd import Value, arrays
 from nn.errors import shown
-from nn.optim import as_float
+from nn.settings import as_float
 
 
 def accuracy(predictions: Any, targets: Any, *, threshold: float = 0.0) -> float:

@@ -1,11 +1,15 @@
-"""Optimizers: a step is arithmetic on flat arrays of numbers and of their gradients. Formulas and defaults are PyTorch's."""
+"""Optimizers: a step is arithmetic on flat arrays of numbers and of their gradients. Formulas and defaults are PyTorch's.
+
+There are two kinds. An :class:`Optimizer` steps along one gradient: it says in ``moved`` how far. A search, such as
+:class:`LBFGS`, evaluates the loss at many places before it steps. Both are a :class:`BaseOptimizer`, and that is all that
+``nn.fit``, schedules and checkpoints know.
+"""
 
 from __future__ import annotations
 
 import math
 import numbers
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,72 +17,79 @@ from numpy.typing import NDArray
 
 from autograd import Value
 from nn.errors import shown
+from nn.settings import ABOVE_0, FRACTION, as_float, at_least_1, check_state, flag, number
 from nn.vectors import parameters_to_vector, vector_to_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Mapping
 
 Array = NDArray[np.float64]
+LossAndGradient = Callable[[Array], tuple[float, Array]]
+"""A function of the parameters' numbers, as ``value_and_grad`` of a compiled loss."""
 
 _STRUCTURE = ("parameters", "scheduled")
 """The attributes of an optimizer that are neither settings nor state."""
 _NORM_EPS = 1e-6
-"""PyTorch adds it to the norm of a gradient, to divide by."""
+"""PyTorch adds this to the norm of a gradient before it divides by the norm."""
 
 
-class Optimizer:
-    """The base of optimizers: ``step()`` moves the parameters against their grads, ``zero_grad()`` forgets the grads.
+class BaseOptimizer:
+    """The base of all optimizers: parameters, a learning rate, and ``descend``, which takes one step.
 
-    ``clip_grad_norm`` is how long the gradient may be, see :func:`clip_grad_norm`; it is clipped before weights decay. For an
-    optimizer of your own, define ``moved`` and keep arrays, numbers, booleans and tuples as attributes: those whose names
-    begin with an underscore are state, the others settings, and ``state_dict`` has both.
+    Derive from it to write a search that evaluates the loss several times in a step: define ``descend``. To write an
+    optimizer that needs one gradient for a step, derive from :class:`Optimizer`. Keep arrays, numbers, booleans and tuples as
+    attributes. ``state_dict`` returns all of them: those whose names begin with an underscore are state, the others settings.
     """
 
+    searches = False
+    """Whether a step finds its own length. Then there is no learning rate to change, and so no schedule."""
     scheduled: tuple[float, float] | None = None
-    """The ``lr`` from which schedules reckon, and the one that a schedule set last."""
+    """The ``lr`` that schedules start from, and the ``lr`` that a schedule set last."""
 
-    def __init__(
-        self, parameters: Iterable[Value], lr: float, weight_decay: float = 0.0, *, clip_grad_norm: float | None = None
-    ) -> None:
+    def __init__(self, parameters: Iterable[Value], lr: float) -> None:
         self.parameters = _variables(parameters, type(self).__name__)
-        self.lr = _at_least_0("lr", lr)
-        self.weight_decay = _at_least_0("weight_decay", weight_decay)
-        self.clip_grad_norm = None if clip_grad_norm is None else _at_least_0("clip_grad_norm", clip_grad_norm)
+        self.lr = number("lr", lr)
+
+    def descend(self, value_and_grad: LossAndGradient, theta: Array) -> tuple[float, Array]:
+        """Return the loss at ``theta``, and the parameters' numbers after one step from there.
+
+        ``theta`` has the shape (parameters,) and is not changed. ``value_and_grad(theta)`` returns the loss and its gradient.
+        """
+        raise NotImplementedError
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Move every parameter once, by its grad; returns what ``closure`` returned.
+        """Move every parameter, and return what the closure returned when it was called first, before the step.
 
-        The closure, if there is one, is called first: it sets the grads to 0, computes the loss, and calls ``backward()``.
+        The closure is called at many places. It sets the grads to 0, computes the loss, calls ``backward()``, and returns the
+        loss. TypeError without a closure.
         """
-        loss = None if closure is None else _closure(closure)()
-        theta = parameters_to_vector(self.parameters)
-        vector_to_parameters(self.update(theta, self._gradient()), self.parameters)
-        return loss
+        name = type(self).__name__
+        if closure is None:
+            msg = f"{name} computes the loss several times in a step: pass step() a closure that computes and returns it"
+            raise TypeError(msg)
+        _check_closure(closure)
+        losses = []
+
+        def value_and_grad(theta: Array) -> tuple[float, Array]:
+            vector_to_parameters(theta, self.parameters)
+            loss = closure()
+            if not isinstance(loss, Value | numbers.Real):
+                msg = f"the closure of {name} must return the loss, not {type(loss).__name__} {shown(loss)}"
+                raise TypeError(msg)
+            losses.append(loss)
+            return loss.data if isinstance(loss, Value) else as_float(loss), _grads(self.parameters)
+
+        _, theta = self.descend(value_and_grad, parameters_to_vector(self.parameters))
+        vector_to_parameters(theta, self.parameters)
+        return losses[0]
 
     def zero_grad(self, set_to_none: bool = False) -> None:  # noqa: FBT001, FBT002 - PyTorch's signature
         """Set the grad of every parameter to 0, or to None, which counts as 0."""
         for parameter in self.parameters:
             parameter.grad = None if set_to_none else 0.0
 
-    def descend(self, value_and_grad: Callable[[Array], tuple[float, Array]], theta: Array) -> tuple[float, Array]:
-        """The loss at ``theta``, and the numbers after a step from there; ``value_and_grad`` is as that of a compiled loss."""
-        loss, gradient = value_and_grad(theta)
-        return loss, self.update(theta, gradient)
-
-    def update(self, theta: Array, gradient: Array) -> Array:
-        """The numbers after a step from ``theta`` with this ``gradient``, of shape (parameters,) each; both stay the same."""
-        theta, gradient = self._checked(theta, gradient)
-        gradient = self._clipped(gradient)
-        if self.weight_decay:
-            gradient = gradient + self.weight_decay * theta
-        return self.moved(theta, gradient)
-
-    def moved(self, theta: Array, gradient: Array) -> Array:
-        """The same, where ``gradient`` is clipped and includes the weight decay."""
-        raise NotImplementedError
-
     def state_dict(self) -> dict[str, Any]:
-        """All settings and state, by name without underscore: numbers, booleans, tuples, None, and copies of arrays."""
+        """Return all settings and state, by name without underscore: numbers, booleans, tuples, None, and copies of arrays."""
         return {
             name.removeprefix("_"): x.copy() if isinstance(x, np.ndarray) else x
             for name, x in vars(self).items()
@@ -86,31 +97,78 @@ class Optimizer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over settings and state, so that the steps to come are the same to the bit.
+        """Take over the settings and state that ``state_dict`` returned. The next steps are then the same to the last bit.
 
-        KeyError unless the names are those of this optimizer; ValueError for arrays of another length. Nothing is changed then.
+        KeyError unless the names are those of this optimizer, TypeError for values of another type, ValueError for arrays of
+        another length. After an error the optimizer is as it was.
         """
         attributes = {name.removeprefix("_"): name for name in vars(self) if name not in _STRUCTURE}
-        check_names(self, attributes, state)
-        for name, attribute in attributes.items():
-            mine, new = getattr(self, attribute), state[name]
-            check_setting(name, mine, new)
-            if isinstance(mine, np.ndarray) and np.shape(new) != mine.shape:
+        mine = {name: getattr(self, attribute) for name, attribute in attributes.items()}
+        check_state(self, mine, state)
+        for name, old in mine.items():
+            if isinstance(old, np.ndarray) and np.shape(state[name]) != old.shape:
                 msg = (
-                    f"{name} has the shape {np.shape(new)}, and this {type(self).__name__} has {len(self.parameters)} "
-                    "parameters to move"
+                    f"{name} in the state has the shape {np.shape(state[name])}, but this {type(self).__name__} moves "
+                    f"{len(self.parameters)} parameters"
                 )
                 raise ValueError(msg)
-        for name, attribute in attributes.items():
-            mine = getattr(self, attribute)
-            setattr(self, attribute, np.array(state[name], mine.dtype) if isinstance(mine, np.ndarray) else state[name])
+        for name, old in mine.items():
+            new = np.array(state[name], old.dtype) if isinstance(old, np.ndarray) else state[name]
+            setattr(self, attributes[name], new)
 
     def __repr__(self) -> str:
         settings = {k: v for k, v in vars(self).items() if not k.startswith("_") and k not in _STRUCTURE}
         return f"{type(self).__name__}({len(self.parameters)} parameters, {', '.join(f'{k}={v}' for k, v in settings.items())})"
 
+
+class Optimizer(BaseOptimizer):
+    """The base of optimizers that step along one gradient: ``step()`` moves the parameters against their grads.
+
+    ``clip_grad_norm`` is the largest norm that the gradient may have. A longer gradient is scaled down to it, as by
+    :func:`clip_grad_norm`, before ``weight_decay`` times the parameters is added. For an optimizer of your own, define
+    ``moved``, and keep settings and state as attributes, as :class:`BaseOptimizer` says.
+    """
+
+    def __init__(
+        self, parameters: Iterable[Value], lr: float, weight_decay: float = 0.0, *, clip_grad_norm: float | None = None
+    ) -> None:
+        super().__init__(parameters, lr)
+        self.weight_decay = number("weight_decay", weight_decay)
+        self.clip_grad_norm = None if clip_grad_norm is None else number("clip_grad_norm", clip_grad_norm)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Move every parameter once, by its grad, and return what ``closure`` returned.
+
+        The closure is optional. It is called before the step: it sets the grads to 0, computes the loss, and calls
+        ``backward()``.
+        """
+        loss = None if closure is None else _check_closure(closure)()
+        theta = parameters_to_vector(self.parameters)
+        vector_to_parameters(self.update(theta, _grads(self.parameters)), self.parameters)
+        return loss
+
+    def descend(self, value_and_grad: LossAndGradient, theta: Array) -> tuple[float, Array]:
+        """See the base."""
+        loss, gradient = value_and_grad(theta)
+        return loss, self.update(theta, gradient)
+
+    def update(self, theta: Array, gradient: Array) -> Array:
+        """Return the parameters' numbers after a step from ``theta``. Arrays have the shape (parameters,) and do not change."""
+        theta, gradient = self._checked(theta, gradient)
+        gradient = self._clipped(gradient)
+        if self.weight_decay:
+            theta, gradient = self._decayed(theta, gradient)
+        return self.moved(theta, gradient)
+
+    def moved(self, theta: Array, gradient: Array) -> Array:
+        """Return the same as ``update``, of a gradient that is clipped and includes the weight decay."""
+        raise NotImplementedError
+
+    def _decayed(self, theta: Array, gradient: Array) -> tuple[Array, Array]:
+        return theta, gradient + self.weight_decay * theta
+
     def _checked(self, theta: Any, gradient: Any) -> tuple[Array, Array]:
-        """Both as arrays of one number for each parameter; ValueError for anything else, which NumPy might spread out."""
+        """Return both as arrays of one number for each parameter. ValueError for other shapes, which NumPy might broadcast."""
         shape = (len(self.parameters),)
         flat = type(theta) is type(gradient) is np.ndarray and theta.shape == gradient.shape == shape
         if not (flat and theta.dtype == gradient.dtype == float):
@@ -120,7 +178,10 @@ class Optimizer:
                 msg = f"update() takes two arrays of {shape[0]} numbers: {error}"
                 raise TypeError(msg) from error
             if not theta.shape == gradient.shape == shape:
-                msg = f"update() takes two arrays of shape {shape}, one number a parameter, not {theta.shape}, {gradient.shape}"
+                msg = (
+                    f"update() takes two arrays of shape {shape}, one number for each parameter, not {theta.shape} and "
+                    f"{gradient.shape}"
+                )
                 raise ValueError(msg)
         return theta, gradient
 
@@ -129,19 +190,16 @@ class Optimizer:
             return gradient
         with np.errstate(over="ignore"):
             norm = math.sqrt(gradient.dot(gradient))
-        if norm == math.inf:  # of the squares, perhaps, and not of the gradient
+        if norm == math.inf:  # the squares may have overflowed where the norm does not
             norm = _norm(gradient)
         factor = self.clip_grad_norm / (norm + _NORM_EPS)
         return gradient * factor if factor < 1.0 else gradient
 
-    def _gradient(self) -> Array:
-        return _grads(self.parameters)
-
 
 class SGD(Optimizer):
-    """Gradient descent: ``v = momentum * v + (1 - dampening) * g``, at first ``v = g``, and then ``θ = θ - lr * v``.
+    """Gradient descent with momentum: ``v = momentum * v + (1 - dampening) * g``, and then ``θ = θ - lr * v``.
 
-    With ``nesterov`` it is ``θ = θ - lr * (g + momentum * v)``.
+    In the first step ``v = g``. With ``nesterov`` the second formula is ``θ = θ - lr * (g + momentum * v)``.
 
     >>> x = Value(1.0)
     >>> optimizer = SGD([x], lr=0.1)
@@ -163,8 +221,8 @@ class SGD(Optimizer):
         clip_grad_norm: float | None = None,
     ) -> None:
         super().__init__(parameters, lr, weight_decay, clip_grad_norm=clip_grad_norm)
-        self.momentum = _at_least_0("momentum", momentum)
-        self.dampening = _at_least_0("dampening", dampening)
+        self.momentum = number("momentum", momentum)
+        self.dampening = number("dampening", dampening)
         self.nesterov = flag("nesterov", nesterov)
         if self.nesterov and (not momentum or dampening):
             msg = "nesterov needs a momentum above 0 and a dampening of 0"
@@ -185,10 +243,11 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Steps of about ``lr``, whatever the size of the gradients: the mean gradient over the root of its mean square.
+    """The step is ``lr`` times the mean gradient divided by the root of the mean square gradient (Kingma & Ba 2015).
 
-    Both means forget exponentially, by ``betas``, and are corrected for starting at 0 (Kingma & Ba 2015, algorithm 1, in the
-    order of its section 2). ``weight_decay`` is added to the gradient; see AdamW for the other kind.
+    So steps are about ``lr`` long, however large the gradients are. Both means are exponential moving averages, with the decay
+    rates ``betas``, and are corrected for starting at 0 (algorithm 1, in the order of section 2). ``weight_decay`` times the
+    parameters is added to the gradient; see AdamW for the other kind.
 
     >>> x = Value(1.0)
     >>> optimizer = Adam([x], lr=0.1, eps=2.0)
@@ -209,11 +268,11 @@ class Adam(Optimizer):
         clip_grad_norm: float | None = None,
     ) -> None:
         super().__init__(parameters, lr, weight_decay, clip_grad_norm=clip_grad_norm)
-        if not isinstance(betas, tuple | list) or len(betas) != 2 or not all(map(_is_fraction, betas)):  # noqa: PLR2004 - a pair
+        if not isinstance(betas, tuple | list) or len(betas) != 2:  # noqa: PLR2004 - a pair
             msg = f"betas must be two numbers, at least 0 and below 1, not {shown(betas)}"
             raise ValueError(msg)
-        self.betas = (float(betas[0]), float(betas[1]))
-        self.eps = _at_least_0("eps", eps)
+        self.betas = (number("betas[0]", betas[0], FRACTION), number("betas[1]", betas[1], FRACTION))
+        self.eps = number("eps", eps)
         self._steps = 0
         self._mean = np.zeros(len(self.parameters))
         self._square = np.zeros(len(self.parameters))
@@ -226,10 +285,10 @@ class Adam(Optimizer):
         mean *= b1
         mean += (1.0 - b1) * gradient
         square *= b2
-        change = (1.0 - b2) * gradient  # in PyTorch's order, which overflows later
+        change = (1.0 - b2) * gradient  # in PyTorch's order, which overflows for larger gradients only
         change *= gradient
         square += change
-        # lr * (mean / c1) / (√(square / c2) + eps), with the corrections as factors of numbers instead of arrays
+        # lr * (mean / c1) / (√(square / c2) + eps), where the corrections are two numbers, which cost less than on arrays
         root_c2 = math.sqrt(1.0 - b2**self._steps)
         root = np.sqrt(square, out=change)
         root += self.eps * root_c2
@@ -239,7 +298,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weights decay by themselves: ``θ = θ - lr * weight_decay * θ`` before each step (Loshchilov & Hutter 2019).
+    """Adam with decoupled weight decay: ``θ = θ - lr * weight_decay * θ`` before each step (Loshchilov & Hutter 2019).
 
     >>> x = Value(1.0)
     >>> optimizer = AdamW([x], lr=0.1, eps=2.0, weight_decay=0.5)
@@ -261,17 +320,15 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay, clip_grad_norm=clip_grad_norm)
 
-    def update(self, theta: Array, gradient: Array) -> Array:
-        """See the base."""
-        theta, gradient = self._checked(theta, gradient)
-        return self.moved(theta * (1.0 - self.lr * self.weight_decay), self._clipped(gradient))
+    def _decayed(self, theta: Array, gradient: Array) -> tuple[Array, Array]:
+        return theta * (1.0 - self.lr * self.weight_decay), gradient
 
 
 class RMSprop(Optimizer):
-    """The gradient over the root of its mean square, which forgets exponentially, by ``alpha`` (Hinton 2012, lecture 6).
+    """The step is ``lr`` times the gradient divided by the root of the mean square gradient (Hinton 2012, lecture 6).
 
-    ``centered`` has the variance in place of the mean square (Graves 2013). With ``momentum``, what is multiplied by ``lr``
-    is ``v = momentum * v + g / root``.
+    The mean is an exponential moving average with the decay rate ``alpha``. With ``centered``, the variance replaces the mean
+    square (Graves 2013). With ``momentum``, the step is ``lr`` times ``v = momentum * v + g / root``.
 
     >>> x = Value(1.0)
     >>> optimizer = RMSprop([x], lr=0.1, alpha=0.75, eps=1.0)
@@ -294,12 +351,9 @@ class RMSprop(Optimizer):
         clip_grad_norm: float | None = None,
     ) -> None:
         super().__init__(parameters, lr, weight_decay, clip_grad_norm=clip_grad_norm)
-        if not _is_fraction(alpha):
-            msg = f"alpha must be a number, at least 0 and below 1, not {shown(alpha)}"
-            raise ValueError(msg)
-        self.alpha = float(alpha)
-        self.eps = _at_least_0("eps", eps)
-        self.momentum = _at_least_0("momentum", momentum)
+        self.alpha = number("alpha", alpha, FRACTION)
+        self.eps = number("eps", eps)
+        self.momentum = number("momentum", momentum)
         self.centered = flag("centered", centered)
         self._square = np.zeros(len(self.parameters))
         self._mean = np.zeros(len(self.parameters))
@@ -315,7 +369,7 @@ class RMSprop(Optimizer):
         if self.centered:
             mean += (1.0 - self.alpha) * (gradient - mean)
             np.subtract(square, mean * mean, out=change)
-            np.maximum(change, 0.0, out=change)  # where the gradient is always the same, rounding may go below
+            np.maximum(change, 0.0, out=change)  # rounding may go below 0 where the gradient is constant
             root = np.sqrt(change, out=change)
         else:
             root = np.sqrt(square, out=change)
@@ -328,16 +382,16 @@ class RMSprop(Optimizer):
         return theta - self.lr * direction
 
 
-class LBFGS(Optimizer):
-    """Steps of a quasi-Newton method, for the loss of all examples at once: SciPy's L-BFGS-B, which has a line search.
+class LBFGS(BaseOptimizer):
+    """A quasi-Newton search for the minimum of a loss of all examples at once: SciPy's L-BFGS-B, which has a line search.
 
-    A step is at most ``max_iter`` iterations and about ``max_eval`` evaluations of the loss (default: 5/4 of that). It ends
-    earlier where no partial derivative is above ``tolerance_grad``, or an iteration lowers the loss by a part of less than
-    ``tolerance_change``. ``history_size`` is how many iterations it remembers: of this step only, so few steps of many
-    iterations are better than many steps of few.
+    A step is at most ``max_iter`` iterations and about ``max_eval`` evaluations of the loss (default: 5/4 of ``max_iter``). It
+    ends earlier where no partial derivative is above ``tolerance_grad``, or where an iteration lowers the loss by a fraction
+    less than ``tolerance_change``. ``history_size`` is the number of iterations that it remembers. Each step starts with an
+    empty memory, so few steps of many iterations are better than many steps of few iterations.
 
-    The line search says how long a step is, and the loss is that of the search: ``lr`` stays 1, there is no weight decay
-    (add it to the loss), no clipping and no schedule. ImportError without SciPy (extra ``[scipy]``).
+    The line search finds the length of each iteration: ``lr`` must be 1, and there is no clipping and no schedule. For weight
+    decay, add it to the loss. ImportError without SciPy (extra ``[scipy]``).
 
     >>> x = Value(5.0)
     >>> optimizer = LBFGS([x])
@@ -352,6 +406,8 @@ class LBFGS(Optimizer):
     2.0
     """
 
+    searches = True
+
     def __init__(  # noqa: PLR0913, PLR0917 - PyTorch's signature
         self,
         parameters: Iterable[Value],
@@ -363,44 +419,27 @@ class LBFGS(Optimizer):
         history_size: int = 100,
     ) -> None:
         super().__init__(parameters, lr)
+        self.weight_decay, self.clip_grad_norm = 0.0, None  # settings of every optimizer in the files of checkpoints
         self.max_iter = at_least_1("max_iter", max_iter)
         self.max_eval = self.max_iter * 5 // 4 if max_eval is None else at_least_1("max_eval", max_eval)
-        self.tolerance_grad = _at_least_0("tolerance_grad", tolerance_grad)
-        self.tolerance_change = _at_least_0("tolerance_change", tolerance_change)
+        self.tolerance_grad = number("tolerance_grad", tolerance_grad)
+        self.tolerance_change = number("tolerance_change", tolerance_change)
         self.history_size = at_least_1("history_size", history_size)
         self._check_settings()
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Move every parameter; returns what ``closure`` returned at first, before the step.
+    def descend(self, value_and_grad: LossAndGradient, theta: Array) -> tuple[float, Array]:
+        """See the base. The loss is evaluated several times."""
+        loss, theta, _ = self.search(value_and_grad, theta)
+        return loss, theta
 
-        The closure is called at many places: it sets the grads to 0, computes the loss, calls ``backward()``, and returns
-        the loss.
-        """
-        if closure is None:
-            msg = "LBFGS computes the loss several times in a step: step() needs a closure, which computes and returns it"
-            raise TypeError(msg)
-        _closure(closure)
-        losses = []
-
-        def value_and_grad(theta: Array) -> tuple[float, Array]:
-            vector_to_parameters(theta, self.parameters)
-            loss = closure()
-            if not isinstance(loss, Value | numbers.Real):
-                msg = f"the closure of LBFGS must return the loss, not {type(loss).__name__} {shown(loss)}"
-                raise TypeError(msg)
-            losses.append(loss)
-            return loss.data if isinstance(loss, Value) else as_float(loss), self._gradient()
-
-        _, theta = self.descend(value_and_grad, parameters_to_vector(self.parameters))
-        vector_to_parameters(theta, self.parameters)
-        return losses[0]
-
-    def descend(self, value_and_grad: Callable[[Array], tuple[float, Array]], theta: Array) -> tuple[float, Array]:
-        """See the base; the loss is evaluated several times."""
+    def search(
+        self, value_and_grad: LossAndGradient, theta: Array, callback: Callable[..., object] | None = None
+    ) -> tuple[float, Array, Any]:
+        """Return what ``descend`` returns, and SciPy's OptimizeResult. SciPy calls ``callback`` after each iteration."""
         try:
             from scipy.optimize import minimize  # noqa: PLC0415 - an extra
         except ImportError as error:
-            msg = 'LBFGS is SciPy\'s: python -m pip install "scalar-autograd[scipy]"'
+            msg = 'LBFGS needs SciPy: python -m pip install "scalar-autograd[scipy]"'
             raise ImportError(msg) from error
         self._check_settings()
         losses = []
@@ -417,29 +456,26 @@ class LBFGS(Optimizer):
             "ftol": self.tolerance_change,
             "maxcor": self.history_size,
         }
-        found = minimize(evaluate, theta, jac=True, method="L-BFGS-B", options=options)
-        return losses[0], found.x if found.fun <= losses[0] else theta  # it may have ended where there is no number
-
-    def update(self, theta: Array, gradient: Array) -> Array:  # noqa: ARG002 - the base's signature
-        """TypeError: one gradient is not enough."""
-        msg = "LBFGS computes the loss several times in a step: call step(closure), or descend(value_and_grad, theta)"
-        raise TypeError(msg)
+        found = minimize(evaluate, theta, jac=True, method="L-BFGS-B", callback=callback, options=options)
+        better = found.fun <= losses[0]  # False if the search ended where the loss is NaN
+        return losses[0], found.x if better else theta, found
 
     def _check_settings(self) -> None:
         if self.lr != 1.0 or self.weight_decay or self.clip_grad_norm is not None:
             msg = (
-                f"LBFGS has a line search, and so an lr of 1, no schedule, no weight decay and no clipping, not lr={self.lr}, "
-                f"weight_decay={self.weight_decay}, clip_grad_norm={self.clip_grad_norm}: leave them as they are"
+                f"LBFGS finds the length of its steps by a line search, so it takes lr=1.0, weight_decay=0.0 and "
+                f"clip_grad_norm=None, and no schedule, but it has lr={self.lr}, weight_decay={self.weight_decay}, "
+                f"clip_grad_norm={self.clip_grad_norm}: leave them as they are"
             )
             raise ValueError(msg)
 
 
 def clip_grad_norm(parameters: Iterable[Value], max_norm: float, norm_type: float = 2.0) -> float:
-    """The norm of all grads together, as they were; they are scaled down so that it is at most ``max_norm``.
+    """Scale all grads down so that their norm is at most ``max_norm``, and return the norm that they had.
 
-    It is PyTorch's ``clip_grad_norm_``: grads are multiplied by ``max_norm / (norm + 1e-6)`` where that is below 1. The norm
-    is the ``norm_type``-th root of the sum of those powers; for ``math.inf``, the largest absolute value. If a
-    grad is NaN, all stay as they are; if one is infinite, it becomes NaN and the finite ones 0.
+    This is PyTorch's ``clip_grad_norm_``: grads are multiplied by ``max_norm / (norm + 1e-6)`` where that is below 1. The norm
+    is the ``norm_type``-th root of the sum of the powers of all grads together. For ``math.inf`` it is the largest absolute
+    value. If a grad is NaN, no grad changes. If a grad is infinite, it becomes NaN and the finite ones become 0.
 
     >>> x, y = Value(1.0), Value(2.0)
     >>> (3 * x + 4 * y).backward()
@@ -450,11 +486,9 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float, norm_type: floa
     """
     variables = _variables(parameters, "clip_grad_norm()")
     if not (isinstance(max_norm, float) and max_norm == math.inf):
-        max_norm = _at_least_0("max_norm", max_norm)
-    if not isinstance(norm_type, numbers.Real) or isinstance(norm_type, bool) or not norm_type > 0.0:
-        msg = f"norm_type must be a number above 0, or math.inf, not {shown(norm_type)}"
-        raise ValueError(msg)
-    norm = _norm(_grads(variables), as_float(norm_type))
+        max_norm = number("max_norm", max_norm)
+    words, above_0 = ABOVE_0
+    norm = _norm(_grads(variables), number("norm_type", norm_type, (f"{words}, or math.inf", above_0)))
     factor = max_norm / (norm + _NORM_EPS)
     if factor < 1.0:
         for parameter in variables:
@@ -464,78 +498,30 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float, norm_type: floa
 
 
 def _grads(parameters: Iterable[Value]) -> Array:
-    """The grads in a flat array; None counts as 0."""
+    """Return the grads as a flat array. None counts as 0."""
     return np.array([parameter.grad or 0.0 for parameter in parameters])
 
 
 def _norm(gradient: Array, order: float = 2.0) -> float:
-    """The norm of ``gradient``, of which no power overflows or vanishes before the root is taken."""
+    """Return the norm of ``gradient``, scaled so that its powers neither overflow nor vanish.
+
+    The norm of (3e200, 4e200) is 4e200 times the norm of (0.75, 1): 5e200, though the squares are infinite.
+    """
     largest = float(np.max(np.abs(gradient)))
     if largest == 0.0 or not math.isfinite(largest):
         return largest
     return largest * float(np.linalg.norm(gradient / largest, order))
 
 
-def check_names(owner: object, names: Iterable[str], state: Mapping[str, Any]) -> None:
-    """Raise KeyError unless ``state`` has these ``names``; TypeError if it is no dict."""
-    if not isinstance(state, Mapping):
-        msg = f"load_state_dict() takes what state_dict() gave, not {type(state).__name__} {shown(state)}"
-        raise TypeError(msg)
-    missing = [name for name in names if name not in state]
-    unexpected = [name for name in state if name not in names]
-    if missing or unexpected:
-        msg = f"the state is not that of this {type(owner).__name__}: missing {missing}, unexpected {unexpected}"
-        raise KeyError(msg)
-
-
-def check_setting(name: str, mine: Any, new: Any) -> None:
-    """Raise TypeError unless ``new`` is of the kind of ``mine``, whose place it is to take, or None, as a limit may be."""
-    kind = next((kind for kind in (bool, numbers.Real, str, tuple | list, np.ndarray) if isinstance(mine, kind)), object)
-    if kind is np.ndarray:
-        try:
-            fits = np.asarray(new).dtype.kind in "fiub"
-        except Exception:  # noqa: BLE001 - of a ragged list, or whatever another library's __array__ raises
-            fits = False
-    else:
-        fits = (new is None and (mine is None or name == "clip_grad_norm")) or isinstance(new, kind)
-    if not fits:
-        msg = f"the state has {shown(new)} as {name}, and that is {shown(mine)} here: load what state_dict() gave"
-        raise TypeError(msg)
-
-
-def at_least_1(name: str, x: Any) -> int:
-    """``x``, if it is a whole number from 1 on; ValueError if not, or if no computer counts so far."""
-    if not isinstance(x, numbers.Integral) or isinstance(x, bool | np.timedelta64) or not 1 <= int(x) <= sys.maxsize:
-        msg = f"{name} must be a whole number from 1 on, not {shown(x)}"
-        raise ValueError(msg)
-    return int(x)
-
-
-def _closure(x: Any) -> Any:
+def _check_closure(x: Any) -> Any:
     if not callable(x):
         msg = f"step() takes a closure, a function that computes the loss, not {type(x).__name__} {shown(x)}"
         raise TypeError(msg)
     return x
 
 
-def flag(name: str, x: Any) -> bool:
-    """``x``, if it is True or False, or what Python takes for that among numbers; TypeError if not."""
-    if not isinstance(x, bool | np.bool_ | int):
-        msg = f"{name} must be True or False, not {type(x).__name__} {shown(x)}"
-        raise TypeError(msg)
-    return bool(x)
-
-
-def as_float(x: Any) -> float:
-    """``x`` as a float, infinite where it is a whole number too large for one."""
-    try:
-        return float(x)
-    except OverflowError:
-        return math.inf if x > 0 else -math.inf
-
-
 def _variables(parameters: Iterable[Value], whose: str) -> list[Value]:
-    """The parameters in a list, if that is what they are."""
+    """Return the parameters in a list. Raise unless they are variables, at least one, and each once."""
     try:
         variables = [*parameters]
     except TypeError:
@@ -546,20 +532,9 @@ def _variables(parameters: Iterable[Value], whose: str) -> list[Value]:
         raise ValueError(msg)
     for parameter in variables:
         if not isinstance(parameter, Value) or parameter.op is not None:
-            msg = f"{whose} moves variables, and {shown(parameter)} is none: pass model.parameters()"
+            msg = f"{whose} moves variables, and {shown(parameter)} is not a variable: pass model.parameters()"
             raise TypeError(msg)
     if len(set(variables)) < len(variables):
-        msg = f"{whose} got a parameter twice: each may be there once"
+        msg = f"{whose} got a parameter twice: pass each parameter once"
         raise ValueError(msg)
     return variables
-
-
-def _at_least_0(name: str, x: Any) -> float:
-    if not isinstance(x, numbers.Real) or isinstance(x, bool) or not 0.0 <= as_float(x) < math.inf:
-        msg = f"{name} must be a finite number from 0 on, not {shown(x)}"
-        raise ValueError(msg)
-    return float(x)
-
-
-def _is_fraction(x: Any) -> bool:
-    return isinstance(x, numbers.Real) and not isinstance(x, bool) and 0.0 <= as_float(x) < 1.0

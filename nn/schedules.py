@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import math
-import numbers
 import sys
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, Literal
 
 from nn.errors import shown
-from nn.optim import Optimizer, as_float, at_least_1, check_names, check_setting, flag
+from nn.optim import BaseOptimizer
+from nn.settings import ABOVE_0, FRACTION, Range, at_least_1, check_state, flag, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Interval = Literal["epoch", "step"]
 
+_UP_TO_1: Range = ("a number from 0 to 1", lambda x: 0.0 <= x <= 1.0)
+_UP_TO_HALF: Range = ("a number from 0 to 0.5", lambda x: 0.0 <= x <= 0.5)  # noqa: PLR2004 - as it says
+_STEPS: Range = ("the number of steps done, from 0 on", lambda x: 0.0 <= x <= sys.maxsize)
+"""It need not be whole: a rate may lie between two steps."""
+
 
 class LRScheduler:
-    """The base of schedules: each call of ``step()`` sets the optimizer's ``lr`` to ``lr_at(last_epoch)``, counted from 0.
+    """The base of schedules: each call of ``step()`` sets the optimizer's ``lr`` to ``lr_at(last_epoch)``.
 
-    ``interval`` tells ``nn.fit`` when to call it: after each "epoch", or after each "step" of the optimizer; ``last_epoch``
-    counts whichever it is. The rates are reckoned from ``base_lr``, the optimizer's when its first schedule was made, and
-    those set by hand are lost at the next step. For a schedule of your own, define ``lr_at``, and set the attributes that it
-    needs before you call this class's ``__init__``.
+    ``last_epoch`` is the number of calls of ``step()``. ``interval`` tells ``nn.fit`` when to call it: after each "epoch", or
+    after each "step" of the optimizer. ``base_lr`` is the optimizer's ``lr`` before its first schedule, and all rates follow
+    from it. A rate that you set by hand is overwritten at the next step.
+
+    For a schedule of your own, define ``lr_at``. Set the attributes that it needs before you call ``super().__init__``.
     """
 
-    def __init__(self, optimizer: Optimizer, *, interval: Interval = "epoch") -> None:
-        if not isinstance(optimizer, Optimizer):
-            msg = f"{type(self).__name__} schedules an optimizer, not {type(optimizer).__name__} {shown(optimizer)}"
+    def __init__(self, optimizer: BaseOptimizer, *, interval: Interval = "epoch") -> None:
+        if not isinstance(optimizer, BaseOptimizer):
+            msg = f"{type(self).__name__} takes an optimizer, not {type(optimizer).__name__} {shown(optimizer)}"
             raise TypeError(msg)
         _check_interval(interval)
         self.optimizer = optimizer
@@ -40,35 +46,34 @@ class LRScheduler:
         optimizer.scheduled = self.base_lr, optimizer.lr
 
     def lr_at(self, t: int) -> float:
-        """The learning rate after ``t`` calls of ``step()``."""
+        """Return the learning rate after ``t`` calls of ``step()``."""
         raise NotImplementedError
 
     def apply(self, t: int) -> None:
-        """Give the optimizer the settings that it has after ``t`` calls of ``step()``."""
+        """Set the optimizer's ``lr`` to the rate after ``t`` calls of ``step()``."""
         self.optimizer.lr = self.lr_at(t)
 
     def step(self) -> None:
-        """Go on to the next learning rate."""
+        """Set the next learning rate."""
         self.apply(self.last_epoch + 1)
         self.last_epoch += 1
         self.optimizer.scheduled = self.base_lr, self.optimizer.lr
 
     def get_last_lr(self) -> list[float]:
-        """The learning rate of now, in a list, as PyTorch has it."""
+        """Return the current learning rate in a list, as PyTorch does."""
         return [self.lr_at(self.last_epoch)]
 
     def state_dict(self) -> dict[str, Any]:
-        """All settings, and where the schedule stands."""
+        """Return all settings, and ``last_epoch``."""
         return {name: x for name, x in vars(self).items() if name != "optimizer"}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over settings and place; KeyError unless the names are those of this schedule.
+        """Take over the settings and ``last_epoch`` that ``state_dict`` returned.
 
-        The optimizer is left alone: its own ``load_state_dict`` brings back the ``lr``.
+        KeyError unless the names are those of this schedule, TypeError for values of another type. The optimizer does not
+        change: its own ``load_state_dict`` restores the ``lr``.
         """
-        check_names(self, mine := self.state_dict(), state)
-        for name, setting in mine.items():
-            check_setting(name, setting, state[name])
+        check_state(self, self.state_dict(), state)
         vars(self).update(state)
 
     def __repr__(self) -> str:
@@ -76,7 +81,7 @@ class LRScheduler:
 
 
 class StepLR(LRScheduler):
-    """``base_lr``, multiplied by ``gamma`` every ``step_size`` epochs.
+    """Multiply the rate by ``gamma`` every ``step_size`` epochs, starting from ``base_lr``.
 
     >>> from autograd import Value
     >>> from nn import SGD
@@ -85,9 +90,9 @@ class StepLR(LRScheduler):
     [8.0, 8.0, 4.0, 4.0, 2.0]
     """
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, *, interval: Interval = "epoch") -> None:
+    def __init__(self, optimizer: BaseOptimizer, step_size: int, gamma: float = 0.1, *, interval: Interval = "epoch") -> None:
         self.step_size = at_least_1("step_size", step_size)
-        self.gamma = _number("gamma", gamma)
+        self.gamma = number("gamma", gamma)
         super().__init__(optimizer, interval=interval)
 
     def lr_at(self, t: int) -> float:
@@ -95,14 +100,14 @@ class StepLR(LRScheduler):
         t = _steps(t)
         try:
             return self.base_lr * self.gamma ** (t // self.step_size)
-        except OverflowError:  # where Python's power raises, IEEE 754's is infinite
+        except OverflowError:  # Python's power raises where the result of IEEE 754 is infinite
             return self.base_lr * math.inf
 
 
 class CosineAnnealingLR(LRScheduler):
-    """From ``base_lr`` to ``eta_min`` in ``T_max`` epochs, on half a cosine wave; after that it goes up again.
+    """Lower the rate from ``base_lr`` to ``eta_min`` in ``T_max`` epochs, along half a cosine wave.
 
-    Loshchilov & Hutter 2017, without the restarts.
+    After that the rate rises again. This is Loshchilov & Hutter 2017 without the restarts.
 
     >>> from autograd import Value
     >>> from nn import SGD
@@ -113,14 +118,14 @@ class CosineAnnealingLR(LRScheduler):
 
     def __init__(
         self,
-        optimizer: Optimizer,
+        optimizer: BaseOptimizer,
         T_max: int,  # noqa: N803 - PyTorch's name
         eta_min: float = 0.0,
         *,
         interval: Interval = "epoch",
     ) -> None:
         self.T_max = at_least_1("T_max", T_max)
-        self.eta_min = _number("eta_min", eta_min)
+        self.eta_min = number("eta_min", eta_min)
         super().__init__(optimizer, interval=interval)
 
     def lr_at(self, t: int) -> float:
@@ -130,7 +135,9 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """From ``start_factor * base_lr`` to ``end_factor * base_lr`` in ``total_iters`` equal steps; then it stays there.
+    """Change the rate from ``start_factor * base_lr`` to ``end_factor * base_lr`` in ``total_iters`` equal steps.
+
+    After that the rate stays the same.
 
     >>> from autograd import Value
     >>> from nn import SGD
@@ -141,15 +148,15 @@ class LinearLR(LRScheduler):
 
     def __init__(
         self,
-        optimizer: Optimizer,
+        optimizer: BaseOptimizer,
         start_factor: float = 1.0 / 3,
         end_factor: float = 1.0,
         total_iters: int = 5,
         *,
         interval: Interval = "epoch",
     ) -> None:
-        self.start_factor = _number("start_factor", start_factor, most=1.0)
-        self.end_factor = _number("end_factor", end_factor, most=1.0)
+        self.start_factor = number("start_factor", start_factor, _UP_TO_1)
+        self.end_factor = number("end_factor", end_factor, _UP_TO_1)
         self.total_iters = at_least_1("total_iters", total_iters)
         super().__init__(optimizer, interval=interval)
 
@@ -160,15 +167,15 @@ class LinearLR(LRScheduler):
 
 
 class OneCycleLR(LRScheduler):
-    """From ``max_lr / div_factor`` up to ``max_lr`` and down to nearly 0, once in ``total_steps`` steps (Smith & Topin 2018).
+    """Raise the rate from ``max_lr / div_factor`` to ``max_lr``, then lower it to nearly 0 (Smith & Topin 2018).
 
-    The way up takes ``pct_start`` of the steps. The optimizer's own ``lr`` plays no part. The last rate is the first one
-    divided by ``final_div_factor``; with ``three_phase``, the way down leads to the first rate in as many steps as the way
-    up, and only then to the last. ``anneal_strategy`` is "cos" or "linear". With ``cycle_momentum``, the optimizer's
-    ``momentum``, or the first of its ``betas``, goes the other way: from ``max_momentum`` to ``base_momentum`` and back.
+    This takes ``total_steps`` steps, or ``epochs * steps_per_epoch``. One more call of ``step()`` is a ValueError. The rise
+    takes the fraction ``pct_start`` of the steps. The last rate is the first rate divided by ``final_div_factor``. With
+    ``three_phase``, the rate falls to the first rate in as many steps as it rose, and then to the last rate.
+    ``anneal_strategy`` is "cos" or "linear". The optimizer's own ``lr`` is not used.
 
-    It is made for as many calls of ``step()`` as there are steps, ``total_steps`` or ``epochs * steps_per_epoch``, and raises
-    ValueError at one more.
+    With ``cycle_momentum``, the optimizer's ``momentum``, or the first of its ``betas``, falls from ``max_momentum`` to
+    ``base_momentum`` while the rate rises, and rises again while the rate falls.
 
     >>> from autograd import Value
     >>> from nn import SGD
@@ -184,7 +191,7 @@ class OneCycleLR(LRScheduler):
 
     def __init__(  # noqa: PLR0913, PLR0917 - PyTorch's signature
         self,
-        optimizer: Optimizer,
+        optimizer: BaseOptimizer,
         max_lr: float,
         total_steps: int | None = None,
         epochs: int | None = None,
@@ -213,25 +220,25 @@ class OneCycleLR(LRScheduler):
             msg = f"{type(optimizer).__name__} has no momentum and no betas to cycle: pass cycle_momentum=False"
             raise ValueError(msg)
         self.total_steps = at_least_1("total_steps", total_steps)
-        self.pct_start = _number("pct_start", pct_start, most=0.5 if three_phase else 1.0)
+        self.pct_start = number("pct_start", pct_start, _UP_TO_HALF if three_phase else _UP_TO_1)
         self.anneal_strategy = anneal_strategy
         self.cycle_momentum = cycle_momentum
-        self.base_momentum = _number("base_momentum", base_momentum, below=1.0)
-        self.max_momentum = _number("max_momentum", max_momentum, below=1.0)
-        self.max_lr = _number("max_lr", max_lr)
-        self.div_factor = _above_0("div_factor", div_factor)
-        self.final_div_factor = _above_0("final_div_factor", final_div_factor)
+        self.base_momentum = number("base_momentum", base_momentum, FRACTION)
+        self.max_momentum = number("max_momentum", max_momentum, FRACTION)
+        self.max_lr = number("max_lr", max_lr)
+        self.div_factor = number("div_factor", div_factor, ABOVE_0)
+        self.final_div_factor = number("final_div_factor", final_div_factor, ABOVE_0)
         self.three_phase = three_phase
         super().__init__(optimizer, interval=interval)
 
     def lr_at(self, t: int) -> float:
-        """See the base; ValueError beyond ``total_steps``."""
+        """See the base. ValueError if ``t`` is larger than ``total_steps``."""
         first = self.max_lr / self.div_factor
         last = first / self.final_div_factor
         return self._at(t, (first, self.max_lr, first, last) if self.three_phase else (first, self.max_lr, last))
 
     def apply(self, t: int) -> None:
-        """See the base; it sets the momentum, too."""
+        """See the base. This sets the momentum, too."""
         super().apply(t)
         if self.cycle_momentum:
             low, high = self.base_momentum, self.max_momentum
@@ -242,17 +249,21 @@ class OneCycleLR(LRScheduler):
                 self.optimizer.momentum = momentum  # type: ignore[attr-defined]  # as __init__ has made sure
 
     def _at(self, t: int, levels: tuple[float, ...]) -> float:
-        """Where a number that goes from the first of the ``levels`` to the last is after ``t`` steps."""
+        """Return what a number is after ``t`` steps that goes through the ``levels``, one phase between each two of them.
+
+        With 10 steps and ``pct_start=0.5``, the levels (1, 5, 0) are at the steps 0, 4 and 9. After 2 steps, a linear number
+        is half of the way from 1 to 5, which is 3.
+        """
         if _steps(t) > self.total_steps:
             msg = (
-                f"this OneCycleLR is made for {self.total_steps} steps, and there are more: "
+                f"this OneCycleLR is made for {self.total_steps} steps, and the training has more: "
                 "make it with total_steps = epochs * steps per epoch"
             )
             raise ValueError(msg)
         rise = self.pct_start * self.total_steps - 1.0
         last = self.total_steps - 1.0
         ends = [rise, 2.0 * rise, last] if self.three_phase else [rise, last]
-        t = min(t, self.total_steps - 1)  # PyTorch would go on beyond the end, down to rates below 0
+        t = min(t, self.total_steps - 1)  # PyTorch continues beyond the end, to rates below 0
         phase = sum(end < t for end in ends)
         begin, end = (0.0, *ends)[phase : phase + 2]
         done = (t - begin) / (end - begin) if end > begin else 1.0
@@ -261,9 +272,9 @@ class OneCycleLR(LRScheduler):
 
 
 class SequentialLR(LRScheduler):
-    """One schedule after the other: at each of the ``milestones``, the next begins at its own 0. Warm-up is done with it.
+    """Follow one schedule after the other, as for a warm-up. At each of the ``milestones`` the next schedule starts at its 0.
 
-    All are of the same optimizer and reckon from the same ``base_lr``. ``interval`` is theirs, which must be one.
+    All schedules must have the same optimizer, and the same ``interval``, which is then the interval of this one.
 
     >>> from autograd import Value
     >>> from nn import SGD
@@ -276,7 +287,7 @@ class SequentialLR(LRScheduler):
 
     def __init__(
         self,
-        optimizer: Optimizer,
+        optimizer: BaseOptimizer,
         schedulers: Iterable[LRScheduler],
         milestones: Iterable[int],
         *,
@@ -290,8 +301,8 @@ class SequentialLR(LRScheduler):
         self.milestones = tuple([at_least_1("a milestone", milestone) for milestone in milestones])
         if not self.schedulers or len(self.schedulers) != len(self.milestones) + 1:
             msg = (
-                f"SequentialLR takes a schedule more than milestones, which lie between them, "
-                f"not {len(self.schedulers)} and {len(self.milestones)}"
+                f"SequentialLR takes one more schedule than milestones, as each milestone lies between two schedules, "
+                f"not {len(self.schedulers)} schedules and {len(self.milestones)} milestones"
             )
             raise ValueError(msg)
         if [*self.milestones] != sorted(set(self.milestones)):
@@ -299,7 +310,7 @@ class SequentialLR(LRScheduler):
             raise ValueError(msg)
         for schedule in self.schedulers:
             if not isinstance(schedule, LRScheduler) or schedule.optimizer is not optimizer:
-                msg = f"SequentialLR takes schedules of its own optimizer, and {shown(schedule)} is none"
+                msg = f"SequentialLR takes schedules of its own optimizer, not {shown(schedule)}: make them with that optimizer"
                 raise ValueError(msg)
         if interval is not None:
             _check_interval(interval)
@@ -320,53 +331,32 @@ class SequentialLR(LRScheduler):
         schedule.apply(t - begin)
 
     def state_dict(self) -> dict[str, Any]:
-        """See the base; ``schedulers`` are the states of all."""
+        """See the base. ``schedulers`` is the list of the schedules' states."""
         return super().state_dict() | {"schedulers": [schedule.state_dict() for schedule in self.schedulers]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See the base."""
-        check_names(self, self.state_dict(), state)
-        if not isinstance(state["schedulers"], list | tuple):
-            msg = f"the state has {shown(state['schedulers'])} as schedulers, and that is a list: load what state_dict() gave"
-            raise TypeError(msg)
+        check_state(self, self.state_dict(), state)
         if len(state["schedulers"]) != len(self.schedulers):
-            msg = f"the state is that of {len(state['schedulers'])} schedules, and these are {len(self.schedulers)}"
+            msg = f"the state is that of {len(state['schedulers'])} schedules, but this SequentialLR has {len(self.schedulers)}"
             raise ValueError(msg)
         for schedule, its_state in zip(self.schedulers, state["schedulers"], strict=True):
             schedule.load_state_dict(its_state)
-        super().load_state_dict({**state, "schedulers": self.schedulers})
+        vars(self).update({**state, "schedulers": self.schedulers})
 
     def _schedule_at(self, t: int) -> tuple[LRScheduler, int]:
-        """The schedule that sets the rate after ``t`` steps, and when it began."""
+        """Return the schedule that sets the rate after ``t`` steps, and the step at which it starts."""
         k = bisect_right(self.milestones, _steps(t))
         return self.schedulers[k], (0, *self.milestones)[k]
 
 
-def _steps(t: Any) -> int:
-    """``t``, if it is a number of steps."""
-    if not isinstance(t, numbers.Real) or isinstance(t, bool) or not 0 <= as_float(t) <= sys.maxsize:
-        msg = f"lr_at() takes how many steps were done, a number from 0 on, not {shown(t)}"
-        raise ValueError(msg)
-    return t  # type: ignore[return-value]  # or a place between two steps
+def _steps(t: int) -> int:
+    """Return ``t``. Raise ValueError unless it is a number of steps."""
+    number("t in lr_at()", t, _STEPS)
+    return t
 
 
 def _check_interval(interval: Any) -> None:
     if not isinstance(interval, str) or interval not in ("epoch", "step"):
         msg = f'interval must be "epoch" or "step", not {shown(interval)}'
         raise ValueError(msg)
-
-
-def _number(name: str, x: Any, most: float = math.inf, below: float = math.inf) -> float:
-    """``x`` as a float, if it is a finite number of that size from 0 on; ValueError if not."""
-    if not isinstance(x, numbers.Real) or isinstance(x, bool) or not (0.0 <= as_float(x) <= most and as_float(x) < below):
-        sizes = f" to {most:g}" if most < math.inf else f" on and below {below:g}" if below < math.inf else " on, and finite"
-        msg = f"{name} must be a number from 0{sizes}, not {shown(x)}"
-        raise ValueError(msg)
-    return float(x)
-
-
-def _above_0(name: str, x: Any) -> float:
-    if not isinstance(x, numbers.Real) or isinstance(x, bool) or not as_float(x) > 0.0:
-        msg = f"{name} must be a number above 0, not {shown(x)}"
-        raise ValueError(msg)
-    return as_float(x)

@@ -20,9 +20,10 @@ from nn.errors import DivergedError, shown
 from nn.examples import Examples, check_targets, checked_examples, crc32, not_finite, split
 from nn.history import History
 from nn.module import Module
-from nn.optim import LBFGS, Adam, Optimizer, as_float, at_least_1, flag
+from nn.optim import Adam, BaseOptimizer
 from nn.progress import Interrupt, Progress, interruptible
 from nn.schedules import LRScheduler
+from nn.settings import as_float, at_least_1, flag
 from nn.vectors import parameters_to_vector, vector_to_parameters
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class TrainingState:
     """
 
     model: Module
-    optimizer: Optimizer
+    optimizer: BaseOptimizer
     epoch: int
     """Counted from 1."""
     loss: float
@@ -89,7 +90,7 @@ def fit(  # noqa: PLR0913 - training takes that much, and each has a name
     y: Data,
     *,
     loss: Callable[[Any, Any], Any],
-    optimizer: Optimizer | None = None,
+    optimizer: BaseOptimizer | None = None,
     epochs: int = 100,
     batch_size: int | None = 32,
     shuffle: bool = True,
@@ -209,7 +210,7 @@ class _Training:
         self,
         model: Module,
         parameters: list[Value],
-        optimizer: Optimizer,
+        optimizer: BaseOptimizer,
         schedule: LRScheduler | None,
         generator: np.random.Generator,
     ) -> None:
@@ -371,7 +372,7 @@ class _Training:
         where = f"epoch {self.epoch + 1}, step {step}, at a learning rate of {self.optimizer.lr:g}"
         if wrong := not_finite(examples):
             remedy = wrong
-        elif isinstance(self.optimizer, LBFGS):  # which has neither
+        elif self.optimizer.searches:  # which has neither
             remedy = "Try inputs and targets scaled to about 1, all examples at once (batch_size=None), or nn.Adam"
         else:
             remedy = (
@@ -463,8 +464,8 @@ class _Training:
 
 
 def _checked_optimizer(
-    model: Module, optimizer: Optimizer | None, schedule: LRScheduler | None
-) -> tuple[list[Value], Optimizer, LRScheduler | None]:
+    model: Module, optimizer: BaseOptimizer | None, schedule: LRScheduler | None
+) -> tuple[list[Value], BaseOptimizer, LRScheduler | None]:
     """The parameters to move, and what moves them."""
     if not isinstance(model, Module):
         msg = f"fit() trains an nn.Module, not {type(model).__name__} {shown(model)}"
@@ -476,10 +477,10 @@ def _checked_optimizer(
         raise TypeError(msg)
     if optimizer is None:
         optimizer = Adam(model.parameters()) if schedule is None else schedule.optimizer
-    if not isinstance(optimizer, Optimizer):
+    if not isinstance(optimizer, BaseOptimizer):
         msg = f"optimizer must be one of nn's, such as nn.Adam(model.parameters(), lr=0.01), not {shown(optimizer)}"
         raise TypeError(msg)
-    if schedule is not None and isinstance(optimizer, LBFGS):
+    if schedule is not None and optimizer.searches:
         msg = "LBFGS searches for the length of each step itself: leave the schedule out"
         raise ValueError(msg)
     if schedule is not None and schedule.optimizer is not optimizer:

@@ -288,10 +288,10 @@ RIGHT: dict[str, Callable[[Path], Call]] = {
     "nn.AdamW": lambda _: (nn.AdamW, [_parameters(), 0.1, [0.9, 0.99], 1e-8, 0.1], {"clip_grad_norm": 1.0}),
     "nn.RMSprop": lambda _: (nn.RMSprop, [_parameters(), 0.1, 0.9, 1e-8, 0.1, 0.5, True], {"clip_grad_norm": 1.0}),
     "nn.Optimizer": lambda _: (nn.Optimizer, [_parameters(), 0.1, 0.1], {"clip_grad_norm": 1.0}),
-    "nn.Optimizer.load_state_dict": lambda _: _state(_optimizer(nn.Adam)),
+    "nn.BaseOptimizer.load_state_dict": lambda _: _state(_optimizer(nn.Adam)),
     "nn.Optimizer.step": lambda _: (_optimizer().step, [lambda: 1.0], {}),
-    "nn.Optimizer.zero_grad": lambda _: (_optimizer().zero_grad, [], {"set_to_none": False}),
-    "nn.LBFGS.step": lambda _: (_optimizer(nn.LBFGS).step, [lambda: 1.0], {}),
+    "nn.BaseOptimizer.zero_grad": lambda _: (_optimizer().zero_grad, [], {"set_to_none": False}),
+    "nn.BaseOptimizer.step": lambda _: (_optimizer(nn.LBFGS).step, [lambda: 1.0], {}),
     "nn.CosineAnnealingLR": _with_optimizer(nn.CosineAnnealingLR, 3, 0.1, interval="epoch"),
     "nn.LinearLR": _with_optimizer(nn.LinearLR, 0.5, 1.0, 3, interval="epoch"),
     "nn.OneCycleLR": lambda _: (
@@ -371,13 +371,14 @@ NO_ENTRY = {
     "nn.Module.forward": "a subclass has it",
     "nn.Neuron.output": "a layer calls it, which has counted the inputs",
     "nn.LRScheduler": "a base that cannot be made alone",
+    "nn.BaseOptimizer": "likewise",
     "nn.init.shown": "it writes messages",
     "nn.init.he_uniform": "a neuron calls it",
     "nn.init.glorot_uniform": "a neuron calls it",
     **dict.fromkeys(
         [
             *(f"nn.{kind}.moved" for kind in ("Optimizer", "SGD", "Adam", "RMSprop")),
-            *("nn.Optimizer.update", "nn.AdamW.update", "nn.LBFGS.update", "nn.Optimizer.descend", "nn.LBFGS.descend"),
+            *("nn.Optimizer.update", "nn.BaseOptimizer.descend", "nn.Optimizer.descend", "nn.LBFGS.descend", "nn.LBFGS.search"),
         ],
         "fit and step call it with arrays of their own",
     ),
@@ -482,7 +483,7 @@ def outcomes(name: str, function: Any, bad: str, folder: Path) -> Iterator[tuple
 
 
 FLAGS = {
-    *("autograd.gradient create_graph", "nn.Module.zero_grad set_to_none", "nn.Optimizer.zero_grad set_to_none"),
+    *("autograd.gradient create_graph", "nn.Module.zero_grad set_to_none", "nn.BaseOptimizer.zero_grad set_to_none"),
     *("nn.Module.train 0", "nn.SGD 5", "nn.RMSprop 6", "nn.OneCycleLR 7", "nn.OneCycleLR 12", "nn.EarlyStopping 2"),
     *("nn.fit shuffle", "nn.fit resume", "nn.fit progress", "nn.fit compiled"),
 }

@@ -313,7 +313,7 @@ def test_an_architecture_that_nobody_knows_is_a_checkpoint_error(path: Path) -> 
 # Optimizers
 
 
-def trained(optimizer: nn.Optimizer, steps: int = 3) -> nn.Optimizer:
+def trained(optimizer: nn.BaseOptimizer, steps: int = 3) -> nn.BaseOptimizer:
     for _ in range(steps):
         for k, parameter in enumerate(optimizer.parameters):
             parameter.zero_grad()

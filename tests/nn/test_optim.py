@@ -15,7 +15,7 @@ import pytest
 import autograd
 import nn
 from autograd import GraphError, Value
-from nn.optim import LBFGS, SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm
+from nn.optim import LBFGS, SGD, Adam, AdamW, BaseOptimizer, Optimizer, RMSprop, clip_grad_norm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -332,7 +332,7 @@ def test_another_optimizers_state_is_refused() -> None:
     )
     with pytest.raises(KeyError, match=re.escape(message)):
         optimizer.load_state_dict(adam_state)
-    message = "velocity has the shape (3,), and this SGD has 2 parameters to move"
+    message = "velocity in the state has the shape (3,), but this SGD moves 2 parameters"
     with pytest.raises(ValueError, match=re.escape(message)):
         optimizer.load_state_dict(SGD([Value(1.0) for _ in range(3)], lr=0.1).state_dict())
     assert optimizer.lr == 0.5
@@ -541,20 +541,25 @@ def test_lbfgs_refuses_what_it_cannot_do() -> None:
     pytest.importorskip("scipy")
     x = Value(1.0)
     with pytest.raises(
-        ValueError, match=r"LBFGS has a line search, and so an lr of 1.* not lr=0.1, weight_decay=0.0, clip_grad_norm=None"
+        ValueError,
+        match=r"LBFGS finds the length of its steps .* lr=1.0.* but it has lr=0.1, weight_decay=0.0, clip_grad_norm=None",
     ):
         LBFGS([x], lr=0.1)
     for name, setting in (("lr", 0.5), ("weight_decay", 0.1), ("clip_grad_norm", 1.0)):
         optimizer = LBFGS([x])
         setattr(optimizer, name, setting)
-        with pytest.raises(ValueError, match=f"LBFGS has a line search.* {name}={setting}.*: leave them as they are"):
+        with pytest.raises(
+            ValueError, match=f"LBFGS finds the length.* but it has .*{name}={setting}.*: leave them as they are"
+        ):
             optimizer.descend(rosenbrock, np.array([1.0, 1.0]))
-    with pytest.raises(TypeError, match=r"step\(\) needs a closure, which computes and returns it"):
+    with pytest.raises(
+        TypeError,
+        match=r"LBFGS computes the loss several times in a step: pass step\(\) a closure that computes and returns it",
+    ):
         LBFGS([x]).step()
     with pytest.raises(TypeError, match=r"the closure of LBFGS must return the loss, not NoneType None"):
         LBFGS([x]).step(lambda: None)
-    with pytest.raises(TypeError, match=r"call step\(closure\), or descend\(value_and_grad, theta\)"):
-        LBFGS([x]).update(np.array([1.0]), np.array([1.0]))
+    assert not hasattr(LBFGS, "update")  # one gradient is not enough
     for name in ("max_iter", "max_eval", "history_size"):
         for wrong in (0, 2.5, True):
             with pytest.raises(ValueError, match=f"{name} must be a whole number from 1 on, not {wrong}"):
@@ -600,7 +605,7 @@ def test_lbfgs_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_only_variables_can_be_moved(make: Any) -> None:
     """Not what was computed, not a constant, not a number, not nothing."""
     for wrong in (Value(1.0) * 2.0, Value(1.0).detach(), 1.0):
-        message = f"{make.__name__} moves variables, and {wrong!r} is none: pass model.parameters()"
+        message = f"{make.__name__} moves variables, and {wrong!r} is not a variable: pass model.parameters()"
         with pytest.raises(TypeError, match=re.escape(message)):
             make([Value(1.0), wrong])
     with pytest.raises(ValueError, match=re.escape(f"{make.__name__} got no parameters: pass model.parameters()")):
@@ -621,7 +626,9 @@ def test_only_variables_can_be_moved(make: Any) -> None:
         *[(SGD, {"nesterov": True} | more, "nesterov needs a momentum above 0 and a dampening of 0")
           for more in ({}, {"momentum": 0.9, "dampening": 0.1})],
         *[(make, {"betas": betas}, f"betas must be two numbers, at least 0 and below 1, not {betas}") for make in (Adam, AdamW)
-          for betas in [(1.0, 0.9), (0.9, 1.0), (-0.1, 0.9), (0.9, math.nan), (0.9,), (0.9, 0.9, 0.9), 0.9]],
+          for betas in [(0.9,), (0.9, 0.9, 0.9), 0.9]],
+        *[(make, {"betas": betas}, f"betas[{k}] must be a number, at least 0 and below 1, not {betas[k]}")
+          for make in (Adam, AdamW) for betas, k in [((1.0, 0.9), 0), ((0.9, 1.0), 1), ((-0.1, 0.9), 0), ((0.9, math.nan), 1)]],
         *[(RMSprop, {"alpha": x}, f"alpha must be a number, at least 0 and below 1, not {x}") for x in (1.0, -0.1, math.nan)],
     ],
 )  # fmt: skip
@@ -678,6 +685,38 @@ def test_an_optimizer_of_your_own() -> None:
     assert optimizer.state_dict() == {"lr": 0.1, "weight_decay": 1.0, "clip_grad_norm": None, "calls": 1}
     with pytest.raises(NotImplementedError):
         Optimizer([Value(1.0)], 0.1, 0.0).step()
+
+
+def test_a_search_of_your_own() -> None:
+    """It defines ``descend``; closures, states and training come from the base."""
+
+    class Halving(BaseOptimizer):
+        """Half the distance, as often as that lowers the loss."""
+
+        def __init__(self, parameters: Any) -> None:
+            super().__init__(parameters, 1.0)
+            self._halvings = 0
+
+        def descend(self, value_and_grad: Any, theta: Any) -> Any:
+            first, _ = value_and_grad(theta)
+            best = first
+            while (lower := value_and_grad(theta / 2)[0]) < best:
+                best, theta = lower, theta / 2
+                self._halvings += 1
+            return first, theta
+
+    x = Value(8.0)
+    optimizer = Halving([x])
+    assert optimizer.step(lambda: (x - 1.5) ** 2).data == 42.25
+    assert x.data == 2.0  # from 8 to 4 to 2, as 1 is as far from 1.5
+    assert optimizer.state_dict() == {"lr": 1.0, "halvings": 2}
+    model = nn.Module()
+    model.w = Value(8.0)
+    model.forward = lambda x: model.w * x
+    history = nn.fit(model, [1.0], [1.5], loss=nn.mse_loss, optimizer=Halving([model.w]), epochs=1, progress=False)
+    assert (history.loss.tolist(), model.w.data) == ([42.25], 2.0)
+    with pytest.raises(NotImplementedError):
+        BaseOptimizer([x], 1.0).step(lambda: x)
 
 
 def test_a_parameter_that_is_there_twice_is_refused() -> None:
@@ -759,7 +798,7 @@ def test_a_gradient_is_a_number_for_each_parameter(make: Any) -> None:
     optimizer = make([Value(1.0), Value(2.0)])
     for wrong in (np.ones(1), 1.0, np.ones((2, 1)), [1.0]):
         with pytest.raises(
-            ValueError, match=re.escape("update() takes two arrays of shape (2,), one number a parameter, not ")
+            ValueError, match=re.escape("update() takes two arrays of shape (2,), one number for each parameter, not ")
         ):
             optimizer.update(np.zeros(2), wrong)
     for wrong in (None, "ab", ["a", "b"], [[1.0], [1.0, 2.0]]):
@@ -780,10 +819,10 @@ def test_settings_are_of_the_right_kind() -> None:
     with pytest.raises(TypeError, match="takes a list of parameters, not ndarray"):
         SGD(np.array(1.0))  # type: ignore[arg-type]  # on purpose
     optimizer = SGD([x], momentum=0.5)
-    with pytest.raises(TypeError, match=re.escape("load_state_dict() takes what state_dict() gave, not NoneType None")):
+    with pytest.raises(TypeError, match=re.escape("load_state_dict() takes what state_dict() returned, not NoneType None")):
         optimizer.load_state_dict(None)  # type: ignore[arg-type]  # on purpose
     for name, wrong in (("lr", "a"), ("nesterov", 3.0), ("velocity", "a"), ("velocity", [[1.0], [1.0, 2.0]])):
-        with pytest.raises(TypeError, match=f"as {name}, and that is "):
+        with pytest.raises(TypeError, match=f"the state has .* for {name}, where .* is now"):
             optimizer.load_state_dict(optimizer.state_dict() | {name: wrong})
     optimizer.load_state_dict(optimizer.state_dict() | {"clip_grad_norm": 1.0})
     optimizer.load_state_dict(optimizer.state_dict() | {"clip_grad_norm": None})
