@@ -19,6 +19,7 @@ if getattr(autograd, "__engine__", None) != "scalar-autograd":
     raise ImportError(msg)
 
 from nn import init
+from nn.arguments import EarlyStopping
 from nn.checkpoint import Checkpoint, load, save
 from nn.errors import CheckpointError, DivergedError
 from nn.export import export
@@ -37,7 +38,7 @@ from nn.metrics import accuracy
 from nn.module import Module
 from nn.optim import LBFGS, SGD, Adam, AdamW, BaseOptimizer, Optimizer, RMSprop, clip_grad_norm
 from nn.schedules import CosineAnnealingLR, LinearLR, LRScheduler, OneCycleLR, SequentialLR, StepLR
-from nn.training import EarlyStopping, TrainingState, fit
+from nn.training import TrainingState, fit
 from nn.vectors import parameters_to_vector, vector_to_parameters
 
 __all__ = [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,78 +15,78 @@ from nn.examples import Data, example, leaves, mapped
 from nn.vectors import vector_to_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 Array = NDArray[Any]
+Model = Callable[[Any], Any]
+Loss = Callable[[Any, Any], Any]
 
 
-class Engine(Protocol):
-    """Both have these; ``theta`` has the order of the parameters that they were made with."""
+@dataclass
+class Engine:
+    """Three functions of ``theta``, which holds the parameters' numbers in their order, and of the examples ``x`` and ``y``."""
 
-    def value_and_grad(self, theta: Array, x: Data, y: Data) -> tuple[float, Array]:
-        """The mean loss, and its derivative by each number in ``theta``."""
-
-    def value(self, theta: Array, x: Data, y: Data) -> float:
-        """The mean loss."""
-
-    def predict(self, theta: Array, x: Data) -> Any:
-        """What the model makes of each example."""
-
-
-class CompiledEngine:
-    """Programs of ``autograd.compile``: the Values are neither read nor written."""
-
-    def __init__(self, model: Callable[[Any], Any], loss: Callable[[Any, Any], Any], parameters: Sequence[Value]) -> None:
-        def example_loss(x: Any, y: Any) -> Any:
-            return loss(model(x), y)
-
-        compiled = autograd.compile(example_loss, parameters=parameters)
-        self.value_and_grad, self.value = compiled.value_and_grad, compiled.value
-        self.predict = autograd.compile(model, reduction=None, parameters=parameters).value
+    value_and_grad: Callable[[Array, Data, Data], tuple[float, Array]]
+    """Return the mean loss, and its derivative by each number in ``theta``."""
+    value: Callable[[Array, Data, Data], float]
+    """Return the mean loss."""
+    predict: Callable[[Array, Data], Any]
+    """Return the model's predictions of all examples ``x``, as arrays."""
 
 
-class EagerEngine:
-    """Graphs of Values, one for each batch; ``theta`` is written to the parameters first."""
+def compiled_engine(model: Model, loss: Loss, parameters: Sequence[Value]) -> Engine:
+    """Return an engine of programs of ``autograd.compile``. It neither reads nor writes the Values."""
 
-    def __init__(self, model: Callable[[Any], Any], loss: Callable[[Any, Any], Any], parameters: Sequence[Value]) -> None:
-        self.model, self.loss, self.parameters = model, loss, parameters
+    def example_loss(x: Any, y: Any) -> Any:
+        return loss(model(x), y)
 
-    def value_and_grad(self, theta: Array, x: Data, y: Data) -> tuple[float, Array]:
-        """See Engine."""
-        mean = self._mean(theta, x, y)
-        return mean.data, np.array(gradient(mean, self.parameters))
+    compiled = autograd.compile(example_loss, parameters=parameters)
+    predict = autograd.compile(model, reduction=None, parameters=parameters).value
+    return Engine(compiled.value_and_grad, compiled.value, predict)
 
-    def value(self, theta: Array, x: Data, y: Data) -> float:
-        """See Engine."""
-        with no_grad():
-            return self._mean(theta, x, y).data
 
-    def predict(self, theta: Array, x: Data) -> Any:
-        """See Engine."""
-        vector_to_parameters(theta, self.parameters)
-        with no_grad():
-            return _stacked([self.model(example) for example in _examples(x)])
+def eager_engine(model: Model, loss: Loss, parameters: Sequence[Value]) -> Engine:
+    """Return an engine that writes ``theta`` to the parameters and records a graph of Values for each batch."""
 
-    def _mean(self, theta: Array, x: Data, y: Data) -> Value:
-        vector_to_parameters(theta, self.parameters)
-        losses = [self.loss(self.model(xi), yi) for xi, yi in zip(_examples(x), _examples(y), strict=True)]
+    def mean_loss(theta: Array, x: Data, y: Data) -> Value:
+        vector_to_parameters(theta, parameters)
+        losses = [loss(model(xi), yi) for xi, yi in zip(_examples(x), _examples(y), strict=True)]
         mean = math.fsum(losses) / len(losses)
-        return mean if isinstance(mean, Value) else Value(mean)  # of losses that are plain numbers, as max(0, 1 - x) may be
+        return mean if isinstance(mean, Value) else Value(mean)  # losses may be plain numbers, as max(0, 1 - x) where it is 0
+
+    def value_and_grad(theta: Array, x: Data, y: Data) -> tuple[float, Array]:
+        mean = mean_loss(theta, x, y)
+        return mean.data, np.array(gradient(mean, parameters))
+
+    def value(theta: Array, x: Data, y: Data) -> float:
+        with no_grad():
+            return mean_loss(theta, x, y).data
+
+    def predict(theta: Array, x: Data) -> Any:
+        vector_to_parameters(theta, parameters)
+        with no_grad():
+            return _stacked([model(xi) for xi in _examples(x)])
+
+    return Engine(value_and_grad, value, predict)
 
 
 def _examples(data: Data) -> list[Any]:
-    """The examples one by one, arrays as lists."""
+    """Return the examples one by one, with lists in place of arrays."""
     return [example(data, i) for i in range(len(leaves(data)[0]))]
 
 
 def _stacked(predictions: list[Any]) -> Any:
-    """The predictions as arrays, in the dicts and tuples in which the model returned them."""
+    """Return the predictions as arrays, in a tree like that of one prediction.
+
+    The predictions {"a": 1.0, "b": [2.0, 3.0]} and {"a": 4.0, "b": [5.0, 6.0]} become {"a": array([1., 4.]),
+    "b": array([[2., 3.], [5., 6.]])}.
+    """
     columns = zip(*[leaves(prediction) for prediction in predictions], strict=True)
     return mapped(lambda _: np.array([_numbers(item) for item in next(columns)]), predictions[0])
 
 
 def _numbers(prediction: Any) -> Any:
-    """The numbers of Values in nested lists."""
+    """Return the numbers of Values in nested lists."""
     if isinstance(prediction, list | tuple):
         return [_numbers(item) for item in prediction]
     return prediction.data if isinstance(prediction, Value) else prediction

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import autograd
+from nn.arguments import EarlyStopping
 from nn.layers import MLP
 from nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from nn.optim import Adam, Optimizer
-from nn.training import EarlyStopping, fit
+from nn.training import fit
 from nn.vectors import parameters_to_vector, vector_to_parameters
 
 try:

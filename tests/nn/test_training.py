@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import io
 import os
@@ -22,7 +23,8 @@ import pytest
 import autograd
 import nn
 from autograd import Value, math
-from nn.engines import CompiledEngine
+from nn.engines import Engine, compiled_engine
+from nn.state import State
 from nn.training import fit
 
 if TYPE_CHECKING:
@@ -453,7 +455,7 @@ def test_every_file_on_the_way_leads_to_the_same_end(
 
     monkeypatch.setattr(nn.Checkpoint, "write", keeping)
     monkeypatch.setattr("nn.training._TICK", -1.0)
-    monkeypatch.setattr("nn.training._SHARE", -1.0)
+    monkeypatch.setattr("nn.keeper._SHARE", -1.0)
     expected = train(tmp_path / "whole.npz")
     assert len(kept) == 37  # the last one when all was done
     for k, content in enumerate(kept.copy()):
@@ -472,6 +474,27 @@ def test_what_has_diverged_is_not_saved(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(nn.DivergedError, match="epoch 1, step 2"):
         quiet(w, X=[1e10, 1e10], y=[0.0, 0.0], batch_size=1, optimizer=optimizer, checkpoint=path)
     assert not path.exists()
+
+
+def test_a_state_is_saved_whole() -> None:
+    """Nothing of where a training stands is left out: every field is saved, and one with other numbers gets them back."""
+
+    def state(seed: int) -> State:
+        rng = np.random.default_rng(seed)
+        theta = rng.normal(size=2)
+        optimizer = nn.Adam([Value(0.0), Value(0.0)], lr=seed)
+        made = State(optimizer, nn.StepLR(optimizer, seed), rng, theta, epoch=seed, step=0, total=0.5 * seed)
+        made.schedule.step()
+        made.columns, made.step_loss, made.stopped = {"loss": [1.0 * seed] * seed}, [2.0 * seed], str(seed)
+        made.best = {"loss": 1.0, "epoch": seed, "theta": optimizer.update(theta, theta)}
+        return made
+
+    first, second = state(1), state(2)
+    saved = first.saved()
+    assert saved.keys() == {field.name for field in dataclasses.fields(State)} - {"generator"}  # of which order is the state
+    second.restore(saved)
+    np.testing.assert_equal(second.saved(), saved)
+    assert second.generator.random() == first.generator.random()
 
 
 def test_a_finished_training_resumed_does_nothing_and_a_longer_one_goes_on(tmp_path: Path, train: Callable[..., Any]) -> None:
@@ -577,7 +600,7 @@ def test_mistakes_with_checkpoints(tmp_path: Path) -> None:
         quiet(mlp(), resume=True)
     quiet(mlp(), checkpoint=path)
     before = path.read_bytes()
-    with pytest.raises(FileExistsError, match="resume=True goes on with it"):
+    with pytest.raises(FileExistsError, match="resume=True continues from it"):
         quiet(mlp(), checkpoint=path)
     with pytest.raises(ValueError, match="of a training with batch_size=16, and this one has batch_size=8"):
         quiet(mlp(), checkpoint=path, resume=True, batch_size=8)
@@ -589,7 +612,7 @@ def test_mistakes_with_checkpoints(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="of another model"):
         quiet(mlp(outputs=2), checkpoint=path, resume=True, y=LABELS, loss=nn.cross_entropy)
     nn.save(path, mlp())
-    with pytest.raises(ValueError, match="no training in it"):
+    with pytest.raises(ValueError, match="without a training to resume: name another"):
         quiet(mlp(), checkpoint=path, resume=True)
     path.write_bytes(before[:-1])
     with pytest.raises(nn.CheckpointError):
@@ -728,13 +751,13 @@ def test_early_stopping_begins_at_the_first_number() -> None:
     def validation_loss(*_: object) -> float:
         return next(losses)
 
-    engine = "nn.training.CompiledEngine"
-    with mock.patch(engine, lambda *args: _with_value(CompiledEngine(*args), validation_loss)):
+    engine = "nn.training.compiled_engine"
+    with mock.patch(engine, lambda *args: _with_value(compiled_engine(*args), validation_loss)):
         history = on_a_line(model, validation=0.25, early_stopping=nn.EarlyStopping(patience=2))
     assert (len(history), history.best_epoch, history.stopped) == (5, 5, "ran to the end")
 
 
-def _with_value(engine: CompiledEngine, value: Callable[..., float]) -> CompiledEngine:
+def _with_value(engine: Engine, value: Callable[..., float]) -> Engine:
     engine.value = value
     return engine
 
@@ -1108,9 +1131,9 @@ def test_accuracy_takes_numbers() -> None:
         ("shuffle", np.array([1, 2]), "shuffle must be True or False, not ndarray"),
         ("compiled", "yes", "compiled must be True or False, not str 'yes'"),
         ("epochs", 10**400, "epochs must be a whole number from 1 on, not 1000"),
-        ("callbacks", 3, "callbacks must be a list of functions of a TrainingState, not int 3"),
+        ("callbacks", 3, "callbacks must be functions of a TrainingState, not int 3"),
         ("checkpoint", b"a", "checkpoint must be the path of a file, a str or a pathlib.Path, not bytes"),
-        ("rng", -1, "rng must be an int or a numpy Generator, not int -1: a seed is 0 or more"),
+        ("rng", -1, "rng must be a numpy Generator or a seed, an int from 0 on, not int -1"),
         ("X", np.ma.array(X, mask=X > 0), "X is masked in places, and the mask would be lost"),
         ("y", np.ma.array(Y, mask=Y > 0), "y is masked in places, and the mask would be lost"),
         ("y", [10**400] * 50, "y holds a whole number that is too large for a float"),
@@ -1196,13 +1219,17 @@ def test_why_it_stopped_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 # Mistakes
 
 MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
-    (TypeError, "fit() trains an nn.Module, not function", lambda: quiet(lambda x: x)),  # type: ignore[arg-type]
+    (TypeError, "model must be an nn.Module, not function", lambda: quiet(lambda x: x)),  # type: ignore[arg-type]
     (
         TypeError,
         "loss must be a function of a prediction and a target, such as nn.mse_loss, not str",
         lambda: quiet(mlp(), loss="mse"),
     ),
-    (TypeError, "optimizer must be one of nn's", lambda: quiet(mlp(), optimizer=nn.Adam)),
+    (
+        TypeError,
+        "optimizer must be an nn.BaseOptimizer, such as nn.Adam(model.parameters(), lr=0.01), not",
+        lambda: quiet(mlp(), optimizer=nn.Adam),
+    ),
     (
         ValueError,
         "the optimizer moves none of the model's parameters",
@@ -1228,11 +1255,15 @@ MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (ValueError, "the validation X and the validation y must hold", lambda: quiet(mlp(), validation=(X, Y[1:]))),
     (TypeError, "metric must be a function", lambda: quiet(mlp(), metric="accuracy")),
     (TypeError, "callbacks must be functions", lambda: quiet(mlp(), callbacks=[3])),
-    (TypeError, "early_stopping must be nn.EarlyStopping(patience=...), not True", lambda: quiet(mlp(), early_stopping=True)),
+    (
+        TypeError,
+        "early_stopping must be nn.EarlyStopping(patience=...), not bool",
+        lambda: quiet(mlp(), early_stopping=True),
+    ),
     (ValueError, "patience must be a whole number from 1 on, not 0", lambda: nn.EarlyStopping(patience=0)),
     (ValueError, "min_delta must be 0 or more, not -1", lambda: nn.EarlyStopping(min_delta=-1)),
     (TypeError, "schedule must be an nn.LRScheduler", lambda: quiet(mlp(), schedule=nn.StepLR)),
-    (TypeError, "rng must be an int or a numpy Generator, not str", lambda: quiet(mlp(), rng="seed")),
+    (TypeError, "rng must be a numpy Generator or a seed, an int from 0 on, not str", lambda: quiet(mlp(), rng="seed")),
     (ValueError, "layers.0, Layer(3, 5, 'tanh'), expects 3 inputs, not 2", lambda: quiet(mlp(), X=X[:, :2])),
 ]
 
