@@ -301,7 +301,7 @@ def test_a_warm_start_begins_where_the_last_fit_ended(solver: str) -> None:
 @pytest.mark.filterwarnings(UNCONVERGED)
 def test_a_warm_start_that_does_not_fit_is_refused() -> None:
     classifier = ValueClassifier((4,), warm_start=True, max_iter=2, random_state=0).fit(IRIS, SPECIES)
-    with pytest.raises(ValueError, match="warm_start goes on with the classes"):
+    with pytest.raises(ValueError, match="warm_start continues with the classes"):
         classifier.fit(IRIS[:100], SPECIES[:100])
     with pytest.raises(ValueError, match="features"):
         classifier.fit(IRIS[:, :2], SPECIES)
