@@ -1,4 +1,4 @@
-"""The data that a model is trained on: arrays, checked once, split, and taken a batch at a time."""
+"""The data that a model is trained on: arrays that are checked once, split, and taken in batches."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Data = Any
-"""An array whose first axis is the examples, or a tuple or dict of such."""
+"""An array whose first axis counts the examples, or a tuple, dict or dataclass of such arrays."""
 
 _SOME = 100
-"""How many different targets are tried before training: as many as classes may be."""
+"""How many different targets are tried before training: enough for as many classes."""
 _FEW = 10
-"""How many, beside the extremes, if there are more than that."""
+"""How many of the targets are tried, besides the extremes, if more than that are different."""
 _AT_ONCE = 100_000
-"""How many numbers are sorted at once to see which are different."""
+"""How many numbers are sorted first, to see whether more than that are different."""
 
 
 class Examples(NamedTuple):
-    """Some examples: what the model gets, and what it should make of that."""
+    """Some examples: the inputs ``x`` of the model, their targets ``y``, and how many they are."""
 
     x: Data
     y: Data
     size: int
 
     def taken(self, which: slice | Array) -> Examples:
-        """Those at the places ``which``."""
+        """Return the examples at the places ``which``."""
         x, y = mapped(lambda array: array[which], (self.x, self.y))
         return Examples(x, y, len(leaves(x)[0]))
 
@@ -46,18 +46,18 @@ mapped = trees.map
 
 
 def leaves(data: Data) -> list[Any]:
-    """The arrays in ``data``."""
+    """Return the arrays in ``data``."""
     found: list[Any] = trees.flatten(data)[0]
     return found
 
 
 def example(data: Data, which: int) -> Any:
-    """One of the examples, arrays as lists."""
+    """Return one example, with lists in place of arrays."""
     return mapped(lambda array: array[which].tolist(), data)
 
 
 def checked_examples(x: Data, y: Data, x_name: str, y_name: str) -> Examples:
-    """Inputs and targets as arrays of float64 or int64, of as many examples each."""
+    """Return inputs and targets as arrays of float64 or int64. ValueError if they differ in the number of examples."""
     checked = [_checked(data, name) for name, data in ((x_name, x), (y_name, y))]
     sizes = [len(leaf) for data in checked for leaf in leaves(data)]
     if len(set(sizes)) != 1 or not sizes[0]:
@@ -69,7 +69,7 @@ def checked_examples(x: Data, y: Data, x_name: str, y_name: str) -> Examples:
 def _checked(data: Data, name: str) -> Data:
     given = [*trees.paths(data, name)]
     if not given:
-        msg = f"{name} is {data!r}, in which there is no array: pass a list or an array of examples, or a tuple or dict of such"
+        msg = f"{name} is {data!r}, which holds no array: pass a list or an array of examples, or a tuple or dict of these"
         raise ValueError(msg)
     checked = iter([_array(x, path) for path, x in given])
     return mapped(lambda _: next(checked), data)
@@ -80,27 +80,27 @@ def _array(x: Any, name: str) -> Array:
     if array.dtype.kind not in "fiub":
         msg = f"{name} must be an array of real numbers, not of {array.dtype}, such as {shown(array.ravel()[:1].tolist())}"
         if array.dtype.kind in "US":
-            msg += f": number them, as by classes, {name} = np.unique({name}, return_inverse=True)"
+            msg += f": number the classes first, with classes, {name} = np.unique({name}, return_inverse=True)"
         raise TypeError(msg)
     if array.ndim == 0:
-        msg = f"{name} is the single number {shown(x)}: examples lie along the first axis of an array"
+        msg = f"{name} is the single number {shown(x)}: pass an array whose first axis counts the examples"
         raise ValueError(msg)
     whole = array.dtype.kind != "f" and not (array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max)
     return np.ascontiguousarray(array, np.int64 if whole else np.float64)  # once, not at every step
 
 
 def not_finite(examples: Examples) -> str | None:
-    """What array holds infinite numbers or NaNs, and in how many examples; None if there are no such numbers."""
+    """Return which array holds infinite numbers or NaNs, in how many examples, and what to do. None if all are finite."""
     for name, data in (("X", examples.x), ("y", examples.y)):
         for leaf in leaves(data):
             if not np.isfinite(leaf).all():
                 count = int((~np.isfinite(leaf.reshape(len(leaf), -1)).all(1)).sum())
-                return f"{name} holds infinite numbers or NaNs in {count} examples: leave these out, or put other numbers there"
+                return f"{name} holds infinite numbers or NaNs in {count} examples: leave these out, or replace the numbers"
     return None
 
 
 def split(examples: Examples, validation: Any, generator: np.random.Generator) -> tuple[Examples, Examples | None]:
-    """The examples to train on, and those to hold out."""
+    """Return the examples to train on, and those to hold out."""
     if validation is None:
         return examples, None
     if isinstance(validation, tuple) and len(validation) == 2:  # noqa: PLR2004 - X and y
@@ -117,11 +117,14 @@ def split(examples: Examples, validation: Any, generator: np.random.Generator) -
 
 
 def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Examples, *, compiled: bool) -> None:
-    """Raise what ``loss`` says of a target that it does not take: a program could not ask.
+    """Raise the error with which ``loss`` refuses one of the targets. A compiled program could not look at them.
 
-    A prediction is made for the first example, and held against targets that differ: on Values, as if it were recorded, or
-    if it is not going to be, on numbers. So it does not matter what functions, methods or objects are between ``fit`` and a
-    loss that looks at its targets. It costs one prediction, and one loss for each target that is tried.
+    Predict the first example, and call ``loss`` with this prediction and different targets. They are Values, as in recording,
+    or plain numbers if nothing will be recorded. In this way any function, method or object may lie between ``fit`` and a loss
+    that checks its targets. It costs one prediction, and one loss for each target that is tried.
+
+    For nn.hinge_loss and y = [-1, 1, 1, 0], the targets -1, 0 and 1 are tried, and 0 is refused: "hinge_loss() expects targets
+    of -1 or 1, not 0", with the note "In nn.fit: 1 of 4 examples have the target 0".
     """
     given = Value if compiled else _as_they_are
     try:
@@ -136,13 +139,13 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
         error = _refusal(loss, prediction, trees.map(given, target, lists=True))
         if error is None:
             continue
-        if isinstance(error, IndexError):  # of select(), which asks for an index: of numbers, the loss says what it asks for
+        if isinstance(error, IndexError):  # select() raised it, of a Value: called with numbers, the loss says what it expects
             error = _refusal(loss, prediction, target) or error
         if getattr(examples.y, "shape", ())[1:] == (1,) and isinstance(prediction, Value):
             msg = f"y has the shape {examples.y.shape}, and the model gives one number for an example: pass y.ravel()"
             raise ValueError(msg) from error
         if all(_refusal(loss, prediction, trees.map(given, example(examples.y, other), lists=True)) for other in telling):
-            raise error  # it is not the target that is at fault
+            raise error  # all targets are refused, so that this one is not at fault
         same = np.ones(examples.size, bool)
         for leaf in leaves(examples.y):
             same &= (leaf == leaf[which]).reshape(examples.size, -1).all(1)
@@ -152,10 +155,10 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
 
 
 def _refusal(loss: Callable[[Any, Any], Any], prediction: Any, target: Any) -> Exception | None:
-    """What ``loss`` raises, if it does not take the target."""
+    """Return the error with which ``loss`` refuses the target, or None."""
     try:
         loss(prediction, target)
-    except AnomalyError:  # of a prediction and a target that do not belong together
+    except AnomalyError:  # this prediction and this target do not belong together
         return None
     except (ValueError, TypeError, IndexError) as error:
         return error
@@ -163,29 +166,28 @@ def _refusal(loss: Callable[[Any, Any], Any], prediction: Any, target: Any) -> E
 
 
 def _telling(y: Data) -> list[int]:
-    """The places of examples that hold each different number in ``y``; the extremes, fractions and NaNs, if these are many."""
-    chosen: list[int] = []
+    """Return the places of examples that together hold each different number in ``y``, or the most telling if these are many.
+
+    For y = [2, 0, 2, 1] they are [0, 1, 3]. If more than 100 numbers are different, they are the places of the smallest and the
+    largest, of a fraction, of a NaN, and of a few others.
+    """
+    chosen: set[int] = set()
     for leaf in leaves(y):
         flat, width = leaf.ravel(), math.prod(leaf.shape[1:])
         if not width:
             continue
-        places: dict[float, int] = {}
-        for start in range(0, len(flat), _AT_ONCE):
-            some, where = np.unique(flat[start : start + _AT_ONCE], return_index=True)
-            for number, place in zip(some.tolist(), where.tolist(), strict=True):
-                places.setdefault(number, start + place)
-            if len(places) > _SOME:
-                fractions = np.flatnonzero(flat != np.floor(flat))[:1].tolist()
-                nans = np.flatnonzero(np.isnan(flat))[:1].tolist()
-                extremes = [int(np.argmin(flat)), int(np.argmax(flat)), *fractions, *nans]
-                places = {float(flat[place]): place for place in extremes + [*places.values()][:_FEW]}
-                break
-        seen: set[float] = set()
-        for number, place in places.items():
-            if number not in seen:
-                chosen.append(place // width)
+        _, places = np.unique(flat[:_AT_ONCE], return_index=True)
+        if len(places) <= _SOME:
+            _, places = np.unique(flat, return_index=True)
+        if len(places) > _SOME:
+            rare = [np.flatnonzero(numbers)[:1] for numbers in (flat != np.floor(flat), np.isnan(flat))]
+            places = np.concatenate([[np.argmin(flat), np.argmax(flat)], *rare, places[:_FEW]])
+        seen: set[float] = set()  # the numbers in the examples that are chosen
+        for place in places.tolist():
+            if flat[place] not in seen:
+                chosen.add(place // width)
                 seen.update(leaf[place // width].ravel().tolist())
-    return sorted(set(chosen))
+    return sorted(chosen)
 
 
 def _as_they_are(x: Any) -> Any:
@@ -193,7 +195,7 @@ def _as_they_are(x: Any) -> Any:
 
 
 def crc32(examples: Examples) -> int:
-    """A number that other examples would not have, most likely."""
+    """Return a checksum of the examples, which other examples are very unlikely to have."""
     checksum = 0
     for leaf in leaves((examples.x, examples.y)):
         checksum = zlib.crc32(leaf, checksum)

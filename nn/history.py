@@ -1,4 +1,4 @@
-"""What a training was like: its numbers, epoch by epoch, as arrays, a table, or a picture."""
+"""The history of a training: its numbers, epoch by epoch, as arrays, a table, or a picture."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 _SHOWN = 10
-"""How many epochs the table shows before it leaves out those in the middle."""
+"""How many epochs the table shows. Of a longer history it leaves out those in the middle."""
 _COLUMNS = {"loss": "loss", "validation_loss": "validation loss", "metric": "metric", "lr": "lr"}
 
 
 @dataclass(repr=False, eq=False)
 class History:
-    """What :func:`nn.fit` returns: a number for each epoch that was finished, in arrays of shape (epochs,).
+    """What :func:`nn.fit` returns: arrays of shape (epochs,), with a number for each epoch that was finished.
 
     >>> History(loss=np.array([1.0, 0.5]), lr=np.array([0.1, 0.1]), stopped="the loss stopped improving", best_epoch=2)
     History of 2 epochs; the loss stopped improving; best epoch: 2
@@ -30,32 +30,32 @@ class History:
     """
 
     loss: Array = field(default_factory=lambda: np.zeros(0))
-    """The mean loss of the examples, as the parameters moved."""
+    """The mean loss of the training examples, each taken before the step that used it."""
     lr: Array = field(default_factory=lambda: np.zeros(0))
     """The learning rate at the end of the epoch."""
     validation_loss: Array | None = None
-    """The loss of the validation examples after the epoch, if there are any."""
+    """The loss of the validation examples after the epoch. None if there were no such examples."""
     metric: Array | None = None
-    """The metric after the epoch, if one was asked for: of the validation examples if there are any, or else of all."""
+    """The metric of the validation examples, or of all examples without validation, after the epoch. None without a metric."""
     step_loss: Array = field(default_factory=lambda: np.zeros(0))
-    """The loss of each step's batch, of shape (steps,): also those of an epoch that was not finished."""
+    """The loss of each step's batch, of shape (steps,). This includes the steps of an unfinished epoch."""
     stopped: str = "ran to the end"
     """Why the training ended."""
     best_epoch: int | None = None
-    """The epoch, counted from 1, that early stopping found the best."""
+    """The epoch, counted from 1, that early stopping found best."""
 
     def __len__(self) -> int:
         return len(self.loss)
 
     @property
     def columns(self) -> dict[str, Array]:
-        """The arrays that there are, by name."""
+        """The arrays with one number for each epoch, by name, without those that are None."""
         return {name: getattr(self, name) for name in _COLUMNS if getattr(self, name) is not None}
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """The losses over the epochs, and the metric on an axis of its own, drawn by matplotlib (extra ``plot``).
+        """Draw the losses over the epochs, and the metric with an axis of its own, and return matplotlib's Axes.
 
-        ``ax`` is where to draw; without it there will be a new figure.
+        Without ``ax`` they are drawn in a new figure. ImportError without matplotlib (extra ``[plot]``).
         """
         try:
             from matplotlib.figure import Figure  # noqa: PLC0415 - an extra

@@ -1,4 +1,4 @@
-"""What a person sees of a training that is under way, and how Ctrl-C ends it."""
+"""The progress of a training, as it is shown on stderr, and how Ctrl-C ends the training."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LINES = 10
-"""How many lines there are, at most, where no bar can be drawn."""
+"""At most how many lines are written where no bar can be drawn."""
 
 
 class Progress:
-    """A bar on a terminal (stderr), if tqdm is installed, or else a line now and then; nothing unless ``shown``."""
+    """A bar if stderr is a terminal and tqdm is installed, or else a line from time to time. Nothing unless ``shown``."""
 
     def __init__(self, epochs: int, steps_per_epoch: int, done: int, *, shown: bool) -> None:
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
         self.total = epochs * steps_per_epoch
-        self.shown = shown and sys.stderr is not None  # as under pythonw
+        self.shown = shown and sys.stderr is not None  # it is None under pythonw
         self._began = perf_counter(), done
         self._next_line = (done * _LINES // self.total + 1) * self.total / _LINES
         self._bar: Any = None
-        with self._whatever_becomes_of_it():
+        with self._ignoring_failures():
             self._bar = self._new_bar(done) if self.shown and sys.stderr.isatty() else None
 
     @contextlib.contextmanager
-    def _whatever_becomes_of_it(self) -> Iterator[None]:
-        """A block that shows something. If stderr does not take it, as when it is closed, nothing more is shown."""
+    def _ignoring_failures(self) -> Iterator[None]:
+        """Run a block that writes to stderr. If that fails, as it does where stderr is closed, show nothing from then on."""
         try:
             yield
-        except (OSError, ValueError, AttributeError):  # closed is a ValueError, and so is a character that it does not know
+        except (OSError, ValueError, AttributeError):  # ValueError if it is closed, or cannot encode a character
             if self._bar is not None:
-                self._bar.disable = True  # or it would try once more when it is forgotten
+                self._bar.disable = True  # or tqdm would write once more when the bar is deleted
             self.shown, self._bar = False, None
 
     def _new_bar(self, done: int) -> Any:
@@ -59,12 +59,12 @@ class Progress:
         )
 
     def update(self, done: int, losses: str) -> None:
-        """Show that so many steps are done, and what the ``losses`` are."""
+        """Show the number of steps that are ``done`` in all epochs, and the ``losses``."""
         if not self.shown:
             return
         epoch = -(-done // self.steps_per_epoch)
         if self._bar is not None:
-            with self._whatever_becomes_of_it():
+            with self._ignoring_failures():
                 self._bar.n = done
                 self._bar.set_description_str(f"epoch {epoch}/{self.epochs}", refresh=False)
                 self._bar.set_postfix_str(losses.replace("validation", "val"))
@@ -75,8 +75,8 @@ class Progress:
             self._next_line = (done * _LINES // self.total + 1) * self.total / _LINES
 
     def say(self, line: str) -> None:
-        """Show a line, above the bar if there is one."""
-        with self._whatever_becomes_of_it():
+        """Write a line, above the bar if there is one."""
+        with self._ignoring_failures():
             if self._bar is not None:
                 self._bar.write(line, file=sys.stderr)
             elif self.shown:
@@ -84,8 +84,8 @@ class Progress:
                 sys.stderr.flush()
 
     def close(self) -> None:
-        """Leave the bar as it is."""
-        with self._whatever_becomes_of_it():
+        """End the bar, which stays on the screen."""
+        with self._ignoring_failures():
             if self._bar is not None:
                 self._bar.close()
 
@@ -98,10 +98,10 @@ class Interrupt:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Interrupt]:
-    """Until the end of the block, the first Ctrl-C asks for an end in good order; the second is Python's own.
+    """Run a block in which the first Ctrl-C only sets ``asked``. The second raises KeyboardInterrupt, as usual.
 
-    A KeyboardInterrupt could come in the middle of a step, when half of the optimizer's numbers have moved. Where Ctrl-C
-    means something else already, or in another thread than the main one, it is left as it is.
+    A KeyboardInterrupt in the middle of a step would leave the optimizer with half of its numbers changed. Nothing happens if
+    the program has a handler of its own for Ctrl-C, or outside the main thread.
     """
     interrupt = Interrupt()
 

@@ -78,7 +78,7 @@ def test_a_mask_is_not_lost_by_estimators() -> None:
 @pytest.mark.parametrize("x", [{}, (), {"a": ()}])
 def test_data_without_an_array(x: Any) -> None:
     """Mistake: IndexError, of a list of the package's own."""
-    with pytest.raises(ValueError, match=r"^X is .*, in which there is no array: pass a list or an array of examples"):
+    with pytest.raises(ValueError, match=r"^X is .*, which holds no array: pass a list or an array of examples"):
         fit(x, Y)
 
 
