@@ -1,4 +1,4 @@
-"""The arguments of ``fit`` that are not data: what they may be, and what is said of others."""
+"""The arguments of ``fit`` that are not data: what each may be, and the error if it is something else."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class EarlyStopping:
 
 
 def check_kinds(**arguments: Any) -> None:
-    """Raise TypeError for the first argument that is not what ``fit`` takes under that name."""
+    """Raise TypeError if one of the arguments is of a type that ``fit`` does not take under its name."""
     for name, x in arguments.items():
         fits, wanted = _KINDS[name]
         if not fits(x):

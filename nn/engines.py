@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import autograd
-from autograd import Value, gradient, math, no_grad
-from nn.examples import Data, example, leaves, mapped
+from autograd import Value, gradient, math, no_grad, trees
+from nn.examples import Data, example, leaves
 from nn.vectors import vector_to_parameters
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _stacked(predictions: list[Any]) -> Any:
     "b": array([[2., 3.], [5., 6.]])}.
     """
     columns = zip(*[leaves(prediction) for prediction in predictions], strict=True)
-    return mapped(lambda _: np.array([_numbers(item) for item in next(columns)]), predictions[0])
+    return trees.map(lambda _: np.array([_numbers(item) for item in next(columns)]), predictions[0])
 
 
 def _numbers(prediction: Any) -> Any:

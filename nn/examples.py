@@ -38,11 +38,8 @@ class Examples(NamedTuple):
 
     def taken(self, which: slice | Array) -> Examples:
         """Return the examples at the places ``which``."""
-        x, y = mapped(lambda array: array[which], (self.x, self.y))
+        x, y = trees.map(lambda array: array[which], (self.x, self.y))
         return Examples(x, y, len(leaves(x)[0]))
-
-
-mapped = trees.map
 
 
 def leaves(data: Data) -> list[Any]:
@@ -53,7 +50,7 @@ def leaves(data: Data) -> list[Any]:
 
 def example(data: Data, which: int) -> Any:
     """Return one example, with lists in place of arrays."""
-    return mapped(lambda array: array[which].tolist(), data)
+    return trees.map(lambda array: array[which].tolist(), data)
 
 
 def checked_examples(x: Data, y: Data, x_name: str, y_name: str) -> Examples:
@@ -72,7 +69,7 @@ def _checked(data: Data, name: str) -> Data:
         msg = f"{name} is {data!r}, which holds no array: pass a list or an array of examples, or a tuple or dict of these"
         raise ValueError(msg)
     checked = iter([_array(x, path) for path, x in given])
-    return mapped(lambda _: next(checked), data)
+    return trees.map(lambda _: next(checked), data)
 
 
 def _array(x: Any, name: str) -> Array:
@@ -126,9 +123,12 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
     For nn.hinge_loss and y = [-1, 1, 1, 0], the targets -1, 0 and 1 are tried, and 0 is refused: "hinge_loss() expects targets
     of -1 or 1, not 0", with the note "In nn.fit: 1 of 4 examples have the target 0".
     """
-    given = Value if compiled else _as_they_are
+
+    def given(x: Any) -> Any:
+        return trees.map(Value, x, lists=True) if compiled else x
+
     try:
-        prediction = model(trees.map(given, example(examples.x, 0), lists=True))
+        prediction = model(given(example(examples.x, 0)))
     except Exception as refused:
         shapes = [leaf.shape for leaf in leaves(examples.x)]
         refused.add_note(f"In nn.fit: X has the shape {', '.join(map(str, shapes))}; the first axis counts the examples.")
@@ -136,7 +136,7 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
     telling = _telling(examples.y)
     for which in telling:
         target = example(examples.y, which)
-        error = _refusal(loss, prediction, trees.map(given, target, lists=True))
+        error = _refusal(loss, prediction, given(target))
         if error is None:
             continue
         if isinstance(error, IndexError):  # select() raised it, of a Value: called with numbers, the loss says what it expects
@@ -144,7 +144,7 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
         if getattr(examples.y, "shape", ())[1:] == (1,) and isinstance(prediction, Value):
             msg = f"y has the shape {examples.y.shape}, and the model gives one number for an example: pass y.ravel()"
             raise ValueError(msg) from error
-        if all(_refusal(loss, prediction, trees.map(given, example(examples.y, other), lists=True)) for other in telling):
+        if all(_refusal(loss, prediction, given(example(examples.y, other))) for other in telling):
             raise error  # all targets are refused, so that this one is not at fault
         same = np.ones(examples.size, bool)
         for leaf in leaves(examples.y):
@@ -188,10 +188,6 @@ def _telling(y: Data) -> list[int]:
                 chosen.add(place // width)
                 seen.update(leaf[place // width].ravel().tolist())
     return sorted(chosen)
-
-
-def _as_they_are(x: Any) -> Any:
-    return x
 
 
 def crc32(examples: Examples) -> int:

@@ -62,12 +62,12 @@ class Keeper:
         for name, mine in self._settings.items():
             theirs = saved["settings"][name]
             if name != "began" and theirs != mine:
-                what = f"with {name}={theirs}, and this one has {name}={mine}"
+                what = f"with {name}={theirs}, but this training has {name}={mine}"
                 if name.startswith("crc32"):
                     what = f"on other {name.removeprefix('crc32 of the ')}, or on the same in another order"
                 msg = (
-                    f"the checkpoint is of a training {what}: call fit() as before, or name another checkpoint to begin anew "
-                    "(from the model that was learned, if you pass nn.load(path).model)"
+                    f"the checkpoint is of a training {what}: call fit() as before, or name another checkpoint to begin anew. "
+                    "nn.load(path).model is the model that was learned, if the new training should start from it"
                 )
                 raise ValueError(msg)
         assert kept.optimizer_state is not None  # every training has one
@@ -87,7 +87,7 @@ class Keeper:
 
 
 def found(path: str | Path | None, model: Module, *, resume: bool) -> Checkpoint | None:
-    """Return the checkpoint to continue from, or None if there is no file. Raise if the file is not of such a training."""
+    """Return the checkpoint to continue from, or None if the file does not exist. Raise if the file cannot be continued."""
     if path is None:
         if resume:
             msg = "resume=True needs the file to resume from: checkpoint='training.npz'"
@@ -130,13 +130,13 @@ def settings_of(  # noqa: PLR0913 - each setting has a name
     began: Any,
     **plain: Any,
 ) -> dict[str, Any]:
-    """Return what must be the same when a training continues, as plain data. ``began`` is the generator's state at first."""
+    """Return the settings that must be the same when a training continues. ``began`` is the generator's state at the start."""
     schedule, optimizer = state.schedule, state.optimizer
     return {
         "examples": examples.size,
         **plain,
         "loss": _name(loss),
-        # schedules and callbacks may change the settings, and what they were when the training began is not known now
+        # a schedule or a callback may have changed the optimizer's settings: then only its class is compared
         "optimizer": type(optimizer).__name__ if schedule or callbacks else repr(optimizer),
         "schedule": schedule and f"{type(schedule).__name__}({ {**schedule.state_dict(), 'last_epoch': 0} })",
         "crc32 of the data": crc32(examples),

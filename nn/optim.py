@@ -174,7 +174,7 @@ class Optimizer(BaseOptimizer):
         if not (flat and theta.dtype == gradient.dtype == float):
             try:
                 theta, gradient = np.array(theta, float), np.array(gradient, float)
-            except Exception as error:  # of what is no number, ragged, or does not become an array
+            except Exception as error:  # not a number, ragged, or an object that raises when it becomes an array
                 msg = f"update() takes two arrays of {shape[0]} numbers: {error}"
                 raise TypeError(msg) from error
             if not theta.shape == gradient.shape == shape:

@@ -249,7 +249,7 @@ class OneCycleLR(LRScheduler):
                 self.optimizer.momentum = momentum  # type: ignore[attr-defined]  # as __init__ has made sure
 
     def _at(self, t: int, levels: tuple[float, ...]) -> float:
-        """Return what a number is after ``t`` steps that goes through the ``levels``, one phase between each two of them.
+        """Return the value after ``t`` steps of a number that passes through the ``levels``, with a phase between each two.
 
         With 10 steps and ``pct_start=0.5``, the levels (1, 5, 0) are at the steps 0, 4 and 9. After 2 steps, a linear number
         is half of the way from 1 to 5, which is 3.

@@ -15,7 +15,7 @@ import autograd
 from nn.arguments import EarlyStopping
 from nn.layers import MLP
 from nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
-from nn.optim import LBFGS, Adam, BaseOptimizer, Optimizer
+from nn.optim import LBFGS, SGD, Adam, BaseOptimizer
 from nn.training import fit
 from nn.vectors import parameters_to_vector, vector_to_parameters
 
@@ -85,14 +85,8 @@ class _Penalized(BaseOptimizer):
         return self.optimizer.descend(penalized, theta)
 
 
-class _Momentum(Optimizer):
+class _Momentum(SGD):
     """Gradient descent whose velocity includes the learning rate, so that a new rate has its effect only gradually."""
-
-    def __init__(self, parameters: list[Value], lr: float, momentum: float, *, nesterov: bool) -> None:
-        super().__init__(parameters, lr)
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self._velocity = np.zeros(len(parameters))
 
     def moved(self, theta: Array, gradient: Array) -> Array:
         """See Optimizer."""
@@ -306,7 +300,8 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         if self.solver == "lbfgs":
             return _Search(parameters, self.max_iter, self.max_fun, self.tol)
         if self.solver == "sgd":
-            return _Momentum(parameters, self.learning_rate_init, self.momentum, nesterov=self.nesterovs_momentum)
+            nesterov = self.nesterovs_momentum and self.momentum > 0.0
+            return _Momentum(parameters, self.learning_rate_init, self.momentum, nesterov=nesterov)
         return Adam(parameters, self.learning_rate_init)
 
     def _outputs(self, X: Any) -> Array:

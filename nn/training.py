@@ -287,19 +287,11 @@ class _Loop:
         elif state.epoch - best["epoch"] >= rule.patience:
             state.stopped = state.stopped or "the loss stopped improving"
 
-    def _call_back(self, found: dict[str, float]) -> None:
+    def _call_back(self, found: dict[str, Any]) -> None:
         """Show the callbacks the model with its current parameters, and take over what they change."""
         state = self.state
         vector_to_parameters(state.theta, state.optimizer.parameters)
-        seen = TrainingState(
-            self.model,
-            state.optimizer,
-            state.epoch,
-            found["loss"],
-            found.get("validation_loss"),
-            found.get("metric"),
-            found["lr"],
-        )
+        seen = TrainingState(self.model, state.optimizer, state.epoch, **{"validation_loss": None, "metric": None, **found})
         for callback in self.callbacks:
             callback(seen)
         state.theta = parameters_to_vector(state.optimizer.parameters)

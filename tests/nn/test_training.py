@@ -602,12 +602,12 @@ def test_mistakes_with_checkpoints(tmp_path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(FileExistsError, match="resume=True continues from it"):
         quiet(mlp(), checkpoint=path)
-    with pytest.raises(ValueError, match="of a training with batch_size=16, and this one has batch_size=8"):
+    with pytest.raises(ValueError, match="of a training with batch_size=16, but this training has batch_size=8"):
         quiet(mlp(), checkpoint=path, resume=True, batch_size=8)
     with pytest.raises(ValueError, match="of a training on other data, or on the same in another order"):
         quiet(mlp(), checkpoint=path, resume=True, y=Y + 1)
     model = mlp()
-    with pytest.raises(ValueError, match=r"of a training with optimizer=Adam\(.*, and this one has optimizer=SGD\("):
+    with pytest.raises(ValueError, match=r"of a training with optimizer=Adam\(.*, but this training has optimizer=SGD\("):
         quiet(model, checkpoint=path, resume=True, optimizer=nn.SGD(model.parameters()))
     with pytest.raises(ValueError, match="of another model"):
         quiet(mlp(outputs=2), checkpoint=path, resume=True, y=LABELS, loss=nn.cross_entropy)
@@ -697,9 +697,9 @@ def test_resuming_with_other_parameters_to_move_is_refused(tmp_path: Path) -> No
     ("what", "changed"),
     [
         ("on other validation data", {"validation": (X, Y)}),
-        ("with metric=None, and this one has metric=<lambda>", {"metric": lambda *_: 0.0}),
-        ("with shuffle=True, and this one has shuffle=False", {"shuffle": False}),
-        ("with loss=mse_loss, and this one has loss=squared", {"loss": squared}),
+        ("with metric=None, but this training has metric=<lambda>", {"metric": lambda *_: 0.0}),
+        ("with shuffle=True, but this training has shuffle=False", {"shuffle": False}),
+        ("with loss=mse_loss, but this training has loss=squared", {"loss": squared}),
     ],
 )
 def test_resuming_another_training_is_refused(tmp_path: Path, what: str, changed: dict[str, Any]) -> None:
