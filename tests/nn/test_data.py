@@ -1,4 +1,4 @@
-"""The data that nn takes: trees of arrays, and what is refused because it would lose what it says."""
+"""The data that nn takes: trees of arrays. Data with more than its numbers, such as a mask, is refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ENTRIES: dict[str, Any] = {
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_a_mask_is_not_lost(entry: str) -> None:
-    """Mistake: what was masked was trained on, and counted, as data."""
+    """Mistake: masked numbers were used as data."""
     with pytest.raises(ValueError, match=r"masked in places, and the mask would be lost: fill it, with \.filled\(\), or drop"):
         ENTRIES[entry]()
 
@@ -54,7 +54,7 @@ def test_a_mask_is_not_lost_by_a_search() -> None:
 
 
 def test_a_mask_is_not_lost_by_estimators() -> None:
-    """scikit-learn would take what is masked for data."""
+    """scikit-learn would use masked numbers as data."""
     pytest.importorskip("sklearn")
     from nn.sklearn import ValueClassifier, ValueRegressor  # noqa: PLC0415 - an extra
 
@@ -77,7 +77,7 @@ def test_a_mask_is_not_lost_by_estimators() -> None:
 
 @pytest.mark.parametrize("x", [{}, (), {"a": ()}])
 def test_data_without_an_array(x: Any) -> None:
-    """Mistake: IndexError, of a list of the package's own."""
+    """Mistake: the error was an IndexError from inside the package."""
     with pytest.raises(ValueError, match=r"^X is .*, which holds no array: pass a list or an array of examples"):
         fit(x, Y)
 
@@ -109,7 +109,7 @@ class Pair:
 
 
 class OfPairs(nn.Module):
-    """A line of the sum, and the left number as it came."""
+    """A model that returns the slope times the sum, and the left number."""
 
     def __init__(self) -> None:
         self.slope = Value(0.5)

@@ -1,4 +1,4 @@
-"""Optimizers: every step is that of PyTorch's published algorithms, and states bring back all that the next step depends on."""
+"""Optimizers: every step is that of PyTorch's published algorithms, and a loaded state leads to the same next steps."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def made(kind: type[Optimizer], start: list[float], settings: dict[str, Any]) ->
 
 
 def moved_once(optimizer: Optimizer) -> list[float]:
-    """Where the parameters are after a step down the sum of ``(k + 1) x² / 2 + sin(x)``."""
+    """Return the parameters after a step on the sum of ``(k + 1) x² / 2 + sin(x)``."""
     optimizer.zero_grad()
     loss = sum(((k + 1) * x * x / 2 + x.sin() for k, x in enumerate(optimizer.parameters)), start=Value(0.0))
     loss.backward()
@@ -257,7 +257,7 @@ def test_a_first_step_by_hand(make: Any, expected: float) -> None:
 
 
 def test_defaults_are_those_of_torch() -> None:
-    """Names, order and defaults of what both have."""
+    """The arguments that both have agree in names, order and defaults."""
     torch = pytest.importorskip("torch")
     left_out = {"params", "parameters", "self", "amsgrad", "clip_grad_norm", "line_search_fn"}
     for kind in (SGD, Adam, AdamW, RMSprop, LBFGS):
@@ -273,7 +273,7 @@ def test_defaults_are_those_of_torch() -> None:
 
 
 def test_rmsprop_centered_on_a_gradient_that_stays_the_same() -> None:
-    """Mean square less squared mean is 0 then, or a little below by rounding: the root of that once was NaN."""
+    """Mistake: the mean square minus the squared mean was rounded to below 0, and its root was NaN."""
     optimizer = RMSprop([Value(0.0) for _ in range(3)], alpha=0.5, centered=True)
     theta = np.zeros(3)
     for _ in range(STEPS):
@@ -287,7 +287,7 @@ def test_rmsprop_centered_on_a_gradient_that_stays_the_same() -> None:
 @pytest.mark.parametrize(("kind", "settings"), ALL)
 @pytest.mark.parametrize("before", [0, 1, 7])
 def test_a_loaded_state_goes_on_to_the_bit(kind: type[Optimizer], settings: dict[str, Any], before: int) -> None:
-    """In an optimizer that was made with the defaults; and the state is a copy, which the steps to come do not change."""
+    """An optimizer with other settings takes over the state. The state is a copy, which later steps do not change."""
     whole = made(kind, START, settings)
     expected = trajectory(whole, before + 10)
     first = made(kind, START, settings)
@@ -315,7 +315,7 @@ def test_states_are_plain_data_without_underscores() -> None:
 
 
 def test_a_state_may_have_lists_for_arrays() -> None:
-    """As JSON gives them back."""
+    """JSON turns a state into lists and numbers."""
     first, second = Adam([Value(1.0)]), Adam([Value(1.0)])
     first.update(np.array([1.0]), np.array([2.0]))
     second.load_state_dict({name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in first.state_dict().items()})
@@ -323,7 +323,7 @@ def test_a_state_may_have_lists_for_arrays() -> None:
 
 
 def test_another_optimizers_state_is_refused() -> None:
-    """And nothing is changed."""
+    """The optimizer does not change."""
     optimizer = SGD([Value(1.0), Value(2.0)], lr=0.5)
     adam_state = Adam(optimizer.parameters).state_dict()
     message = (
@@ -343,7 +343,7 @@ def test_another_optimizers_state_is_refused() -> None:
 
 @pytest.mark.parametrize(("kind", "settings"), ALL)
 def test_update_leaves_its_arguments_alone(kind: type[Optimizer], settings: dict[str, Any]) -> None:
-    """And what it returned earlier, too: ``nn.fit`` keeps the best parameters."""
+    """Neither do arrays that it returned earlier: ``nn.fit`` keeps the best parameters."""
     optimizer = made(kind, START, settings)
     theta, gradient = np.array(START), np.array([1.0, -3.0, 0.5])
     results = []
@@ -376,7 +376,7 @@ def test_a_closure_computes_loss_and_grads() -> None:
 
 
 def test_an_old_graph_is_refused_after_a_step() -> None:
-    """Its derivative would be taken at numbers that are gone."""
+    """A sweep after the step would take the derivative at parameters that have changed."""
     model = nn.MLP(2, [2, 1], rng=0)
     loss = model([1.0, 2.0])
     loss.backward()
@@ -433,13 +433,13 @@ def test_clipping_hides_no_nan(norm_type: float) -> None:
 
 
 def rosenbrock(theta: Any) -> tuple[float, Any]:
-    """Its minimum is 0, at (1, 1)."""
+    """Return Rosenbrock's function and its gradient. The minimum is 0, at (1, 1)."""
     x, y = theta
     return float((1 - x) ** 2 + 100 * (y - x * x) ** 2), np.array([-2 * (1 - x) - 400 * x * (y - x * x), 200 * (y - x * x)])
 
 
 def test_lbfgs_finds_the_minimum_of_rosenbrock() -> None:
-    """By arrays in one step, and by a closure in steps of 20 iterations; the loss is that before the step."""
+    """With arrays in one step, and with a closure in steps of 20 iterations. The loss returned is that before the step."""
     pytest.importorskip("scipy")
     x, y = Value(-1.2), Value(1.0)
     loss, theta = LBFGS([x, y], max_iter=100, tolerance_change=0.0).descend(rosenbrock, np.array([-1.2, 1.0]))
@@ -461,7 +461,7 @@ def test_lbfgs_finds_the_minimum_of_rosenbrock() -> None:
 
 
 def test_lbfgs_fits_a_line_of_least_squares() -> None:
-    """A layer without activation finds what the normal equations say; theta and the start stay as they were."""
+    """A layer without activation finds the solution of the normal equations. The array passed as theta does not change."""
     pytest.importorskip("scipy")
     rng = np.random.default_rng(0)
     points = rng.normal(size=(40, 3))
@@ -496,7 +496,7 @@ def test_lbfgs_goes_on_to_the_bit() -> None:
 
 
 def test_lbfgs_keeps_within_its_limits() -> None:
-    """One iteration is a few evaluations; at the minimum, one evaluation finds that there is nothing to do."""
+    """One iteration takes a few evaluations. At the minimum, one evaluation is enough."""
     pytest.importorskip("scipy")
     calls = 0
 
@@ -519,7 +519,7 @@ def test_lbfgs_keeps_within_its_limits() -> None:
 
 
 def test_lbfgs_stays_where_there_are_numbers() -> None:
-    """A loss that is NaN at first is returned, and the parameters remain; one that is NaN further on is not gone to."""
+    """If the first loss is NaN, it is returned and the parameters stay. The search does not end where a later loss is NaN."""
     pytest.importorskip("scipy")
     optimizer = LBFGS([Value(0.0)])
     loss, theta = optimizer.descend(lambda _: (math.nan, np.array([math.nan])), np.array([1.0]))
@@ -603,7 +603,7 @@ def test_lbfgs_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("make", [SGD, Adam, AdamW, RMSprop, LBFGS])
 def test_only_variables_can_be_moved(make: Any) -> None:
-    """Not what was computed, not a constant, not a number, not nothing."""
+    """Results, constants, numbers and empty lists are refused."""
     for wrong in (Value(1.0) * 2.0, Value(1.0).detach(), 1.0):
         message = f"{make.__name__} moves variables, and {wrong!r} is not a variable: pass model.parameters()"
         with pytest.raises(TypeError, match=re.escape(message)):
@@ -633,13 +633,13 @@ def test_only_variables_can_be_moved(make: Any) -> None:
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(make: Any, settings: dict[str, Any], message: str) -> None:
-    """NaN is out of every range. A single beta once was found at the first step only."""
+    """NaN is out of every range. Mistake: a single beta was an error in the first step only."""
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         make([Value(1.0)], **settings)
 
 
 def test_nesterov_in_its_old_place_is_refused() -> None:
-    """The third setting is PyTorch's dampening; it once was nesterov."""
+    """The third setting is PyTorch's dampening. It was nesterov in an earlier version."""
     with pytest.raises(ValueError, match="dampening must be a finite number from 0 on, not True"):
         SGD([Value(1.0)], 0.1, 0.9, True)
 
@@ -669,7 +669,7 @@ def test_repr_shows_the_settings() -> None:
 
 
 def test_an_optimizer_of_your_own() -> None:
-    """It defines ``moved``, and has clipping, decay and states for nothing; the base by itself moves nothing."""
+    """It defines ``moved``, and inherits clipping, decay and states. The base itself cannot step."""
 
     class Signs(Optimizer):
         def __init__(self, parameters: Any, lr: float = 0.1, **settings: Any) -> None:
@@ -727,7 +727,7 @@ def test_a_parameter_that_is_there_twice_is_refused() -> None:
 
 @pytest.mark.parametrize("optimizer", [SGD, Adam, RMSprop])
 def test_a_grad_of_none_counts_as_0(optimizer: Any) -> None:
-    """As after PyTorch's ``zero_grad(set_to_none=True)``: mistakes are a crash, and a step that is another."""
+    """PyTorch's ``zero_grad(set_to_none=True)`` leaves such grads. Mistake: a step crashed, or differed."""
 
     def trained(nothing: float | None) -> list[float]:
         x, y = Value(1.0), Value(2.0)
@@ -760,7 +760,7 @@ def test_a_module_s_grads_are_set_to_0_or_to_none() -> None:
 @pytest.mark.parametrize("size", [1e200, 1e-200, 1e308, 5e-324])
 @pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, math.inf])
 def test_the_norm_of_gradients_however_large(size: float, norm_type: float) -> None:
-    """Mistake: squares of 1e200 are infinite, and the grads became 0; those of 1e-200 are 0, and so was the norm."""
+    """Mistake: squares of 1e200 are infinite, so the grads became 0. Squares of 1e-200 are 0, so the norm was 0."""
     x, y = Value(0.0), Value(0.0)
     x.grad, y.grad = size, -size / 2
     large = size / 2 if size > 1e-300 else 0.0  # half of the smallest number is 0
@@ -779,13 +779,13 @@ def test_an_optimizer_clips_gradients_however_large() -> None:
 
 @pytest.mark.parametrize(("kind", "step"), [(Adam, 0.1), (RMSprop, 1.0)])
 def test_a_step_of_a_gradient_whose_square_is_infinite_and_its_share_is_not(kind: Any, step: float) -> None:
-    """Mistake: (1 - β) g² was infinite from 1e155 on, and nothing moved, where (1 - β) g · g is finite, as in PyTorch."""
+    """Mistake: (1 - β) g² was infinite from 1e155 on, so nothing moved. In PyTorch's order, (1 - β) g · g, it is finite."""
     optimizer = kind([Value(0.0)], lr=0.1)
     assert optimizer.update(np.zeros(1), np.array([2e154])) == pytest.approx([-step], rel=1e-12)
 
 
 def test_a_norm_without_a_limit_only_measures() -> None:
-    """PyTorch's way to log it."""
+    """PyTorch's users log the norm in this way."""
     x = Value(0.0)
     x.grad = 3.0
     assert clip_grad_norm([x], math.inf) == 3.0
@@ -794,7 +794,7 @@ def test_a_norm_without_a_limit_only_measures() -> None:
 
 @pytest.mark.parametrize("make", [SGD, Adam, AdamW, RMSprop])
 def test_a_gradient_is_a_number_for_each_parameter(make: Any) -> None:
-    """Mistake: a single number was taken for all."""
+    """Mistake: a single number was broadcast to all parameters."""
     optimizer = make([Value(1.0), Value(2.0)])
     for wrong in (np.ones(1), 1.0, np.ones((2, 1)), [1.0]):
         with pytest.raises(
@@ -808,7 +808,7 @@ def test_a_gradient_is_a_number_for_each_parameter(make: Any) -> None:
 
 
 def test_settings_are_of_the_right_kind() -> None:
-    """Numbers that no float holds, arrays as switches, a state with words for numbers, what cannot be called."""
+    """Numbers too large for a float, arrays as switches, words as numbers in a state, and closures that are not functions."""
     x = Value(1.0)
     for name in ("lr", "momentum", "dampening", "weight_decay", "clip_grad_norm"):
         with pytest.raises(ValueError, match=f"{name} must be a finite number from 0 on, not "):

@@ -1,4 +1,4 @@
-"""Schedules: every rate is that of PyTorch's published formulas, and states bring back where they stand."""
+"""Schedules: every rate is that of PyTorch's published formulas, and a loaded state leads to the same next rates."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def an_optimizer(lr: float = 0.8) -> SGD:
 
 
 def warmed_up(optimizer: Any, kinds: Any) -> Any:
-    """Warm-up, then half a cosine, then steps; ``kinds`` are ours, or those of torch."""
+    """Return a warm-up, then half a cosine, then steps. ``kinds`` are the classes of nn, or those of torch."""
     linear, cosine, step, sequential = kinds
     first = linear(optimizer, start_factor=0.1, total_iters=10)
     second = cosine(optimizer, T_max=60)
@@ -69,7 +69,7 @@ def warmed_up(optimizer: Any, kinds: Any) -> Any:
 
 
 def path_of(schedule: Any, value: Callable[[], Any]) -> list[Any]:
-    """``value()`` before each of the steps."""
+    """Return ``value()`` before each of the steps."""
     path = []
     for _ in range(STEPS):
         path.append(value())
@@ -114,7 +114,7 @@ def one_cycle(  # noqa: PLR0913 - PyTorch's settings
     final_div_factor: float = 1e4,
     three_phase: bool = False,
 ) -> tuple[float, float]:
-    """Rate and momentum, phase by phase, at time ``t``."""
+    """Return rate and momentum at time ``t``, phase by phase."""
     total_steps = total_steps or epochs * steps_per_epoch
     initial = max_lr / div_factor
     up = pct_start * total_steps - 1
@@ -137,7 +137,7 @@ FORMULAS: dict[type[LRScheduler], Any] = {StepLR: step_lr, CosineAnnealingLR: co
 
 @pytest.mark.parametrize(("kind", "settings"), ALL)
 def test_rates_are_the_published_ones(kind: type[LRScheduler], settings: dict[str, Any]) -> None:
-    """The momentum of OneCycleLR included."""
+    """The momentum of OneCycleLR is compared, too."""
     optimizer = an_optimizer()
     schedule = kind(optimizer, **settings)
     assert schedule.lr_at(STEPS - 1) == pytest.approx(_rate(kind, STEPS - 1, settings), abs=CLOSE)  # from anywhere
@@ -200,7 +200,7 @@ def test_schedules_in_sequence_are_those_of_torch() -> None:
 
 @pytest.mark.parametrize("kind", [SGD, Adam, AdamW, RMSprop])
 def test_training_with_one_cycle_is_torchs(kind: type[Optimizer]) -> None:
-    """Rates, momenta and betas that change at every step, in the steps down x² + sin(x)."""
+    """Rates, momenta and betas change at every step of a descent on x² + sin(x)."""
     torch = pytest.importorskip("torch")
     x = Value(1.5)
     optimizer = kind([x], lr=0.1)
@@ -224,7 +224,7 @@ def test_training_with_one_cycle_is_torchs(kind: type[Optimizer]) -> None:
 
 
 def test_one_cycle_cycles_the_first_beta() -> None:
-    """And leaves the second alone."""
+    """The second of the betas does not change."""
     optimizer = Adam([Value(1.0)], betas=(0.5, 0.99))
     schedule = OneCycleLR(optimizer, 1.0, 11, pct_start=6 / 11, anneal_strategy="linear")
     assert optimizer.betas == (0.95, 0.99)
@@ -235,7 +235,7 @@ def test_one_cycle_cycles_the_first_beta() -> None:
 
 
 def test_one_cycle_ends_where_it_was_made_to() -> None:
-    """One step more than training looks at stays at the end, where PyTorch goes on below 0; and then there is none."""
+    """One step beyond the last keeps the last rate, where PyTorch's falls below 0. A second step beyond it is an error."""
     optimizer = an_optimizer()
     schedule = OneCycleLR(optimizer, 1.0, 10, anneal_strategy="linear", final_div_factor=math.inf)
     for _ in range(10):
@@ -253,7 +253,7 @@ def test_one_cycle_ends_where_it_was_made_to() -> None:
     "settings", [{"total_steps": 1}, {"total_steps": 2, "pct_start": 0.5}, {"total_steps": 10, "pct_start": 0.1}]
 )
 def test_one_cycle_with_phases_of_no_length(settings: dict[str, Any]) -> None:
-    """PyTorch divides by 0 in some of these: a phase without length is over, and the last rate is the last."""
+    """PyTorch divides by 0 in some of these. Here a phase of no length is skipped, and the last rate is reached."""
     optimizer = an_optimizer()
     schedule = OneCycleLR(optimizer, 1.0, **settings)
     for _ in range(settings["total_steps"] - 1):
@@ -263,7 +263,7 @@ def test_one_cycle_with_phases_of_no_length(settings: dict[str, Any]) -> None:
 
 
 def test_intervals() -> None:
-    """An epoch by default; a step for OneCycleLR; that of its schedules for SequentialLR."""
+    """It is an epoch by default, a step for OneCycleLR, and that of its schedules for SequentialLR."""
     optimizer = an_optimizer()
     assert StepLR(optimizer, 1).interval == "epoch"
     assert StepLR(optimizer, 1, interval="step").interval == "step"
@@ -277,7 +277,7 @@ def test_intervals() -> None:
 
 
 def test_schedules_of_one_optimizer_have_one_base() -> None:
-    """The first has changed the rate when the second is made; in whatever order, and after steps, too."""
+    """The second schedule starts from the rate before the first was made, in either order, and also after steps."""
     optimizer = an_optimizer(0.5)
     cosine_first = CosineAnnealingLR(optimizer, 10, eta_min=0.1)
     for _ in range(3):
@@ -290,7 +290,7 @@ def test_schedules_of_one_optimizer_have_one_base() -> None:
 
 
 def test_a_rate_set_by_hand_is_a_new_base() -> None:
-    """PyTorch would silently go on with the first one."""
+    """PyTorch silently continues with the first schedule."""
     optimizer = an_optimizer(0.5)
     LinearLR(optimizer, 0.1)
     optimizer.lr = 0.3
@@ -298,7 +298,7 @@ def test_a_rate_set_by_hand_is_a_new_base() -> None:
 
 
 def test_schedules_leave_no_trace_in_the_optimizers_state() -> None:
-    """It can be loaded by an optimizer that has none."""
+    """An optimizer without a schedule can load it."""
     optimizer = an_optimizer(0.5)
     LinearLR(optimizer, 0.1)
     other = an_optimizer()
@@ -328,7 +328,7 @@ def everything(optimizer: Optimizer, variant: int) -> LRScheduler:
 @pytest.mark.parametrize("variant", range(len(ALL) + 1))
 @pytest.mark.parametrize("before", [0, 1, 4, 7, 40, 63])
 def test_a_loaded_state_goes_on_to_the_bit(variant: int, before: int) -> None:
-    """In a schedule of a new optimizer with another rate, through JSON; and steps to come do not change the state."""
+    """A schedule of a new optimizer with another rate takes it over, also from JSON. Later steps do not change the state."""
     optimizer = an_optimizer()
     schedule = everything(optimizer, variant)
     expected = path_of(schedule, lambda: (optimizer.lr, optimizer.momentum))
@@ -403,7 +403,7 @@ def test_another_schedules_state_is_refused() -> None:
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(kind: Any, settings: dict[str, Any], message: str) -> None:
-    """And the optimizer keeps its rate."""
+    """The optimizer keeps its rate."""
     optimizer = an_optimizer()
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         kind(optimizer, **settings)
@@ -456,7 +456,7 @@ def test_repr_shows_settings_and_place() -> None:
 
 
 def test_a_schedule_of_your_own() -> None:
-    """It defines ``lr_at``; the base by itself has none."""
+    """It defines ``lr_at``, which the base does not."""
 
     class Inverse(LRScheduler):
         def lr_at(self, t: int) -> float:
@@ -485,7 +485,7 @@ def test_steps_are_counted(wrong: Any) -> None:
 
 
 def test_settings_of_the_wrong_kind_are_refused() -> None:
-    """Mistake: numbers that no float holds, arrays as switches, a state with a word for a rate."""
+    """Mistake: these were accepted: numbers too large for a float, arrays as switches, and a state with a word as a rate."""
     optimizer = an_optimizer()
     for setting in ({"gamma": 10**400}, {"step_size": 10**400}, {"interval": ["epoch"]}):
         with pytest.raises(ValueError, match=f"{next(iter(setting))} must be "):

@@ -56,7 +56,7 @@ def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["all alike", "weighted"])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 def test_a_linear_network_is_ridge_regression(solver: str, weights: Any) -> None:
-    """Whatever the solver, alpha penalises weights as Ridge's, and no biases; weights of examples count as Ridge's."""
+    """With each solver, alpha penalises weights but not biases, as Ridge's does, and examples are weighted as by Ridge."""
     ridge = Ridge(alpha=20.0).fit(X, NUMBERS, weights)
     settings: Any = {"learning_rate_init": 0.05, "max_iter": 1000, "n_iter_no_change": 1000, "tol": 1e-10, "random_state": 0}
     network = ValueRegressor((), solver=solver, alpha=20.0, **settings).fit(X, NUMBERS, weights)
@@ -65,7 +65,7 @@ def test_a_linear_network_is_ridge_regression(solver: str, weights: Any) -> None
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_linear_network_is_logistic_regression(classes: int) -> None:
-    """Two classes by one output, three by three: the probabilities are those of the one minimum."""
+    """Two classes have one output, three have three. The probabilities are those of the only minimum."""
     y = np.digitize(NUMBERS, [3.0, 4.5][: classes - 1])
     reference = LogisticRegression(C=0.5, tol=1e-8).fit(X, y)
     network = ValueClassifier((), alpha=2.0, solver="lbfgs", tol=1e-8, random_state=0).fit(X, y)
@@ -73,7 +73,7 @@ def test_a_linear_network_is_logistic_regression(classes: int) -> None:
 
 
 def test_many_outputs_are_that_many_regressions() -> None:
-    """``y`` of shape (examples, outputs): each column is predicted as if alone, where there is no hidden layer to share."""
+    """``y`` has the shape (examples, outputs). Without a hidden layer, each column is predicted as it would be alone."""
     y = np.column_stack([NUMBERS, -2.0 * NUMBERS, X[:, 0]])
     network = ValueRegressor((), alpha=20.0, solver="lbfgs", tol=1e-10, max_iter=500, random_state=0).fit(X, y)
     assert network.predict(X) == pytest.approx(Ridge(alpha=20.0).fit(X, y).predict(X), abs=MINIMUM)
@@ -82,7 +82,7 @@ def test_many_outputs_are_that_many_regressions() -> None:
 @pytest.mark.filterwarnings(UNCONVERGED)
 @pytest.mark.parametrize("kind", [ValueClassifier, ValueRegressor])
 def test_weights_count_as_repetitions(kind: Any) -> None:
-    """A weight of 2 is the example twice, 0 is not at all, in every step of a full batch; ones change nothing."""
+    """In full batches, a weight of 2 is the same as the example twice, and 0 as no example. Weights of 1 change nothing."""
     y = NUMBERS > 3 if kind is ValueClassifier else NUMBERS
     settings: Any = {"hidden_layer_sizes": (5,), "max_iter": 20, "random_state": 0, "alpha": 0.1}
     weighted = kind(**settings).fit(X, y, WEIGHTS)
@@ -92,7 +92,7 @@ def test_weights_count_as_repetitions(kind: Any) -> None:
 
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
 def test_activations_have_scikit_learns_names(activation: str) -> None:
-    """The network computes what scikit-learn's does with the same numbers in it."""
+    """With the same numbers, the network computes the same as scikit-learn's."""
     reference = MLPRegressor(
         hidden_layer_sizes=(4,), activation=activation, solver="lbfgs", max_iter=500, alpha=1.0, random_state=0
     ).fit(X, NUMBERS)
@@ -110,7 +110,7 @@ def test_activations_have_scikit_learns_names(activation: str) -> None:
     "settings", [{}, {"solver": "sgd", "learning_rate_init": 0.1}, {"solver": "lbfgs"}, {"early_stopping": True}], ids=str
 )
 def test_it_is_as_good_as_scikit_learns_classifier(settings: Any) -> None:
-    """Handwritten digits: held-out accuracy, with the same settings."""
+    """The accuracy for held-out handwritten digits, with the same settings."""
     digits, labels = load_digits(return_X_y=True)
     train_x, test_x, train_y, test_y = train_test_split(digits / 16, labels, random_state=0, stratify=labels)
     settings = {
@@ -127,7 +127,7 @@ def test_it_is_as_good_as_scikit_learns_classifier(settings: Any) -> None:
 
 @pytest.mark.filterwarnings(UNCONVERGED)
 def test_it_is_as_good_as_scikit_learns_regressor() -> None:
-    """Diabetes: held-out R², with the same settings."""
+    """R² for held-out examples of the diabetes data, with the same settings."""
     data, y = load_diabetes(return_X_y=True)
     settings: Any = {
         "hidden_layer_sizes": (20,),
@@ -168,7 +168,7 @@ def alike(ours: Any, theirs: Any, x: Any, y: Any, **settings: Any) -> None:
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
 @pytest.mark.parametrize("classes", [0, 2, 3])
 def test_an_epoch_is_that_of_scikit_learn(classes: int, activation: str) -> None:
-    """From the same numbers, with mini-batches, momentum and penalty: the same numbers afterwards."""
+    """An epoch with mini-batches, momentum and penalty leads from the same numbers to the same numbers."""
     kinds: Any = (ValueClassifier, MLPClassifier) if classes else (ValueRegressor, MLPRegressor)
     y = np.digitize(NUMBERS, [3.0, 4.5][: classes - 1]) if classes else NUMBERS
     ours, theirs = [kind(solver="sgd", activation=activation) for kind in kinds]
@@ -195,7 +195,7 @@ def test_an_epoch_is_that_of_scikit_learn(classes: int, activation: str) -> None
     ids=str,
 )
 def test_learning_rates_are_scikit_learns(settings: Any) -> None:
-    """Epoch by epoch, until adaptive steps are too small to go on."""
+    """They agree after each epoch, until the adaptive rate is so small that the training ends."""
     ours, theirs = ValueRegressor(solver="sgd"), MLPRegressor(solver="sgd")
     alike(ours, theirs, X, NUMBERS, **settings)
     for network in (ours, theirs):
@@ -206,7 +206,7 @@ def test_learning_rates_are_scikit_learns(settings: Any) -> None:
 
 
 def test_an_adaptive_rate_ends_the_training_without_a_warning() -> None:
-    """Nothing improves by 10: 0.05 is divided by 5 after each 3 epochs, and below 1e-6 after seven times."""
+    """No epoch improves by 10, so 0.05 is divided by 5 after each 3 epochs. It is below 1e-6 after seven divisions."""
     network = ValueRegressor(
         (4,), solver="sgd", learning_rate="adaptive", learning_rate_init=0.05, n_iter_no_change=2, tol=1e9, random_state=0
     )
@@ -228,7 +228,7 @@ def test_an_adaptive_rate_ends_the_training_without_a_warning() -> None:
     "settings", [{}, {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.05}], ids=str
 )
 def test_parts_are_epochs_with_the_optimizer_as_it_was(settings: Any) -> None:
-    """Five calls of ``partial_fit`` are a ``fit`` of five epochs; pickled in between as well."""
+    """Five calls of ``partial_fit`` equal a ``fit`` of five epochs, also with pickling in between."""
     whole = ValueClassifier((4,), max_iter=5, shuffle=False, random_state=0, **settings).fit(IRIS, SPECIES)
     parts = ValueClassifier((4,), shuffle=False, random_state=0, **settings).partial_fit(IRIS, SPECIES, classes=[0, 1, 2])
     assert (parts.n_iter_, parts.t_) == (1, 150)
@@ -327,7 +327,7 @@ def test_balanced_classes_are_those_of_logistic_regression(classes: int) -> None
 
 @pytest.mark.filterwarnings(UNCONVERGED)
 def test_a_weight_of_a_class_is_that_of_its_examples() -> None:
-    """A class that is not in the dict counts as 1, one of weight 0 not at all."""
+    """A class that is not in the dict has the weight 1. A class of weight 0 is left out."""
     names = np.array(["setosa", "versicolor", "virginica"])[SPECIES]
     settings: Any = {"hidden_layer_sizes": (4,), "max_iter": 5, "random_state": 0}
     for of_classes in ({"setosa": 3.0, "versicolor": 1.0, "virginica": 0.5}, {"setosa": 0.0}):
@@ -360,7 +360,7 @@ def test_weights_of_classes_that_make_no_sense(of_classes: Any, message: str) ->
 
 
 def test_equal_examples_are_set_aside_together_and_each_class_keeps_one() -> None:
-    """So a weight of 2 is the same as two examples here, too; whatever their order."""
+    """So a weight of 2 is the same as two examples here, too, in any order."""
     x = np.arange(20.0)[:, None]
     y = np.array([0] * 17 + [1, 1, 2])
     twice, order = np.arange(20).repeat(2), np.random.default_rng(1).permutation(20)
@@ -390,7 +390,7 @@ def test_few_examples_are_enough_for_early_stopping_and_none_is_refused() -> Non
 
 
 def test_it_works_in_pipelines_grid_search_and_cross_validation() -> None:
-    """A grid search over a pipeline's network, in two threads, finds the penalty with which irises are told apart."""
+    """A grid search over a pipeline's network, in two threads, finds the penalty that classifies irises best."""
     network = ValueClassifier(solver="lbfgs", max_iter=1000, random_state=0)
     grid = {"valueclassifier__hidden_layer_sizes": [(4,), (6, 4)], "valueclassifier__alpha": [1.0, 1e4]}
     search = GridSearchCV(make_pipeline(StandardScaler(), network), grid, cv=3)
@@ -403,7 +403,7 @@ def test_it_works_in_pipelines_grid_search_and_cross_validation() -> None:
 
 
 def test_data_frames_and_labels_that_are_text() -> None:
-    """Names of columns are remembered, and columns in another order are refused; labels come back as they were."""
+    """Names of columns are remembered, and columns in another order are refused. Predicted labels are text, too."""
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(IRIS, columns=["a", "b", "c", "d"])
     names = pd.Series(np.array(["setosa", "versicolor", "virginica"])[SPECIES])
@@ -418,7 +418,7 @@ def test_data_frames_and_labels_that_are_text() -> None:
 
 @pytest.mark.filterwarnings(UNCONVERGED)
 def test_the_same_random_state_gives_the_same_bits() -> None:
-    """Weights, shuffling and the examples set aside depend on ``random_state`` alone; a RandomState moves on."""
+    """Weights, shuffling and the examples set aside depend on ``random_state`` alone. A RandomState changes with each fit."""
 
     def fitted(random_state: Any) -> Any:
         return ValueRegressor((5,), batch_size=7, early_stopping=True, max_iter=4, random_state=random_state).fit(X, NUMBERS)
@@ -431,7 +431,7 @@ def test_the_same_random_state_gives_the_same_bits() -> None:
 
 
 def test_a_fitted_estimator_pickles_and_a_clone_is_not_fitted() -> None:
-    """Predictions are the same after pickling, whether or not there were any before; the copy can be fitted again."""
+    """Predictions are the same after pickling, also if none were made before. The copy can be fitted again."""
     classifier = ValueClassifier((4,), solver="lbfgs", alpha=1.0, random_state=0).fit(IRIS, SPECIES)
     unused = pickle.loads(pickle.dumps(classifier))
     before = classifier.predict_proba(IRIS)
@@ -449,7 +449,7 @@ def test_a_fitted_estimator_pickles_and_a_clone_is_not_fitted() -> None:
 
 
 def test_predictions_are_made_from_the_model() -> None:
-    """Other numbers in ``model_`` are other predictions; those made before stay as they are."""
+    """After a change of the numbers in ``model_`` predictions differ. Earlier predictions do not change."""
     regressor = ValueRegressor((), solver="lbfgs", random_state=0).fit(X, NUMBERS)
     before = regressor.predict(X)
     kept = before.copy()
@@ -460,14 +460,14 @@ def test_predictions_are_made_from_the_model() -> None:
 
 
 def test_probabilities_beyond_the_range_of_floats_are_0() -> None:
-    """Far from the data: no NaN, no warning, and logarithms that are those of the probabilities, as scikit-learn wants it."""
+    """Far from the data there are no NaNs and no warnings, and logarithms are those of the probabilities."""
     classifier = ValueClassifier((), solver="lbfgs", random_state=0).fit([[-1.0], [1.0]], [0, 1])
     assert classifier.predict_proba([[-1e4], [1e4]]).tolist() == [[1.0, 0.0], [0.0, 1.0]]
     assert classifier.predict_log_proba([[-1e4], [1e4]]).tolist() == [[0.0, -np.inf], [-np.inf, 0.0]]
 
 
 def test_training_stops_when_the_loss_stops_improving() -> None:
-    """Without examples set aside it is the training loss that counts, and the model is that of the last epoch."""
+    """Without examples set aside, the training loss counts, and the model has the numbers of the last epoch."""
     regressor = ValueRegressor((), learning_rate_init=0.1, tol=1e-3, n_iter_no_change=5, max_iter=500, random_state=0)
     regressor.fit(X, NUMBERS)
     curve = regressor.loss_curve_
@@ -478,7 +478,7 @@ def test_training_stops_when_the_loss_stops_improving() -> None:
 
 
 def test_early_stopping_keeps_the_model_of_the_best_epoch() -> None:
-    """A tenth of the examples is set aside, by class; when they are predicted less well the training ends."""
+    """A tenth of each class is set aside. The training ends when the loss of these examples no longer improves."""
     points, moons = make_moons(200, noise=0.4, random_state=0)
     settings: Any = {"hidden_layer_sizes": (16,), "learning_rate_init": 0.1, "validation_fraction": 0.2, "random_state": 0}
     classifier = ValueClassifier(early_stopping=True, **settings).fit(points, moons)
@@ -494,7 +494,7 @@ def test_early_stopping_keeps_the_model_of_the_best_epoch() -> None:
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 def test_an_end_before_convergence_is_a_warning(solver: str) -> None:
-    """As scikit-learn's own: a ConvergenceWarning when max_iter was reached."""
+    """A ConvergenceWarning, as scikit-learn's, if max_iter was reached."""
     regressor = ValueRegressor((5,), solver=solver, max_iter=3, random_state=0)
     with pytest.warns(ConvergenceWarning, match="max_iter=3 was reached before"):
         regressor.fit(X, NUMBERS)
@@ -502,7 +502,7 @@ def test_an_end_before_convergence_is_a_warning(solver: str) -> None:
 
 
 def test_iterations_of_lbfgs_are_scipys() -> None:
-    """Not evaluations, of which a line search takes some for each; ``max_fun`` is the limit of those."""
+    """``max_iter`` limits iterations, and ``max_fun`` evaluations, of which an iteration takes one or more."""
     settings: Any = {"activation": "tanh", "solver": "lbfgs", "alpha": 1.0, "random_state": 0}
     regressor = ValueRegressor((5,), max_iter=1000, **settings).fit(X, NUMBERS)
     curve = regressor.loss_curve_
@@ -526,7 +526,7 @@ def test_verbose_shows_progress(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_interrupt_in_the_first_epoch_leaves_a_model() -> None:
-    """Ctrl-C ends the training; there is no loss yet, and what was learned predicts."""
+    """Ctrl-C ends the training before the first loss. The estimator can predict."""
 
     class Interrupted(ValueRegressor):
         def _optimizer(self, parameters: Any) -> Any:
@@ -566,13 +566,13 @@ def test_an_interrupt_in_the_first_epoch_leaves_a_model() -> None:
     ],
 )
 def test_settings_that_make_no_sense(settings: Any, message: str) -> None:
-    """The ranges are scikit-learn's, and so are the messages; they come with ``fit``, as scikit-learn wants it."""
+    """Ranges and messages are scikit-learn's. The errors are raised by ``fit``, as scikit-learn requires."""
     with pytest.raises(ValueError, match=message):
         ValueClassifier(**settings).fit(IRIS, SPECIES)
 
 
 def test_labels_that_are_none() -> None:
-    """One class only, numbers that are no classes, two columns."""
+    """A single class, numbers that are not classes, and two columns."""
     with pytest.raises(ValueError, match="there is only one class in y: (np.int64\\()?7"):
         ValueClassifier().fit(X, np.full(60, 7))
     with pytest.raises(ValueError, match="Unknown label type"):
@@ -589,14 +589,14 @@ def test_a_column_for_y_is_noticed() -> None:
 
 
 def test_weights_that_make_no_sense() -> None:
-    """None that counts, fewer than nothing, too few."""
+    """All zero, negative, and too few."""
     for weights, message in [(np.zeros(60), "zero for all examples"), (-np.ones(60), "(?i)negative"), (np.ones(3), "shape")]:
         with pytest.raises(ValueError, match=message):
             ValueRegressor().fit(X, NUMBERS, weights)
 
 
 def test_a_training_that_diverges_says_so_and_fits_nothing() -> None:
-    """The message of nn.fit names the learning rate; the estimator is not fitted."""
+    """The message of nn.fit names the learning rate, and the estimator is not fitted."""
     regressor = ValueRegressor((5,), "identity", solver="sgd", learning_rate_init=1e6, random_state=0)
     with pytest.raises(nn.DivergedError, match="learning rate"):
         regressor.fit(X, NUMBERS)

@@ -1,4 +1,4 @@
-"""``nn.fit``: what it computes, when it stops, what it says, and that nothing is lost."""
+"""``nn.fit``: its results, its early ends, its files and its messages."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def quiet(model: nn.Module, **changed: Any) -> nn.History:
 
 
 def test_it_is_forward_loss_backward_step() -> None:
-    """The same as the textbook's loop on Values, in the order that the seed gives: parameters and losses."""
+    """Parameters and losses are those of the textbook's loop on Values, with the order of examples that the seed gives."""
     model, textbook = mlp(), mlp()
     history = quiet(model, optimizer=nn.SGD(model.parameters(), lr=0.1, momentum=0.9))
     optimizer = nn.SGD(textbook.parameters(), lr=0.1, momentum=0.9)
@@ -98,7 +98,7 @@ def test_eager_is_the_same() -> None:
 
 
 def test_trees_of_arrays() -> None:
-    """X may be a tuple or a dict of arrays, and y, too; batches are taken of all of them alike."""
+    """X and y may be tuples or dicts of arrays. A batch takes the same examples from each array."""
 
     class Sum(nn.Module):
         def __init__(self) -> None:
@@ -139,7 +139,7 @@ def test_only_what_the_optimizer_holds_moves() -> None:
 
 
 def test_validation_is_not_trained_on() -> None:
-    """A fraction is set aside, drawn by rng: what is held out has no influence on the parameters."""
+    """A fraction of the examples, drawn by rng, is set aside. These examples do not influence the parameters."""
     held_out = np.sort(np.random.default_rng(0).permutation(50)[:10])
     results = []
     for change in (0.0, 100.0):
@@ -162,7 +162,7 @@ def test_given_validation() -> None:
 
 
 def test_without_shuffling_the_order_is_that_of_the_data() -> None:
-    """``shuffle=False`` draws no random numbers, so rng makes no difference; with it, it does."""
+    """``shuffle=False`` draws no random numbers, so rng makes no difference. With shuffling it does."""
     results = {}
     for shuffle in (True, False):
         for rng in (0, 1):
@@ -182,7 +182,7 @@ def test_the_default_is_adam_with_its_defaults() -> None:
 
 
 def test_schedules_move_on_by_epoch_or_by_step() -> None:
-    """The rate is noted as it is at the end of each epoch; 4 steps an epoch."""
+    """The history has the rate at the end of each epoch. An epoch has 4 steps."""
     model = mlp()
     optimizer = nn.SGD(model.parameters(), lr=0.1)
     history = quiet(model, optimizer=optimizer, schedule=nn.StepLR(optimizer, step_size=2, gamma=0.1))
@@ -194,7 +194,7 @@ def test_schedules_move_on_by_epoch_or_by_step() -> None:
 
 
 def test_lbfgs_trains_as_well() -> None:
-    """An optimizer that evaluates the loss many times a step: least squares, to the solution."""
+    """LBFGS evaluates the loss many times in a step, and solves least squares."""
     model = nn.Neuron(3, "linear", rng=0)
     quiet(
         model, batch_size=None, epochs=3, optimizer=nn.LBFGS(model.parameters(), tolerance_grad=1e-12, tolerance_change=1e-15)
@@ -207,7 +207,7 @@ def test_lbfgs_trains_as_well() -> None:
 
 
 def test_early_stopping_gives_back_the_best() -> None:
-    """Validation gets worse from some epoch on; the model is that of the best one, whose loss it has."""
+    """The validation loss gets worse from some epoch on. The model then has the parameters of the best epoch."""
     rng = np.random.default_rng(3)
     noise = rng.normal(size=50)  # nothing to learn, so what is learned hurts
     model = mlp()
@@ -228,7 +228,7 @@ def test_early_stopping_gives_back_the_best() -> None:
 
 
 def test_early_stopping_by_the_training_loss_with_a_threshold() -> None:
-    """Without validation the loss itself counts; improvements up to min_delta do not; the last parameters stay if so asked."""
+    """Without validation the training loss counts, and an improvement up to min_delta does not count."""
     w = nn.Module()
     w.w = Value(1.0)
     w.forward = lambda x: w.w * x
@@ -251,7 +251,7 @@ def test_early_stopping_in_the_last_epoch_is_early_stopping() -> None:
 
 
 def test_callbacks_look_change_and_stop() -> None:
-    """A callback sees the parameters of the moment, may change them, and may end the training."""
+    """A callback sees the current parameters, may change them, and may end the training."""
     model = mlp()
     seen = []
 
@@ -292,7 +292,7 @@ def test_an_error_in_a_callback_leaves_what_was_learned() -> None:
 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_a_diverging_loss_says_what_to_try(compiled: bool) -> None:  # noqa: FBT001 - a parameter of a test
-    """The error names epoch, learning rate and remedies; the model has the parameters from before that epoch."""
+    """The error names the epoch, the learning rate and remedies. The model has the parameters from before that epoch."""
     model = nn.Neuron(3, "linear", rng=0)
     seen: list[list[float]] = []
     with pytest.raises(
@@ -310,7 +310,7 @@ def test_a_diverging_loss_says_what_to_try(compiled: bool) -> None:  # noqa: FBT
 
 
 def test_a_last_step_into_infinity_is_noticed() -> None:
-    """There is no loss after it to see."""
+    """No loss is computed after the last step."""
     w = nn.Module()
     w.w = Value(1.0)
     w.forward = lambda x: w.w * x
@@ -329,7 +329,7 @@ def test_nans_in_the_data_are_named() -> None:
 
 
 def test_ctrl_c_ends_training_in_good_order() -> None:
-    """The step under way is finished; the model keeps what it has learned, and Ctrl-C is again what it was."""
+    """The current step is finished, the model keeps what it has learned, and Ctrl-C has its former handler again."""
     model = mlp()
     calls = 0
 
@@ -368,7 +368,7 @@ def test_a_second_ctrl_c_is_pythons_own() -> None:
 
 
 def test_other_threads_train_too() -> None:
-    """Signals are the main thread's, and are left alone elsewhere; the result is the same."""
+    """Only the main thread handles signals. In another thread the result is the same."""
     models = mlp(), mlp()
     quiet(models[0])
     thread = threading.Thread(target=quiet, args=(models[1],))
@@ -427,14 +427,14 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Any, ...]]:
 def test_interrupted_and_resumed_it_is_the_same_to_the_bit(
     tmp_path: Path, train: Callable[..., Any], interrupt_at: int
 ) -> None:
-    """At the first step, in the middle of an epoch, at its last step, and at the very last: parameters and history."""
+    """Interrupted at the first step, in the middle of an epoch, at its last step, and at the very last step."""
     path = tmp_path / "training.npz"
     train(path, interrupt_at=interrupt_at)
     assert train(path, resume=True) == train(None)
 
 
 def test_interrupted_at_every_step(tmp_path: Path, train: Callable[..., Any]) -> None:
-    """Even then."""
+    """The result is the same if each run takes one step."""
     path = tmp_path / "training.npz"
     train(path, interrupt_at=1)
     for _ in range(36):
@@ -445,7 +445,7 @@ def test_interrupted_at_every_step(tmp_path: Path, train: Callable[..., Any]) ->
 def test_every_file_on_the_way_leads_to_the_same_end(
     tmp_path: Path, train: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Saved after each of the 36 steps; from each file the training goes on to the same bits."""
+    """It is saved after each of the 36 steps. From each file the training continues to the same bits."""
     write, kept = nn.Checkpoint.write, []
 
     def keeping(checkpoint: nn.Checkpoint, path: Path) -> Path:
@@ -464,7 +464,7 @@ def test_every_file_on_the_way_leads_to_the_same_end(
 
 
 def test_what_has_diverged_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first step goes to infinity, which only the loss of the second shows; there was a look between them."""
+    """The first step goes to infinity, which only the loss of the second step shows. It was time to save between them."""
     monkeypatch.setattr("nn.training._TICK", -1.0)
     w = nn.Module()
     w.w = Value(1.0)
@@ -477,7 +477,7 @@ def test_what_has_diverged_is_not_saved(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_state_is_saved_whole() -> None:
-    """Nothing of where a training stands is left out: every field is saved, and one with other numbers gets them back."""
+    """Every field is saved, and a state with other numbers takes all of them over."""
 
     def state(seed: int) -> State:
         rng = np.random.default_rng(seed)
@@ -505,7 +505,7 @@ def test_a_finished_training_resumed_does_nothing_and_a_longer_one_goes_on(tmp_p
 
 
 def test_resuming_what_never_began_begins(tmp_path: Path) -> None:
-    """So that one command can be used for the first start and for all others."""
+    """One command then serves for the first start and for all others."""
     model = mlp()
     quiet(model, checkpoint=tmp_path / "new.npz", resume=True)
     expected = mlp()
@@ -554,7 +554,7 @@ KILLED = """
 
 
 def test_killed_twenty_times_and_resumed(tmp_path: Path) -> None:
-    """SIGKILL at random moments; each time the training goes on from the file, and it ends with the same bits.
+    """Killed at random moments, the training continues from the file each time, and ends with the same bits.
 
     How long it takes is measured once, and a machine may be quicker later: then it is done before it has been killed 20 times.
     """
@@ -644,7 +644,7 @@ def on_a_line(model: nn.Module, **changed: Any) -> nn.History:
 
 
 def test_a_variable_of_the_optimizer_that_is_not_the_models(tmp_path: Path) -> None:
-    """Mistake: in the file its number was in the place of the model's last parameter. It is trained, kept and resumed."""
+    """Mistake: the file had its number in the place of the model's last parameter. It must be trained, saved and resumed."""
     ends = []
     for epochs in ((5,), (2, 5)):
         path = tmp_path / f"{epochs}.npz"
@@ -663,7 +663,7 @@ def test_a_variable_of_the_optimizer_that_is_not_the_models(tmp_path: Path) -> N
 
 
 def test_parameters_that_the_optimizer_does_not_move_are_kept_too(tmp_path: Path) -> None:
-    """Mistake: a resumed training went on with those of the new program, and what a callback wrote there was not saved."""
+    """Mistake: a resumed training continued with those of the new model, and changes by a callback were not saved."""
     results = []
     for resumed in (False, True):
         path, model = tmp_path / f"{resumed}.npz", Line(b=1.0)
@@ -685,7 +685,7 @@ def test_parameters_that_the_optimizer_does_not_move_are_kept_too(tmp_path: Path
 
 
 def test_resuming_with_other_parameters_to_move_is_refused(tmp_path: Path) -> None:
-    """Mistake: b got the number of a."""
+    """Mistake: b got the number of a from the file."""
     path = tmp_path / "training.npz"
     model = Line()
     on_a_line(model, optimizer=nn.SGD([model.a]), checkpoint=path)
@@ -718,7 +718,7 @@ def test_resuming_with_another_activation_is_refused(tmp_path: Path) -> None:
 
 
 def test_resuming_with_another_schedule_is_refused(tmp_path: Path) -> None:
-    """Mistake: a longer T_max was ignored, and the rate went up again."""
+    """Mistake: a longer T_max was ignored, and the rate rose again."""
     path = tmp_path / "training.npz"
     for epochs in (5, 10):
         model = mlp()
@@ -734,7 +734,7 @@ def test_resuming_with_another_schedule_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_an_infinite_gradient_of_a_finite_loss_leaves_numbers(epochs: int) -> None:
-    """Mistake: the epoch ended with parameters that were NaN, and they were those that the model was left with."""
+    """Mistake: the epoch ended with parameters that were NaN, and the model kept them."""
     model = Line()  # √(p p) is 0 where p is, and its slope is not a number
     with pytest.raises(nn.DivergedError, match="a parameter became nan in epoch 1, step 1") as error:
         on_a_line(
@@ -744,7 +744,7 @@ def test_an_infinite_gradient_of_a_finite_loss_leaves_numbers(epochs: int) -> No
 
 
 def test_early_stopping_begins_at_the_first_number() -> None:
-    """Mistake: a NaN in the first epoch was the best for ever."""
+    """Mistake: a NaN in the first epoch stayed the best loss, as no loss is below NaN."""
     model = Line()
     losses = iter([np.nan, np.nan, 5.0, 4.0, 3.0])
 
@@ -763,7 +763,7 @@ def _with_value(engine: Engine, value: Callable[..., float]) -> Engine:
 
 
 def test_the_best_parameters_are_those_after_the_callbacks() -> None:
-    """Mistake: a callback kept a above 0, and the model got back what it was before."""
+    """Mistake: a callback projected a to 0, and the model got the parameters from before the projection."""
     model = Line()
 
     def project(_: nn.TrainingState) -> None:
@@ -776,7 +776,7 @@ def test_the_best_parameters_are_those_after_the_callbacks() -> None:
 
 
 def test_eager_losses_may_be_plain_numbers() -> None:
-    """Mistake: where all examples of a batch were right by more than the margin, there was no Value to differentiate."""
+    """Mistake: if the loss of all examples of a batch was a plain 0.0, there was no Value to differentiate."""
     model = Line(b=10.0)
     history = on_a_line(
         model,
@@ -788,7 +788,7 @@ def test_eager_losses_may_be_plain_numbers() -> None:
 
 
 def test_metrics_of_models_that_return_dicts_and_tuples() -> None:
-    """Mistake: eager training took them for numbers. Both ways give arrays in them."""
+    """Mistake: eager training expected numbers. Both engines must give dicts and tuples of arrays."""
 
     class Pair(NamedTuple):
         first: Any
@@ -811,7 +811,7 @@ def test_metrics_of_models_that_return_dicts_and_tuples() -> None:
 
 
 def test_the_largest_whole_numbers_stay_positive() -> None:
-    """Mistake: as int64 they were negative."""
+    """Mistake: unsigned numbers from 2**63 on were negative as int64."""
     model = Line(a=1.0)
     on_a_line(
         model,
@@ -835,7 +835,7 @@ def test_a_diverging_lbfgs_is_not_told_of_learning_rates() -> None:
 
 
 def test_a_checkpoint_in_no_folder_is_refused_at_once(tmp_path: Path) -> None:
-    """Mistake: it was noticed when all had been learned."""
+    """Mistake: it was an error only when the training had ended."""
     model = mlp()
     with pytest.raises(FileNotFoundError, match="there is no such directory to save to"):
         quiet(model, checkpoint=tmp_path / "missing" / "training.npz")
@@ -843,7 +843,7 @@ def test_a_checkpoint_in_no_folder_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_the_checkpoint_stays_where_it_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mistake: a callback that changes the directory took it along."""
+    """Mistake: a callback that changed the directory changed where the file was written."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
     quiet(mlp(), checkpoint="training.npz", callbacks=lambda _: os.chdir(tmp_path / "elsewhere"))
@@ -851,7 +851,7 @@ def test_the_checkpoint_stays_where_it_was_named(tmp_path: Path, monkeypatch: py
 
 
 class Closing(io.StringIO):
-    """A stream that is closed after so many lines, as a pipe whose reader has gone."""
+    """A stream that fails after so many lines, like a pipe whose reader has ended."""
 
     def __init__(self, lines: int, *, terminal: bool) -> None:
         super().__init__()
@@ -871,7 +871,7 @@ class Closing(io.StringIO):
 @pytest.mark.parametrize("terminal", [True, False])
 @pytest.mark.parametrize("lines", [0, 1, 2])
 def test_a_stderr_that_breaks_ends_no_training(monkeypatch: pytest.MonkeyPatch, lines: int, terminal: bool) -> None:  # noqa: FBT001 - a parameter
-    """Mistake: the training ended where nobody read its progress any more."""
+    """Mistake: the training ended with an error when the reader of its progress ended."""
     monkeypatch.setattr("sys.stderr", Closing(lines, terminal=terminal))
     assert len(quiet(mlp(), progress=True)) == 5
 
@@ -897,13 +897,13 @@ def test_a_handler_that_a_callback_installs_stays() -> None:
 
 
 def test_parameters_whose_squares_overflow_are_finite() -> None:
-    """Mistake: the look whether all are finite warned of an overflow."""
+    """Mistake: the test whether all are finite warned of an overflow."""
     model = Line(a=1e200)
     assert len(on_a_line(model, loss=lambda p, _: p * 1e-250, optimizer=nn.SGD(model.parameters()))) == 5
 
 
 class Fading(nn.LRScheduler):
-    """With an array among its settings."""
+    """A schedule with an array among its settings."""
 
     def __init__(self, optimizer: nn.Optimizer) -> None:
         self.factors = np.array([1.0, 0.5, 0.25])
@@ -926,7 +926,7 @@ def test_a_schedule_of_ones_own_with_an_array_resumes(tmp_path: Path) -> None:
 
 
 def test_after_resuming_a_schedule_can_be_made_anew(tmp_path: Path) -> None:
-    """Mistake: it reckoned from the rate at which the resumed training had ended."""
+    """Mistake: it started from the rate at which the resumed training had ended."""
     model = mlp()
     optimizer = nn.SGD(model.parameters(), lr=0.1)
     quiet(model, schedule=nn.StepLR(optimizer, 1), checkpoint=tmp_path / "training.npz")
@@ -938,7 +938,7 @@ def test_after_resuming_a_schedule_can_be_made_anew(tmp_path: Path) -> None:
 
 
 def test_other_settings_of_the_optimizer_are_refused(tmp_path: Path) -> None:
-    """Mistake: a lower rate, as the message of a diverging loss asks for, was ignored."""
+    """Mistake: a lower rate, which the message of a diverging loss suggests, was ignored."""
     path = tmp_path / "training.npz"
     model = mlp()
     quiet(model, optimizer=nn.SGD(model.parameters(), lr=0.1), checkpoint=path)
@@ -967,7 +967,7 @@ WRONG_TARGETS: list[tuple[Any, Any, int, type[Exception], str]] = [
 def test_wrong_targets_are_found_wherever_they_are(  # noqa: PLR0913, PLR0917 - parameters of a test
     loss: Any, y: Any, outputs: int, kind: type[Exception], message: str, rng: int
 ) -> None:
-    """Mistake: a compiled loss cannot look at its targets, and those that the recording did not see were trained on."""
+    """Mistake: a compiled loss cannot check its targets, so wrong targets were trained on unless they were recorded."""
     with pytest.raises(kind, match=re.escape(message)):
         quiet(mlp(outputs=outputs), loss=loss, y=y, rng=rng)
     with pytest.raises(kind, match=re.escape(message)):
@@ -975,7 +975,7 @@ def test_wrong_targets_are_found_wherever_they_are(  # noqa: PLR0913, PLR0917 - 
 
 
 class Judge:
-    """A loss that is an object, and one that is its method."""
+    """A loss that is a callable object, and another that is its method."""
 
     def __init__(self, loss: Any) -> None:
         self.loss = loss
@@ -988,7 +988,7 @@ class Judge:
 
 
 def wrapped(loss: Any) -> dict[str, Any]:
-    """The ``loss`` inside others."""
+    """Return functions and objects that call ``loss``."""
     return {
         "lambda": lambda p, t: 1.0 * loss(p, t),
         "partial": functools.partial(loss, reduction="sum"),
@@ -1003,7 +1003,7 @@ def wrapped(loss: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("way", wrapped(nn.hinge_loss))
 @pytest.mark.parametrize("compiled", [True, False])
 def test_wrong_targets_are_found_whatever_wraps_the_loss(way: str, compiled: bool) -> None:  # noqa: FBT001 - a parameter
-    """Mistake: only a loss whose module was nn's was asked, and a lambda around it trained in silence."""
+    """Mistake: only losses of nn checked the targets, and a lambda around such a loss did not."""
     late = np.where(np.arange(50) == 49, 3, 1)
     for loss, y, message in (
         (nn.hinge_loss, LABELS, "expects targets of -1 or 1, not 0"),
@@ -1019,7 +1019,7 @@ def test_wrong_targets_are_found_whatever_wraps_the_loss(way: str, compiled: boo
 
 @pytest.mark.parametrize("wrong", [1.5, 2.0, -1.0, np.nan])
 def test_one_wrong_target_among_many_different_ones_is_found(wrong: float) -> None:
-    """Among thousands of probabilities, and of words; the extremes, the fractions and the NaNs are looked at."""
+    """One wrong target among thousands of probabilities, or of classes. The extremes, fractions and NaNs are tried."""
     n = 3000
     x, y = RNG.normal(size=(n, 3)), RNG.uniform(size=n)
     y[n - 1] = wrong
@@ -1035,7 +1035,7 @@ def test_one_wrong_target_among_many_different_ones_is_found(wrong: float) -> No
 
 
 def test_wrong_targets_are_found_in_tuples_and_dicts_of_them() -> None:
-    """With weights beside them, of which each is another."""
+    """The targets have weights beside them, all of which are different."""
     weights = RNG.uniform(size=50)
     with pytest.raises(ValueError, match="expects targets of -1 or 1, not 0"):
         quiet(mlp(), loss=lambda p, t: t[1] * nn.hinge_loss(p, t[0]), y=(LABELS, weights))
@@ -1053,7 +1053,7 @@ def test_a_compiled_loss_is_a_loss() -> None:
 
 
 def test_losses_that_need_values_or_their_slopes_are_tried_on_values() -> None:
-    """Methods of Values, the slope by an input, and infinities that no example has, under detect_anomaly."""
+    """Losses may call methods of Values and take slopes. Under detect_anomaly, targets of other examples raise no alarm."""
     quiet(mlp(), loss=lambda p, t: (p - t.exp()) ** 2)
     model = nn.Sequential(nn.Neuron(1, "tanh", rng=0))
     quiet(model, X=X[:, :1], loss=lambda p, t: p * p + autograd.gradient(p * t, [t], create_graph=True)[0] ** 2)
@@ -1081,7 +1081,7 @@ def test_nans_in_validation_data_are_said(compiled: bool) -> None:  # noqa: FBT0
 
 
 def test_classes_as_floats_are_classes() -> None:
-    """As a CSV has them; compiled and eager."""
+    """Files in CSV format give classes as floats. Both engines take them."""
     ends = []
     for compiled in (True, False):
         model = mlp(outputs=2)
@@ -1091,7 +1091,7 @@ def test_classes_as_floats_are_classes() -> None:
 
 
 def test_an_accuracy_of_numbers_is_refused() -> None:
-    """Mistake: any positive number was as good as another."""
+    """Mistake: any positive number was the class 1."""
     with pytest.raises(ValueError, match="expects the targets 0 and 1, or -1 and 1, not 151.0: for numbers"):
         nn.accuracy([1.0, 2.0], [151.0, 75.0])
     with pytest.raises(ValueError, match="not all three"):
@@ -1100,7 +1100,7 @@ def test_an_accuracy_of_numbers_is_refused() -> None:
 
 
 def test_accuracy_takes_numbers() -> None:
-    """Mistake: of [[None]] and [1] it was 0, and a prediction of NaN was the class 0."""
+    """Mistake: the accuracy of [[None]] for [1] was 0, and a prediction of NaN was the class 0."""
     nested: list[Any] = []
     nested.append(nested)
     for wrong in ([[None]], [["a"]], [1j], nested):
@@ -1175,7 +1175,7 @@ def test_data_that_holds_itself_or_breaks_is_refused() -> None:
 
 
 def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines on stderr, the last of them when all is done, with loss, metric and speed."""
+    """Lines on stderr show loss, metric and speed. The last line comes at the end."""
     monkeypatch.setattr("nn.training._TICK", -1.0)
     fit(mlp(), X, Y, loss=nn.mse_loss, epochs=20, batch_size=16, validation=0.2, metric=lambda *_: 0.5)
     out, err = capsys.readouterr()
@@ -1188,7 +1188,7 @@ def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str], mo
 
 
 def test_a_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """tqdm's, which ends at all steps."""
+    """The bar is tqdm's, and it ends at 100 %."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     monkeypatch.setattr("nn.training._TICK", -1.0)
     fit(mlp(), X, Y, loss=nn.mse_loss, epochs=3, batch_size=16)
@@ -1275,7 +1275,7 @@ def test_mistakes_are_named(kind: type[Exception], message: str, mistake: Callab
 
 
 def test_a_schedule_that_ends_too_soon_says_so_before_training() -> None:
-    """Mistake: it was in the last step, and all was lost. There are 20 steps."""
+    """Mistake: the error came in the last of the 20 steps, and what was learned was lost."""
     model = mlp()
     optimizer = nn.SGD(model.parameters(), momentum=0.9)
     with pytest.raises(ValueError, match="made for 19 steps"):
@@ -1304,7 +1304,7 @@ def test_the_schedule_of_another_optimizer_is_refused() -> None:
 
 
 def test_a_model_that_cannot_be_recorded_is_told_of_eager_training() -> None:
-    """And can be trained so."""
+    """It can be trained without recording."""
 
     class Leaky(nn.Module):
         def __init__(self) -> None:
@@ -1331,7 +1331,7 @@ def test_a_long_history_is_shown_in_part() -> None:
 
 
 def test_a_history_is_drawn() -> None:
-    """Each array is a line; the metric has an axis of its own."""
+    """Each array is a line. The metric has an axis of its own."""
     pytest.importorskip("matplotlib")
     history = nn.History(np.array([2.0, 1.0]), np.array([0.1, 0.1]), np.array([3.0, 2.0]), np.array([0.5, 0.6]), best_epoch=2)
     ax = history.plot()
@@ -1353,7 +1353,7 @@ def test_accuracy_of_other_shapes_is_refused() -> None:
 
 
 def test_a_loss_that_does_not_fit_the_model_does_not_blame_the_targets() -> None:
-    """Mistake: it was added how many examples have the first target, which is as good as all others."""
+    """Mistake: a note counted the examples with the first target, although all targets were refused."""
     x = np.array([[0.0], [1.0], [2.0]])
     for outputs, loss, message in ((1, nn.cross_entropy, "one number a class"), (3, nn.mse_loss, "two lists of one length")):
         with pytest.raises((TypeError, ValueError), match=message) as caught:
