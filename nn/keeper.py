@@ -86,7 +86,7 @@ class Keeper:
         return self._file.optimizer_state
 
 
-def found(path: str | Path | None, model: Module, *, resume: bool) -> Checkpoint | None:
+def resumable(path: str | Path | None, model: Module, *, resume: bool) -> Checkpoint | None:
     """Return the checkpoint to continue from, or None if the file does not exist. Raise if the file cannot be continued."""
     if path is None:
         if resume:

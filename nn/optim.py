@@ -429,10 +429,10 @@ class LBFGS(BaseOptimizer):
 
     def descend(self, value_and_grad: LossAndGradient, theta: Array) -> tuple[float, Array]:
         """See the base. The loss is evaluated several times."""
-        loss, theta, _ = self.search(value_and_grad, theta)
+        loss, theta, _ = self._search(value_and_grad, theta)
         return loss, theta
 
-    def search(
+    def _search(
         self, value_and_grad: LossAndGradient, theta: Array, callback: Callable[..., object] | None = None
     ) -> tuple[float, Array, Any]:
         """Return what ``descend`` returns, and SciPy's OptimizeResult. SciPy calls ``callback`` after each iteration."""

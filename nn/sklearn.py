@@ -114,7 +114,7 @@ class _Search(LBFGS):
         def note(intermediate_result: Any) -> None:
             self.losses.append(float(intermediate_result.fun))
 
-        loss, theta, found = self.search(value_and_grad, theta, note)
+        loss, theta, found = self._search(value_and_grad, theta, note)
         self.cut_off = found.status == 1
         return loss, theta
 

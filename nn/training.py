@@ -16,7 +16,7 @@ from nn.arguments import check_kinds, chosen_optimizer, listed
 from nn.engines import Engine, compiled_engine, eager_engine
 from nn.errors import DivergedError, shown
 from nn.examples import Examples, check_targets, checked_examples, not_finite, split
-from nn.keeper import Keeper, found, generator_of, settings_of
+from nn.keeper import Keeper, generator_of, resumable, settings_of
 from nn.progress import Interrupt, Progress, interruptible
 from nn.settings import as_float, at_least_1, flag
 from nn.state import State
@@ -130,7 +130,7 @@ def fit(  # noqa: PLR0913 - training takes that much, and each has a name
     functions = listed(callbacks)
     loss = loss.__wrapped__ if isinstance(loss, Compiled) else loss  # it is compiled together with the model
     examples = checked_examples(X, y, "X", "y")
-    kept = found(checkpoint, model, resume=resume)
+    kept = resumable(checkpoint, model, resume=resume)
     generator = np.random.default_rng(rng) if kept is None else generator_of(kept)
     began = generator.bit_generator.state
     examples, held_out = split(examples, validation, generator)
@@ -179,7 +179,6 @@ class _Loop:
     def __post_init__(self) -> None:
         self.steps = -(-self.examples.size // self.batch_size)
         """How many steps an epoch has."""
-        self.look_at = 0.0
 
     def run(self, *, shown: bool) -> History:
         """Train until all epochs are done or there is a reason to stop, and return the history."""

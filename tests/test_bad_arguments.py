@@ -378,7 +378,7 @@ NO_ENTRY = {
     **dict.fromkeys(
         [
             *(f"nn.{kind}.moved" for kind in ("Optimizer", "SGD", "Adam", "RMSprop")),
-            *("nn.Optimizer.update", "nn.BaseOptimizer.descend", "nn.Optimizer.descend", "nn.LBFGS.descend", "nn.LBFGS.search"),
+            *("nn.Optimizer.update", "nn.BaseOptimizer.descend", "nn.Optimizer.descend", "nn.LBFGS.descend"),
         ],
         "fit and step call it with arrays of their own",
     ),
