@@ -81,12 +81,8 @@ def _stacked(predictions: list[Any]) -> Any:
     The predictions {"a": 1.0, "b": [2.0, 3.0]} and {"a": 4.0, "b": [5.0, 6.0]} become {"a": array([1., 4.]),
     "b": array([[2., 3.], [5., 6.]])}.
     """
-    columns = zip(*[leaves(prediction) for prediction in predictions], strict=True)
-    return trees.map(lambda _: np.array([_numbers(item) for item in next(columns)]), predictions[0])
+    return trees.map(lambda *items: np.array([trees.map(_number, item, lists=True) for item in items]), *predictions)
 
 
-def _numbers(prediction: Any) -> Any:
-    """Return the numbers of Values in nested lists."""
-    if isinstance(prediction, list | tuple):
-        return [_numbers(item) for item in prediction]
-    return prediction.data if isinstance(prediction, Value) else prediction
+def _number(x: Any) -> Any:
+    return x.data if isinstance(x, Value) else x

@@ -64,12 +64,11 @@ def checked_examples(x: Data, y: Data, x_name: str, y_name: str) -> Examples:
 
 
 def _checked(data: Data, name: str) -> Data:
-    given = [*trees.paths(data, name)]
-    if not given:
+    checked = [_array(x, path) for path, x in trees.paths(data, name)]
+    if not checked:
         msg = f"{name} is {data!r}, which holds no array: pass a list or an array of examples, or a tuple or dict of these"
         raise ValueError(msg)
-    checked = iter([_array(x, path) for path, x in given])
-    return trees.map(lambda _: next(checked), data)
+    return trees.unflatten(trees.flatten(data)[1], checked)
 
 
 def _array(x: Any, name: str) -> Array:
