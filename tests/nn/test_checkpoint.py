@@ -21,7 +21,7 @@ import pytest
 
 import nn
 from autograd import Value, math
-from nn import MLP, SGD, Adam, Layer, Module, Neuron, Sequential, checkpoint
+from nn import MLP, SGD, Adam, Layer, Module, Neuron, Sequential, checkpoint, formats
 from nn.checkpoint import Checkpoint, load, save
 from nn.errors import CheckpointError
 from nn.optim import LBFGS, AdamW, RMSprop
@@ -192,7 +192,7 @@ def test_what_cannot_be_saved_is_named_and_the_old_file_stays(path: Path, x: obj
 def test_what_contains_itself_is_refused(path: Path) -> None:
     circle: list[Any] = []
     circle.append(circle)
-    with pytest.raises(ValueError, match=r"extra\['x'\]\[0\]\[0\].* is nested more than 100 deep, or contains itself"):
+    with pytest.raises(ValueError, match=r"extra\['x'\]\[0\]\[0\].* is nested more than 100 levels deep, or contains itself"):
         save(path, Neuron(1, rng=0), x=circle)
     deep: Any = 1.0
     for _ in range(95):
@@ -202,11 +202,11 @@ def test_what_contains_itself_is_refused(path: Path) -> None:
 
 def test_mistakes_are_named(path: Path) -> None:
     model = Neuron(1, rng=0)
-    with pytest.raises(TypeError, match="a checkpoint is of an nn.Module, not str"):
+    with pytest.raises(TypeError, match="a checkpoint holds an nn.Module, not str"):
         save(path, "model.npz")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="optimizer must be an nn.Optimizer or None, not 3"):
+    with pytest.raises(TypeError, match="optimizer must be an nn.BaseOptimizer or None, not 3"):
         save(path, model, 3)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"theta must have the shape \(2,\), the number of parameters, not \(3,\)"):
+    with pytest.raises(ValueError, match=r"theta must have the shape \(2,\), one number for each parameter, not \(3,\)"):
         replace(Checkpoint.of(model, None, {}), theta=np.zeros(3)).write(path)
     model.__dict__["w[0]"] = Value(1.0)
     model.w.append(Value(2.0).detach())
@@ -578,12 +578,12 @@ def test_other_files_are_said_to_be_none(path: Path) -> None:
     """Empty ones, archives of NumPy, text, and pickles, which are not unpickled."""
     for data in (b"", b"PK", b"PK\x03\x04", pickle.dumps(Explosive()), b"some text\n" * 100, bytes(10_000)):
         path.write_bytes(data)
-        message = "it is no checkpoint that nn.save wrote" if data else "the file is empty"
+        message = "nn.save did not write this file" if data else "the file is empty"
         with pytest.raises(CheckpointError, match=f"{path.name}: {message}"):
             load(path)
     with path.open("wb") as file:
         np.savez(file, theta=np.zeros(3))
-    with pytest.raises(CheckpointError, match="it is no checkpoint that nn.save wrote"):
+    with pytest.raises(CheckpointError, match="nn.save did not write this file"):
         load(path)
 
 
@@ -607,9 +607,9 @@ def forged(header: bytes, **arrays: Any) -> bytes:
         for name, array in members.items():
             with archive.open(f"{name}.npy", "w") as file:
                 np.lib.format.write_array(file, np.asarray(array))
-        archive.comment = checkpoint._MARK + b"0" * 64
+        archive.comment = formats.MARK + b"0" * 64
     data = path.read_bytes()
-    return checkpoint._sealed(data, len(data) - 64)
+    return formats.sealed(data, len(data) - 64)
 
 
 ROOM = b'"architecture":null,"optimizer":null,"library":"0"'
@@ -618,9 +618,9 @@ ROOM = b'"architecture":null,"optimizer":null,"library":"0"'
 @pytest.mark.parametrize(
     ("header", "theta", "message"),
     [
-        (b"", [1.0], "no checkpoint that nn.save wrote"),
-        (b"[]", [1.0], "no checkpoint that nn.save wrote"),
-        (b"[" * 100_000, [1.0], "no checkpoint that nn.save wrote"),
+        (b"", [1.0], "nn.save did not write this file"),
+        (b"[]", [1.0], "nn.save did not write this file"),
+        (b"[" * 100_000, [1.0], "nn.save did not write this file"),
         (b'{"format":1,"parameters":[],"extra":{"$array":7},' + ROOM + b"}", [], "KeyError"),
         (b'{"format":1,"parameters":[],"extra":{"$eval":"1"},' + ROOM + b"}", [], "KeyError"),
         (b'{"format":1,"parameters":[["b",[2]]],"extra":{},' + ROOM + b"}", [1.0], r"its theta has the shape \(1,\)"),
@@ -646,7 +646,7 @@ def test_a_newer_format_says_how_to_upgrade(path: Path, monkeypatch: pytest.Monk
         save(path, Neuron(1, rng=0))
         assert load(path).names == ["w[0]", "b"]
     with pytest.raises(
-        CheckpointError, match=r"model\.\w+: it was written by scalar-autograd 9\.5, in a newer format.* --upgrade"
+        CheckpointError, match=r"model\.\w+: scalar-autograd 9\.5 wrote this file, in a newer format.* --upgrade"
     ):
         load(path)
 
