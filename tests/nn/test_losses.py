@@ -464,7 +464,7 @@ def test_likelihood_by_hand() -> None:
 @pytest.mark.parametrize("loss", [*ELEMENTWISE, likelihood])
 def test_shapes_that_differ_are_refused(loss: Any) -> None:
     """Nothing is cut short or repeated."""
-    message = f"{loss.__name__}() expects two lists of one length, not "
+    message = f"{loss.__name__}() expects two lists of the same length, not "
     with pytest.raises(ValueError, match=re.escape(f"{message}a list of 1 and a list of 2")):
         loss([0.5], [1, 1])
     with pytest.raises(ValueError, match=re.escape(f"{message}a list of 2 and the single int 1")):
@@ -480,22 +480,28 @@ def test_shapes_that_differ_are_refused(loss: Any) -> None:
 @pytest.mark.parametrize(
     ("scores", "target", "settings", "error", "message"),
     [
-        (LOGITS, [0, 1], {}, ValueError, "expects two lists of one length, not a list of 4 and a list of 2"),
-        (LOGITS, 0, {}, ValueError, "expects two lists of one length, not a list of 4 and the single int 0"),
+        (LOGITS, [0, 1], {}, ValueError, "expects two lists of the same length, not a list of 4 and a list of 2"),
+        (LOGITS, 0, {}, ValueError, "expects two lists of the same length, not a list of 4 and the single int 0"),
         (
             LOGITS[0],
             [1.0, 0.0],
             {},
             ValueError,
-            ", for probabilities as target, expects two lists of one length, not a list of 3",
+            ", for probabilities as target, expects two lists of the same length, not a list of 3",
         ),
-        (LOGITS, CLASSES, {"weight": [1.0]}, ValueError, ", for weight, expects two lists of one length, not a list of 3 and"),
+        (
+            LOGITS,
+            CLASSES,
+            {"weight": [1.0]},
+            ValueError,
+            ", for weight, expects two lists of the same length, not a list of 3 and",
+        ),
         (LOGITS, [0, 1, 2, 3], {}, IndexError, ": 3 is not one of the classes 0 to 2"),
         (LOGITS[0], -1, {}, IndexError, ": -1 is not one of the classes 0 to 2"),
-        (LOGITS[0], 0.5, {}, TypeError, ": the index of a class is a whole number, not float 0.5"),
+        (LOGITS[0], 0.5, {}, TypeError, ": the index of a class must be a whole number, not float 0.5"),
         (LOGITS[0], -100, {"ignore_index": 0}, IndexError, ": -100 is not one of the classes 0 to 2"),
-        (1.0, 0, {}, TypeError, "expects a list with one number a class, or a list of such lists, not 1.0"),
-        ([], [], {}, TypeError, "expects a list with one number a class, or a list of such lists, not []"),
+        (1.0, 0, {}, TypeError, "expects a list with one number for each class, or a list of such lists, not 1.0"),
+        ([], [], {}, TypeError, "expects a list with one number for each class, or a list of such lists, not []"),
     ],
 )
 def test_mistakes_with_classes_are_named(  # noqa: PLR0913 - a table of calls
@@ -516,12 +522,14 @@ def test_likelihood_refuses_classes_that_do_not_exist(target: int) -> None:
 
 
 def test_likelihood_takes_lists() -> None:
-    with pytest.raises(ValueError, match=re.escape("likelihood() expects two lists of one length, not the single int 1 and")):
+    with pytest.raises(
+        ValueError, match=re.escape("likelihood() expects two lists of the same length, not the single int 1 and")
+    ):
         likelihood(1, 1)
 
 
 def test_nll_loss_takes_no_probabilities_as_target() -> None:
-    with pytest.raises(TypeError, match=re.escape("for probabilities there is cross_entropy()")):
+    with pytest.raises(TypeError, match=re.escape("for probabilities use cross_entropy()")):
         nll_loss([-1.0, -2.0], [0.5, 0.5])
 
 
@@ -602,9 +610,9 @@ def test_numbers_of_other_kinds_are_numbers() -> None:
 
 def test_rows_of_classes_are_rows_of_numbers() -> None:
     for function in (cross_entropy, nll_loss):
-        with pytest.raises(TypeError, match="expects one number a class, of at least one class, not "):
+        with pytest.raises(TypeError, match="expects one number for each class, and at least one class, not "):
             function([[[1.0], [2.0]]], [0])
-        with pytest.raises(TypeError, match="expects one number a class, of at least one class, not "):
+        with pytest.raises(TypeError, match="expects one number for each class, and at least one class, not "):
             function([1.0, 2.0], 0, weight=[[1.0], [2.0]])
         with pytest.raises(TypeError, match="ignore_index must be a whole number, not None"):
             function([1.0, 2.0], 0, ignore_index=None)

@@ -951,7 +951,7 @@ WRONG_TARGETS: list[tuple[Any, Any, int, type[Exception], str]] = [
     (nn.binary_cross_entropy_with_logits, LABELS + 1, 1, ValueError, "between 0 and 1, not 2"),
     (nn.binary_cross_entropy_with_logits, np.where(np.arange(50) == 49, 2, LABELS), 1, ValueError, "between 0 and 1, not 2"),
     (nn.cross_entropy, LABELS + 1, 2, IndexError, "2 is not one of the classes 0 to 1"),
-    (nn.cross_entropy, LABELS + 0.5, 2, TypeError, "the index of a class is a whole number"),
+    (nn.cross_entropy, LABELS + 0.5, 2, TypeError, "the index of a class must be a whole number"),
     (
         nn.mse_loss,
         Y[:, None],
@@ -1030,7 +1030,7 @@ def test_one_wrong_target_among_many_different_ones_is_found(wrong: float) -> No
         classes = (np.arange(n) % 150).astype(float)
         classes[n // 2] = wrong
         model = nn.Layer(3, 150, "linear", rng=0)
-        with pytest.raises((TypeError, IndexError), match="classes 0 to 149|is a whole number"):
+        with pytest.raises((TypeError, IndexError), match="classes 0 to 149|must be a whole number"):
             quiet(model, X=x, y=classes, loss=lambda p, t: 2.0 * nn.cross_entropy(p, t), epochs=1)
 
 
@@ -1355,7 +1355,7 @@ def test_accuracy_of_other_shapes_is_refused() -> None:
 def test_a_loss_that_does_not_fit_the_model_does_not_blame_the_targets() -> None:
     """Mistake: a note counted the examples with the first target, although all targets were refused."""
     x = np.array([[0.0], [1.0], [2.0]])
-    for outputs, loss, message in ((1, nn.cross_entropy, "one number a class"), (3, nn.mse_loss, "two lists of one length")):
+    for outputs, loss, message in ((1, nn.cross_entropy, "one number for each class"), (3, nn.mse_loss, "two lists of the same length")):
         with pytest.raises((TypeError, ValueError), match=message) as caught:
             nn.fit(nn.MLP(1, [outputs]), x, [0, 1, 0], loss=loss, progress=False)
         assert not hasattr(caught.value, "__notes__")
