@@ -1,4 +1,4 @@
-"""A tiny neural-network package: neurons, layers, losses and optimizers, all of them expressions over ``autograd.Value``."""
+"""A tiny neural-network package: neurons, layers, losses and optimizers, made of expressions of ``autograd.Value``."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType:
-    """``nn.sklearn``, which is imported when it is first asked for: it needs scikit-learn."""
+    """Return ``nn.sklearn``, which is imported when it is first used, because it needs scikit-learn."""
     if name == "sklearn":
         return importlib.import_module("nn.sklearn")
     msg = f"module {__name__!r} has no attribute {name!r}"

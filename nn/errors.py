@@ -1,8 +1,8 @@
-"""The exceptions of ``nn``, beside Python's own TypeError, ValueError and OSError.
+"""The exceptions of ``nn``, besides Python's own TypeError, ValueError and OSError.
 
 AutogradError
-    CheckpointError    a file that holds no checkpoint, or one of which a model cannot be made
-    DivergedError      a training whose loss became infinite or NaN
+    CheckpointError    a file is not a checkpoint, or a model cannot be made from it
+    DivergedError      the loss became infinite or NaN in training
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 class CheckpointError(AutogradError, ValueError):
-    """A file is no checkpoint, is damaged, or is of a newer version; or nn cannot rebuild the model or optimizer in it."""
+    """A file is not a checkpoint, is damaged or of a newer version, or nn cannot rebuild the model or optimizer in it."""
 
 
 class DivergedError(AutogradError, FloatingPointError):
-    """The loss, or a parameter, became infinite or NaN in the middle of a training."""
+    """The loss or a parameter became infinite or NaN during training."""
 
     history: History
-    """Of the epochs before."""
+    """The history of the epochs before."""
 
 
 shown = arrays.shown
-"""What a message shows of an object."""
+"""Return an object as a message shows it: its repr, cut short."""

@@ -1,4 +1,4 @@
-"""How weights start: uniform around 0, with a variance that keeps signals the same size from layer to layer."""
+"""Initial weights: uniform around 0, with a variance that keeps signals at the same size from layer to layer."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Protocol
 from nn.errors import shown
 
 _MOST = 10**300
-"""More units than that cannot be divided by."""
+"""How many units there may be, so that a float can be divided by their number."""
 
 
 class Generator(Protocol):
     """A source of random numbers: ``random.Random``, or NumPy's ``Generator``."""
 
     def uniform(self, low: float, high: float, /) -> float:
-        """A number between ``low`` and ``high``."""
+        """Return a number between ``low`` and ``high``."""
 
 
 def generator(rng: int | Generator | None) -> Generator:
-    """The source that ``rng`` stands for: a seed, a source itself, or None for one that differs every time."""
+    """Return a source of random numbers for a seed; for a source, itself; for None, one that differs every time."""
     if rng is None or (isinstance(rng, numbers.Integral) and not isinstance(rng, bool)):
         return random.Random(rng if rng is None else int(rng))
     if hasattr(rng, "uniform"):
@@ -31,13 +31,16 @@ def generator(rng: int | Generator | None) -> Generator:
 
 
 def he_uniform(rng: Generator, fan_in: int, fan_out: int) -> float:  # noqa: ARG001 - the initialisers are called alike
-    """A weight of variance ``2 / fan_in``: relu passes on half of it (He et al. 2015, eq. 10)."""
+    """Return a weight from a distribution of variance ``2 / fan_in``; relu halves it (He et al. 2015, eq. 10)."""
     bound = math.sqrt(6.0 / _count("fan_in", fan_in))
     return float(rng.uniform(-bound, bound))
 
 
 def glorot_uniform(rng: Generator, fan_in: int, fan_out: int) -> float:
-    """A weight of variance ``2 / (fan_in + fan_out)``, for units that pass small signals as they are (Glorot & Bengio 2010)."""
+    """Return a weight from a distribution of variance ``2 / (fan_in + fan_out)``.
+
+    It suits units that leave small signals unchanged, such as tanh (Glorot & Bengio 2010).
+    """
     bound = math.sqrt(6.0 / (_count("fan_in", fan_in) + _count("fan_out", fan_out)))
     return float(rng.uniform(-bound, bound))
 

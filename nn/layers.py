@@ -1,4 +1,4 @@
-"""Neurons, layers of them, and networks of layers."""
+"""Neurons, layers of neurons, and networks of layers."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ ACTIVATIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Generator, int, int
     "sigmoid": (Value.sigmoid, init.glorot_uniform),
     "linear": (Value.__pos__, init.glorot_uniform),
 }
-"""Each activation by name, with the initialiser that suits it."""
+"""The activations by name, each with the initialiser that suits it."""
 _MOST = 10_000_000
-"""How many weights a layer may have: more Values than that would fill the memory."""
+"""How many weights a layer may have. More Values would fill the memory."""
 
 
 class Neuron(Module):
-    """``activation(w · x + b)``, for ``nin`` inputs: one scalar product, one sum, one activation.
+    """``activation(w · x + b)`` of ``nin`` inputs: one scalar product, one sum, one activation.
 
-    ``w`` starts as ``nn.init`` says for the activation, ``b`` at 0. ``rng`` is a seed, a ``random.Random`` or a NumPy
-    Generator. Calling it with a list of ``nin`` numbers or Values gives a Value; ValueError for another length.
+    The weights ``w`` start at random, with the initialiser that suits the activation (see ``nn.init``), and the bias ``b`` at
+    0. ``rng`` is a seed, a ``random.Random`` or a NumPy Generator. Call a neuron with a list of ``nin`` numbers or Values, and
+    it returns a Value. ValueError for a list of another length.
 
     >>> neuron = Neuron(2, "linear", rng=0)
     >>> neuron.load_state_dict({"w[0]": 1.0, "w[1]": 2.0, "b": 3.0})
@@ -53,29 +54,29 @@ class Neuron(Module):
         self._name_parts()
 
     def forward(self, x: Sequence[Value | float]) -> Value:
-        """The output for the inputs ``x``."""
+        """Return the output for the inputs ``x``."""
         _check_inputs(self, x, len(self.w))
         return self.output(x)
 
     def output(self, x: Sequence[Value | float]) -> Value:
-        """The same, for a layer that has counted the inputs."""
+        """Return the output without counting the inputs, which a layer has done for all its neurons."""
         activate, _ = ACTIVATIONS[self.activation]
         z: Value = activate(math.sumprod(self.w, x) + self.b)
         return z
 
     def architecture(self) -> dict[str, Any] | None:
-        """The arguments that make such a neuron, and its type; None if it has become another."""
+        """Return the type and the arguments that make such a neuron; None if this one was changed in other ways."""
         if not _is_own(self, Neuron, {"activation", "w", "b"}):
             return None
         return {"type": "Neuron", "nin": len(self.w), "activation": self.activation}
 
     def describe(self) -> str:
-        """What the module is, as it would be written."""
+        """Return the call that makes such a module."""
         return f"Neuron({len(self.w)}, {self.activation!r})"
 
 
 class Layer(Module):
-    """``nout`` neurons that see the same ``nin`` inputs. Calling it gives the list of their outputs.
+    """``nout`` neurons with the same ``nin`` inputs. A call returns the list of their outputs.
 
     >>> Layer(3, 2, activation="tanh", rng=0)
     Layer(3, 2, 'tanh'): 8 parameters
@@ -89,32 +90,32 @@ class Layer(Module):
         self._name_parts()
 
     def forward(self, x: Sequence[Value | float]) -> list[Value]:
-        """The outputs for the inputs ``x``."""
+        """Return the outputs for the inputs ``x``."""
         _check_inputs(self, x, len(self.neurons[0].w))
-        inputs = [xi if isinstance(xi, Value) else Value(xi).detach() for xi in x]  # once, not once a neuron
+        inputs = [xi if isinstance(xi, Value) else Value(xi).detach() for xi in x]  # one Value for all neurons
         return [neuron.output(inputs) for neuron in self.neurons]
 
     def architecture(self) -> dict[str, Any] | None:
-        """The arguments that make such a layer, and its type; None if it has become another, as by unlike neurons."""
+        """Return the type and the arguments that make such a layer; None if it was changed, so that its neurons differ."""
         first, *others = (neuron.architecture() for neuron in self.neurons)
         if not _is_own(self, Layer, {"neurons"}) or first is None or any(other != first for other in others):
             return None
         return {"type": "Layer", "nin": first["nin"], "nout": len(self.neurons), "activation": first["activation"]}
 
     def describe(self) -> str:
-        """What the module is, as it would be written."""
+        """Return the call that makes such a module."""
         neuron = self.neurons[0]
         return f"Layer({len(neuron.w)}, {len(self.neurons)}, {neuron.activation!r})"
 
     def __repr__(self) -> str:
-        return self.summary()  # the neurons are all alike
+        return self.summary()  # without the neurons, which are all alike
 
 
 class MLP(Module):
-    """A multilayer perceptron: ``nin`` inputs, then layers of ``nouts`` neurons, the last of them linear.
+    """A multilayer perceptron: ``nin`` inputs, and then a layer for each size in ``nouts``. The last layer is linear.
 
-    Calling it with a list of ``nin`` numbers or Values gives a Value where the last layer has one neuron, and a list of
-    Values otherwise.
+    Call it with a list of ``nin`` numbers or Values. It returns a Value if the last layer has one neuron, and otherwise a list
+    of Values.
 
     >>> model = MLP(2, [16, 16, 1], rng=0)
     >>> model
@@ -132,10 +133,10 @@ class MLP(Module):
         if not isinstance(nouts, list | tuple) or not nouts:
             msg = f"nouts must be a list of the sizes of the layers, as [16, 16, 1], not {shown(nouts)}"
             raise TypeError(msg)
-        _check_activation(activation)  # a single layer is linear and would not
+        _check_activation(activation)  # here, because an MLP of one layer makes only a linear one
         rng = init.generator(rng)
         sizes = [nin, *nouts]
-        for before, size in zip(sizes, nouts, strict=False):  # of all, before the first is made
+        for before, size in zip(sizes, nouts, strict=False):  # check all sizes before the first layer is made
             _check_size("nin", before)
             _check_size("nout", size, before)
         activations = [activation] * (len(nouts) - 1) + ["linear"]
@@ -144,13 +145,13 @@ class MLP(Module):
         self._name_parts()
 
     def forward(self, x: Sequence[Value | float]) -> Value | list[Value]:
-        """The output, or the list of outputs, for the inputs ``x``."""
+        """Return the output, or the list of outputs, for the inputs ``x``."""
         for layer in self.layers:
             x = layer(x)
         return x[0] if len(x) == 1 else x  # type: ignore[return-value]  # a layer's outputs are Values
 
     def architecture(self) -> dict[str, Any] | None:
-        """The arguments that make such a network, and its type; None if it has become another, as by a changed layer."""
+        """Return the type and the arguments that make such a network; None if it was changed, as by another layer."""
         layers: list[Any] = [layer.architecture() for layer in self.layers]
         if not _is_own(self, MLP, {"activation", "layers"}) or None in layers:
             return None
@@ -163,13 +164,13 @@ class MLP(Module):
         return {"type": "MLP", "nin": nin, "nouts": nouts, "activation": self.activation} if layers == expected else None
 
     def describe(self) -> str:
-        """What the module is, as it would be written."""
+        """Return the call that makes such a module."""
         sizes = [len(layer.neurons) for layer in self.layers]
         return f"MLP({len(self.layers[0].neurons[0].w)}, {sizes}, {self.activation!r})"
 
 
 class Sequential(Module):
-    """Modules, or any functions, one after the other.
+    """Modules and functions, each applied to the output of the one before.
 
     >>> model = Sequential(Layer(2, 3, "tanh", rng=0), Layer(3, 1, "linear", rng=1), lambda outputs: outputs[0])
     >>> model([0.0, 0.0])
@@ -185,13 +186,13 @@ class Sequential(Module):
         self._name_parts()
 
     def forward(self, x: Any) -> Any:
-        """What the last step makes of what the one before it makes, and so on, of ``x``."""
+        """Return ``x`` after all steps: the second step takes what the first returns, and so on."""
         for step in self.steps:
             x = step(x)
         return x
 
     def architecture(self) -> dict[str, Any] | None:
-        """The steps: what a module says of itself, or the place of the same module before; functions by their names.
+        """Return the steps: the architecture of a module, or the index of its first occurrence, or the name of a function.
 
         None if a step is neither a module of nn nor a function of ``autograd.math`` or of Value.
         """
@@ -206,7 +207,7 @@ class Sequential(Module):
 
 
 def build(architecture: dict[str, Any]) -> Module:
-    """The module, with parameters of no meaning, that described itself so.
+    """Return the module whose ``architecture()`` was this. Its parameters are arbitrary.
 
     >>> build(Layer(3, 2, "tanh").architecture())
     Layer(3, 2, 'tanh'): 8 parameters
@@ -228,7 +229,7 @@ _BUILT: dict[str, Any] = {"Neuron": Neuron, "Layer": Layer, "MLP": MLP}
 
 
 def _functions() -> dict[str, Any]:
-    """The functions of ``autograd.math`` and the methods of Value, by name."""
+    """Return the functions of ``autograd.math`` and the methods of Value, by name."""
     found = {f"math.{name}": getattr(math, name) for name in math.__all__}
     found |= {f"Value.{name}": method for name, method in vars(Value).items()}
     return {name: function for name, function in found.items() if callable(function)}
@@ -239,12 +240,12 @@ def _name_of(function: object) -> str | None:
 
 
 def _is_own(module: Module, kind: type[Module], attributes: set[str]) -> bool:
-    """Whether the module is what ``kind`` makes: of no subclass, and with no attribute beside these."""
+    """Return whether the module is a plain ``kind``: not of a subclass, and without attributes besides these."""
     return type(module) is kind and vars(module).keys() <= attributes | {"name", "training"}
 
 
 def _check_size(name: str, size: Any, times: int = 1) -> None:
-    """Raise ValueError unless ``size`` is one, and so many Values, ``times`` over, can be kept."""
+    """Raise ValueError unless ``size`` is a whole number from 1 on, and a layer may have ``times * size`` weights."""
     if not isinstance(size, numbers.Integral) or isinstance(size, bool) or int(size) < 1:
         msg = f"{name} must be a whole number from 1 on, not {shown(size)}"
         raise ValueError(msg)
@@ -258,12 +259,12 @@ def _check_size(name: str, size: Any, times: int = 1) -> None:
 
 def _check_activation(activation: str) -> None:
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        msg = f"there is no activation {shown(activation)}: choose one of {', '.join(ACTIVATIONS)}"
+        msg = f"activation must be one of {', '.join(ACTIVATIONS)}, not {shown(activation)}"
         raise ValueError(msg)
 
 
 def _check_inputs(module: Module, x: object, expected: int) -> None:
-    """Raise unless ``x`` is a sequence of ``expected`` items."""
+    """Raise TypeError or ValueError, which names the module, unless ``x`` is a sequence of ``expected`` items."""
     if not hasattr(x, "__len__") or getattr(x, "ndim", 1) == 0 or isinstance(x, Mapping | set | frozenset | str | bytes):
         msg = f"{_full_name(module)} expects a list of {expected} inputs, not {type(x).__name__}"
         raise TypeError(msg)

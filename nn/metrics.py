@@ -1,4 +1,4 @@
-"""How good predictions are, in numbers that people understand, which need no derivatives."""
+"""Metrics: numbers that tell people how good predictions are, and that need no derivatives."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from nn.settings import as_float
 
 
 def accuracy(predictions: Any, targets: Any, *, threshold: float = 0.0) -> float:
-    """The fraction of predictions that are right.
+    """Return the fraction of predictions that are right.
 
-    Of ``predictions`` of shape (examples, classes) the largest one counts, and ``targets`` are the indices of classes. Of shape
-    (examples,) it counts whether they are above the ``threshold``: 0 for scores, 0.5 for probabilities; ``targets`` are 0 and
-    1, or -1 and 1. A prediction that is NaN is wrong. ValueError for other shapes and targets, TypeError for what is no number.
+    ``predictions`` of shape (examples, classes) predict the class with the largest number, and ``targets`` are the indices of
+    classes. ``predictions`` of shape (examples,) predict 1 if they are above the ``threshold``, which is 0 for scores and
+    should be 0.5 for probabilities, and ``targets`` are 0 and 1, or -1 and 1. A prediction of NaN is wrong. ValueError for
+    other shapes and targets; TypeError for arguments that are not numbers.
 
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1])
     0.5
@@ -27,8 +28,8 @@ def accuracy(predictions: Any, targets: Any, *, threshold: float = 0.0) -> float
     scores, truth = _numbers(predictions, "predictions"), _numbers(targets, "targets")
     if scores.ndim not in (1, 2) or truth.shape != scores.shape[:1] or not scores.size:
         msg = (
-            "accuracy() expects predictions of shape (examples,) or (examples, classes) and targets of shape (examples,), at "
-            f"least one, not {scores.shape} and {truth.shape}"
+            "accuracy() expects predictions of shape (examples,) or (examples, classes), and targets of shape (examples,), at "
+            f"least one example, not {scores.shape} and {truth.shape}"
         )
         raise ValueError(msg)
     if scores.ndim == 2:  # noqa: PLR2004 - a row of scores for each example
@@ -44,14 +45,14 @@ def accuracy(predictions: Any, targets: Any, *, threshold: float = 0.0) -> float
         wrong = truth[~np.isin(truth, (-1, 0, 1))]
         msg = (
             "accuracy() of one score for each example expects the targets 0 and 1, or -1 and 1, not "
-            f"{wrong[0] if len(wrong) else 'all three'}: for numbers that are to be predicted, pass a metric of your own"
+            f"{wrong[0] if len(wrong) else 'all three'}: to predict other numbers, write a metric of your own"
         )
         raise ValueError(msg)
     return float(np.mean(((scores > as_float(threshold)) == (truth > 0)) & ~np.isnan(scores)))
 
 
 def _numbers(x: Any, name: str) -> Any:
-    """``x`` as an array of real numbers, those of Values too; TypeError or ValueError if it is none."""
+    """Return ``x``, which may hold Values, as an array of real numbers. TypeError or ValueError if it is not one."""
     array = arrays.as_array(x, f"accuracy(): {name}")
     if array.dtype == object and all(isinstance(item, Value) for item in array.flat):
         return np.array([item.data for item in array.flat], float).reshape(array.shape)

@@ -1,4 +1,4 @@
-"""``Module``: whatever has parameters, and the names by which they are found."""
+"""``Module``, the base of everything that has parameters; it finds them and names them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _DEPTH = 100
 
 
 class Module:
-    """The base of neurons, layers and networks, and of your own.
+    """The base of neurons, layers and networks, and of modules that you write.
 
-    Assign Values, Modules, or (nested) lists of them to attributes, and define ``forward``: the Values that are variables are
-    the parameters.
+    Assign Values, Modules, or (nested) lists of them to attributes, and define ``forward``. The parameters are those of the
+    Values that are variables: neither computed nor constant.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -32,27 +32,27 @@ class Module:
     """
 
     training = True
-    """Whether the module is being trained, as ``train`` and ``eval`` say."""
+    """Whether the module is being trained: ``train()`` sets it, ``eval()`` clears it."""
     name = ""
-    """Where the module stands in the one that it belongs to, as ``layers.0``."""
+    """The path of the module in the one that it belongs to, such as ``layers.0``."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """``forward``."""
+        """Return ``forward(*args, **kwargs)``."""
         return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes."""
+        """Return what the module computes. A subclass defines it."""
         msg = f"{type(self).__name__} has no forward(): define what it computes"
         raise NotImplementedError(msg)
 
     def parameters(self) -> list[Value]:
-        """The parameters, in the order in which they were assigned."""
+        """Return the parameters, in the order in which they were assigned."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Value]]:
-        """Each parameter with its name, as ``layers.0.neurons.3.w[1]``; one that is shared, once."""
+        """Yield each parameter once, with its name, such as ``layers.0.neurons.3.w[1]``, after ``prefix``."""
         if not isinstance(prefix, str):
-            msg = f"named_parameters() takes a str to put before the names, not {type(prefix).__name__} {shown(prefix)}"
+            msg = f"prefix must be a str to put before the names, not {type(prefix).__name__} {shown(prefix)}"
             raise TypeError(msg)
         seen = set()
         for name, item in self._items(prefix):
@@ -63,20 +63,20 @@ class Module:
                     yield full_name, parameter
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """Each module directly inside this one, with its name."""
+        """Return an iterator over the modules directly inside this one, with their names."""
         return ((name, item) for name, item in self._items("") if isinstance(item, Module))
 
     def zero_grad(self, set_to_none: bool = False) -> None:  # noqa: FBT001, FBT002 - PyTorch's signature
-        """Set the grad of every parameter to 0, or to None, which counts as 0."""
+        """Set the grad of every parameter to 0, or with ``set_to_none`` to None, which counts as 0."""
         for parameter in self.parameters():
             parameter.grad = None if set_to_none else 0.0
 
     def state_dict(self) -> dict[str, float]:
-        """The numbers of all parameters, by name."""
+        """Return the numbers of all parameters, by name."""
         return {name: parameter.data for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
-        """Set all parameters to the numbers in ``state``; KeyError, and nothing is changed, unless the names are the same."""
+        """Set all parameters to the numbers in ``state``. KeyError, and no change, if a name is missing or unexpected."""
         if not isinstance(state, Mapping):
             msg = f"load_state_dict() takes a dict of numbers by name, not {type(state).__name__} {shown(state)}"
             raise TypeError(msg)
@@ -87,7 +87,7 @@ class Module:
             msg = f"the state is not that of this {type(self).__name__}: missing {missing[:5]}, unexpected {unexpected[:5]}"
             raise KeyError(msg)
         values = {}
-        for name in parameters:  # a TypeError comes before the first change
+        for name in parameters:  # all numbers are checked before the first parameter changes
             try:
                 values[name] = Value(state[name]).data
             except TypeError as error:
@@ -100,7 +100,7 @@ class Module:
             parameter.data = values[name]
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - PyTorch's signature
-        """Say that this module and those inside are being trained, or not; returns the module."""
+        """Set ``training`` of this module and of all modules inside to ``mode``, and return this module."""
         if not isinstance(mode, bool):
             msg = f"train() takes True or False, not {type(mode).__name__} {shown(mode)}"
             raise TypeError(msg)
@@ -110,19 +110,19 @@ class Module:
         return self
 
     def eval(self) -> Self:
-        """Say that this module and those inside are being used, not trained; returns the module."""
+        """Set ``training`` of this module and of all modules inside to False, and return this module."""
         return self.train(mode=False)
 
     def architecture(self) -> Any:
-        """What ``nn.load`` makes the module of again, beside its parameters; None, as here, if only your program can."""
+        """Return plain data from which ``nn.load`` rebuilds the module; None, as here, if only your program can make it."""
         return None
 
     def describe(self) -> str:
-        """What the module is, as it would be written."""
+        """Return the call that makes such a module."""
         return f"{type(self).__name__}()"
 
     def summary(self) -> str:
-        """What the module is, and how many parameters it has."""
+        """Return a line that says what the module is, and how many parameters it has."""
         count = len(self.parameters())
         return f"{self.describe()}: {count:,} parameter{'s' * (count != 1)}"
 
@@ -131,12 +131,12 @@ class Module:
         return "\n  ".join([self.summary(), *lines])
 
     def _items(self, prefix: str) -> Iterator[tuple[str, Value | Module]]:
-        """The variables and modules among the attributes, and in lists there, with their names."""
+        """Yield the variables and modules among the attributes, and in lists among them, with their names."""
         for name, attribute in vars(self).items():
             yield from _found(f"{prefix}{name}", attribute)
 
     def _name_parts(self) -> None:
-        """Tell every parameter and module inside what it is called, for messages and drawings."""
+        """Give every parameter its label and every module inside its name, for messages and drawings."""
         for name, parameter in self.named_parameters():
             parameter.label = name
         self._name_modules("")
@@ -148,9 +148,12 @@ class Module:
 
 
 def _found(name: str, x: object, depth: int = 0) -> Iterator[tuple[str, Value | Module]]:
-    """``x``, called ``name``, if it is a variable or a module; if it is a list, what is found in it."""
+    """Yield the variables and modules in ``x``, which is one of them or a list, with their names.
+
+    Called "w", [Value, [Value, Neuron]] has the names "w[0]", "w[1][0]" and "w[1].1".
+    """
     if depth > _DEPTH:
-        msg = f"{name[:60]}… is nested in more than {_DEPTH} lists, or in itself: a Module looks for its parameters in there"
+        msg = f"{name[:60]}… is nested in more than {_DEPTH} lists, or in itself, so a Module cannot find its parameters there"
         raise ValueError(msg)
     if isinstance(x, Module) or (isinstance(x, Value) and x.op is None):
         yield name, x

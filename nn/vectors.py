@@ -1,4 +1,4 @@
-"""Parameters as one array of numbers, and back: what optimizers of other libraries work on."""
+"""Parameters as one array of numbers, and back, for the optimizers of other libraries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def parameters_to_vector(parameters: Iterable[Value]) -> NDArray[np.float64]:
-    """The numbers of ``parameters``, in their order: a new array of shape (n,).
+    """Return the numbers of ``parameters``, in their order, as a new array of shape (n,).
 
     >>> from autograd import Value
     >>> parameters_to_vector([Value(1.0), Value(2.5)])
@@ -26,7 +26,7 @@ def parameters_to_vector(parameters: Iterable[Value]) -> NDArray[np.float64]:
 
 
 def vector_to_parameters(vector: Any, parameters: Iterable[Value]) -> None:
-    """Assign the numbers in ``vector``, of shape (n,), to the ``n`` ``parameters``; ValueError for another shape.
+    """Assign the numbers in ``vector``, of shape (n,), to the ``n`` ``parameters``. ValueError for any other shape.
 
     >>> from autograd import Value
     >>> slope, offset = Value(0.0), Value(0.0)
@@ -39,14 +39,14 @@ def vector_to_parameters(vector: Any, parameters: Iterable[Value]) -> None:
         msg = f"vector must be an array of real numbers, not {type(vector).__name__} {shown(vector)}"
         raise TypeError(msg)
     if array.shape != (len(values),):
-        msg = f"vector has the shape {array.shape}, and there are {len(values)} parameters: it must be ({len(values)},)"
+        msg = f"vector must have the shape ({len(values)},), one number for each parameter, not {array.shape}"
         raise ValueError(msg)
     for value, number in zip(values, array.tolist(), strict=True):
         value.data = number
 
 
 def _values(parameters: Iterable[Value]) -> list[Value]:
-    """The parameters in a list; TypeError for anything else."""
+    """Return the parameters in a list. TypeError if they are not Values."""
     try:
         values = list(parameters)
     except TypeError:

@@ -176,7 +176,7 @@ def test_nouts_is_a_list(nouts: Any) -> None:
 )
 def test_an_unknown_activation_is_refused(make: Any) -> None:
     """Also in an MLP of one layer, which is linear and once took any name."""
-    message = "there is no activation 'ReLU': choose one of relu, softplus, tanh, sigmoid, linear"
+    message = "activation must be one of relu, softplus, tanh, sigmoid, linear, not 'ReLU'"
     with pytest.raises(ValueError, match=re.escape(message)):
         make("ReLU")
 
@@ -223,5 +223,5 @@ def test_inputs_have_an_order(module: Any, wrong: Any) -> None:
 
 def test_an_activation_is_a_name() -> None:
     for wrong in (None, [], {}):
-        with pytest.raises(ValueError, match="there is no activation"):
+        with pytest.raises(ValueError, match="activation must be one of relu, .*, not "):
             Neuron(2, wrong)  # type: ignore[arg-type]  # on purpose

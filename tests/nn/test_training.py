@@ -1092,7 +1092,7 @@ def test_classes_as_floats_are_classes() -> None:
 
 def test_an_accuracy_of_numbers_is_refused() -> None:
     """Mistake: any positive number was the class 1."""
-    with pytest.raises(ValueError, match="expects the targets 0 and 1, or -1 and 1, not 151.0: for numbers"):
+    with pytest.raises(ValueError, match="expects the targets 0 and 1, or -1 and 1, not 151.0: to predict other numbers"):
         nn.accuracy([1.0, 2.0], [151.0, 75.0])
     with pytest.raises(ValueError, match="not all three"):
         nn.accuracy([1.0, 2.0, 3.0], [-1, 0, 1])
@@ -1112,7 +1112,7 @@ def test_accuracy_takes_numbers() -> None:
         nn.accuracy(np.ma.array([1.0], mask=[1]), [1])
     with pytest.raises(ValueError, match="predictions is ragged"):
         nn.accuracy([[1.0], [1.0, 2.0]], [0, 1])
-    with pytest.raises(ValueError, match="at least one, not"):
+    with pytest.raises(ValueError, match="at least one example, not"):
         nn.accuracy([], [])
     with pytest.raises(ValueError, match="classes from 0 to 1, not 2"):
         nn.accuracy([[0.0, 1.0]], [2])
@@ -1355,7 +1355,8 @@ def test_accuracy_of_other_shapes_is_refused() -> None:
 def test_a_loss_that_does_not_fit_the_model_does_not_blame_the_targets() -> None:
     """Mistake: a note counted the examples with the first target, although all targets were refused."""
     x = np.array([[0.0], [1.0], [2.0]])
-    for outputs, loss, message in ((1, nn.cross_entropy, "one number for each class"), (3, nn.mse_loss, "two lists of the same length")):
+    wrong = [(1, nn.cross_entropy, "one number for each class"), (3, nn.mse_loss, "two lists of the same length")]
+    for outputs, loss, message in wrong:
         with pytest.raises((TypeError, ValueError), match=message) as caught:
             nn.fit(nn.MLP(1, [outputs]), x, [0, 1, 0], loss=loss, progress=False)
         assert not hasattr(caught.value, "__notes__")

@@ -45,7 +45,7 @@ def test_no_parameters_are_an_empty_vector() -> None:
 @pytest.mark.parametrize("vector", [[1.0], [1.0, 2.0, 3.0], [[1.0, 2.0]], 1.0])
 def test_another_shape_is_refused_and_nothing_is_changed(vector: Any) -> None:
     parameters = [Value(0.0), Value(0.0)]
-    with pytest.raises(ValueError, match=r"and there are 2 parameters: it must be \(2,\)"):
+    with pytest.raises(ValueError, match=r"vector must have the shape \(2,\), one number for each parameter, not \("):
         nn.vector_to_parameters(vector, parameters)
     assert [parameter.data for parameter in parameters] == [0.0, 0.0]
 
