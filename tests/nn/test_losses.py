@@ -624,3 +624,40 @@ def test_the_likelihood_of_many_examples_has_a_graph_of_one_product() -> None:
     result = likelihood(p, [1] * 600)
     assert near(result.data, mp.mpf(0.999) ** 600, 1e-12)
     assert near(gradient(result, [p[300]])[0], mp.mpf(0.999) ** 599, 1e-12)
+
+
+@pytest.mark.parametrize("given", [lambda x: x, values, np.array], ids=["numbers", "Values", "arrays"])
+@pytest.mark.parametrize(
+    ("loss", "prediction", "right", "wrong"),
+    [
+        (mse_loss, [0.5, 2.0], [[1.0, -7.0]], [[1.0], 1.0]),
+        (hinge_loss, [0.5, 2.0], [[1, -1]], [[1, 0], [1, math.nan], [1]]),
+        (binary_cross_entropy, [0.5, 0.2], [[1, 0.5], [0, 1]], [[1, 1.5], [-1, 0], [1]]),
+        (binary_cross_entropy_with_logits, [0.5, 2.0], [[1, 0.5], [0, 1]], [[1, 1.5], [-1, 0], 1]),
+        (cross_entropy, [0.5, 2.0, 1.0], [0, 2.0, [0.2, 0.3, 0.5]], [3, -1, 0.5, math.inf, [0.5, 0.5]]),
+        (nll_loss, [-0.5, -2.0, -1.0], [0, 2.0], [3, -1, 0.5, math.nan, [0.2, 0.3, 0.5]]),
+    ],
+)
+def test_a_loss_says_of_a_target_what_its_check_says(loss: Any, prediction: Any, right: Any, wrong: Any, given: Any) -> None:
+    """Mistake: of the index 3 in a Value, select() said something else than the loss says of the number 3."""
+    for target in right:
+        loss.check_target(given(prediction), given(target))
+        loss(given(prediction), given(target))
+    for target in wrong:
+        said = []
+        for check in (loss, loss.check_target):
+            with pytest.raises((ValueError, TypeError, IndexError), match=re.escape(f"{loss.__name__}()")) as error:
+                check(given(prediction), given(target))
+            said.append((error.type, str(error.value)))
+        assert said[0] == said[1]
+        with pytest.raises(error.type):
+            loss(prediction, target)
+
+
+@pytest.mark.parametrize(("loss", "prediction"), [(mse_loss, 1e300), (binary_cross_entropy, 0.0)])
+def test_a_check_computes_nothing(loss: Any, prediction: float) -> None:
+    """Under detect_anomaly the loss itself raises, as it is infinite."""
+    with autograd.detect_anomaly():
+        loss.check_target(Value(prediction), 1)
+        with pytest.raises(autograd.AnomalyError):
+            loss(Value(prediction), 1)
