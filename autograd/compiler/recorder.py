@@ -14,7 +14,7 @@ import numpy as np
 from autograd import ops, trees
 from autograd.arrays import shown
 from autograd.compiler.calls import Call, Reduction, numbers_of
-from autograd.compiler.captured import Captured
+from autograd.compiler.capture import Captured
 from autograd.compiler.checks import Check
 from autograd.compiler.program import Program
 from autograd.compiler.record import CODE, Graph, as_graph, collector_paused
@@ -26,7 +26,7 @@ from autograd.value import Value
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from autograd.compiler.captured import Change
+    from autograd.compiler.capture import Change
 
 _MOST = 64
 """The number of recordings, and of examples, that are kept: those that were used or recorded last."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from autograd.compiler.captured import Captured
+    from autograd.compiler.capture import Captured
     from autograd.compiler.program import Program
     from autograd.value import Value
 

@@ -29,7 +29,7 @@ import pytest
 
 from autograd import RecordingError, Value, compile  # noqa: A004 - autograd.compile
 from autograd.compiler import recorder as room
-from autograd.compiler.captured import Captured
+from autograd.compiler.capture import Captured
 from autograd.compiler.checks import Check
 
 if TYPE_CHECKING:
@@ -740,10 +740,10 @@ def test_an_array_that_is_read_only_is_not_looked_at() -> None:
     table = np.full(1000, 3.0)
     table.flags.writeable = False
     captured = Captured(lambda x: w * x * float(table[0]), [w])
-    assert captured._looks.derived == captured._looks.arrays == []
+    assert captured._watch.derived == captured._watch.arrays == []
     view = np.full(1000, 3.0)[:]
     view.flags.writeable = False  # but not what it is a view of
-    assert Captured(lambda x: w * x * float(view[0]), [w])._looks.derived != []
+    assert Captured(lambda x: w * x * float(view[0]), [w])._watch.derived != []
 
 
 # What is said, and what is kept

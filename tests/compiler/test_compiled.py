@@ -22,7 +22,7 @@ import pytest
 
 import nn
 from autograd import RecordingError, Value, compile, draw, gradcheck, gradient, math, no_grad  # noqa: A004 - autograd.compile
-from autograd.compiler.captured import Captured
+from autograd.compiler.capture import Captured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
