@@ -52,10 +52,7 @@ def read(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...]
 
 def _flatten(arg: Any, leaves: list[NDArray[Any]]) -> Any:
     """Return the form of an argument, and append its arrays to ``leaves``."""
-    if type(arg) in {np.ndarray, list}:  # nearly all are
-        given, form = [arg], None
-    else:
-        form = trees.flatten(arg, given := [])
+    given, form = ([arg], None) if type(arg) in {np.ndarray, list} else trees.flatten(arg, name="an argument")
     leaves += [x if type(x) is np.ndarray and x.ndim and x.dtype.kind in "fiub" else _as_batch(x) for x in given]
     return form
 
@@ -238,7 +235,7 @@ class Call:
         self.shapes = {name: array.shape[1:] for name, array in zip(names, self.leaves, strict=True)}
         """The shape of one example in each array, by the array's name in the source."""
         arrays = iter(self.leaves)
-        self._arguments = trees.mapped(lambda _: next(arrays), (tuple(args), kwargs or {}))  # each list is read once
+        self._arguments = trees.map(lambda _: next(arrays), (tuple(args), kwargs or {}))  # each list is read once
 
     @property
     def inputs(self) -> list[Input]:
@@ -268,7 +265,7 @@ class Call:
 
     def _with_example(self, which: int, become: Callable[[Any], Any]) -> Callable[[], Any]:
         """Return the function, ready to be called with an example whose numbers ``become`` something else."""
-        args, kwargs = trees.mapped(lambda array: trees.mapped(become, array[which].tolist(), lists=True), self._arguments)
+        args, kwargs = trees.map(lambda array: trees.map(become, array[which].tolist(), lists=True), self._arguments)
         return functools.partial(self.fn, *args, **kwargs)
 
 
@@ -295,10 +292,10 @@ def taken_apart(result: Any, reduction: Reduction, who: str) -> tuple[list[Value
         return NUMBER
 
     def leaf(x: Any) -> Any:
-        return trees.mapped(number, x.tolist(), lists=True) if isinstance(x, np.ndarray) else number(x)
+        return trees.map(number, x.tolist(), lists=True) if isinstance(x, np.ndarray) else number(x)
 
-    trees.flatten(result, [], f"what {who} returned", lists=True)  # refuses a result that is nested in itself
-    form = trees.mapped(leaf, result, lists=True)
+    leaves, structure = trees.flatten(result, name=f"what {who} returned", lists=True)
+    form = trees.unflatten(structure, map(leaf, leaves))
     if reduction is None and not roots:
         msg = f"{who} returned {type(result).__name__} {shown(result)}, which holds no Value: return what it computes"
         raise TypeError(msg)
@@ -311,26 +308,28 @@ def taken_apart(result: Any, reduction: Reduction, who: str) -> tuple[list[Value
     return roots, form
 
 
-def rebuilt(form: Any, results: NDArray[Any], batch: int) -> Any:
-    """Return a result of that ``form`` for a batch, from the array ``results`` of the shape (batch, numbers).
+def rebuilt(structure: trees.Structure, results: NDArray[Any], batch: int) -> Any:
+    """Return a result of that ``structure`` for a batch, from the array ``results`` of the shape (batch, numbers).
 
     A number becomes an array (batch,), and a list whose items have one shape becomes one array:
 
-    >>> rebuilt({"a": NUMBER, "b": [NUMBER, NUMBER]}, np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), 2)
+    >>> _, structure = trees.flatten({"a": NUMBER, "b": [NUMBER, NUMBER]}, lists=True)
+    >>> rebuilt(structure, np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), 2)
     {'a': array([1., 4.]), 'b': array([[2., 3.],
            [5., 6.]])}
     """
     columns = iter(results.T)
 
-    def build(part: Any) -> Any:
-        if part is NUMBER:
+    def build(part: trees.Structure) -> Any:
+        if part is None:
             return next(columns)
-        items = [build(item) for item in trees.items(part, lists=True) or []]
-        if not isinstance(part, list):
-            return trees.like(part, items)
+        kind, keys, *parts = part
+        items = [*map(build, parts)]
+        if kind is not list:
+            return trees.unflatten((kind, keys, *[None for _ in items]), items)
         if not items:
             return np.zeros((batch, 0))
         alike = all(isinstance(item, np.ndarray) and item.shape == items[0].shape for item in items)
         return np.stack(items, axis=1) if alike else items
 
-    return build(form)
+    return build(structure)

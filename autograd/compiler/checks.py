@@ -181,7 +181,7 @@ def _as_it_was(values: Sequence[Value]) -> Iterator[None]:
 
 def _kind(form: Any) -> Any:
     """Return what is equal for forms that differ only in what the program cannot tell apart."""
-    return trees.flatten(form, [], lists=True)
+    return trees.flatten(form, lists=True)[1]
 
 
 def few(numbers: Sequence[float]) -> str:

@@ -109,7 +109,7 @@ class Compiled(Method):
             recording, arrays, batch = self._prepare(args, kwargs)
         theta = numbers_of(recording.parameters)
         if self.reduction is None:
-            return rebuilt(recording.form, recording._run(theta, arrays, batch), batch)
+            return rebuilt(recording.structure, recording._run(theta, arrays, batch), batch)
         if not (recording.parameters and modes.recording()):
             return Value(float(recording._run(theta, arrays, batch, gradient=False))).detach()
         value, slopes = recording._run(theta, arrays, batch)
@@ -122,7 +122,7 @@ class Compiled(Method):
         """
         recording, arrays, batch = self._prepare(args, kwargs)
         result = recording._run(self._theta(theta)[: len(recording.parameters)], arrays, batch, gradient=False)
-        return rebuilt(recording.form, result, batch) if self.reduction is None else float(result)
+        return rebuilt(recording.structure, result, batch) if self.reduction is None else float(result)
 
     def value_and_grad(self, theta: Any, *args: Any, **kwargs: Any) -> tuple[float, NDArray[Any]]:
         """The mean (or sum) over the examples in ``args``, and its derivative by each number in ``theta``, an array like it.

@@ -94,7 +94,7 @@ class Recorder:
             recording = self._as_it_stands(call, self._forgotten.pop(key, None))
             recording.key = key
             self._examples.pop(key, None)
-            self._examples[key] = trees.mapped(lambda array: np.array(np.asarray(array)[:1]), (args, kwargs))
+            self._examples[key] = trees.map(lambda array: np.array(np.asarray(array)[:1]), (args, kwargs))
             if len(self._examples) > _MOST:
                 del self._examples[next(iter(self._examples))]
             if len(self.recordings) >= _MOST:

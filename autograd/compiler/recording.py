@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd import trees
 from autograd.compiler.calls import as_theta, batch_size, numbers_of, read, rows
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Recording:
         """The Values that it reads, but does not differentiate by."""
         self.form = form
         """The form of the function's result."""
+        self.structure = trees.flatten(form, lists=True)[1]
+        """The same, for ``calls.rebuilt``."""
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -82,52 +82,23 @@ def bits(x: Any) -> tuple[Any, ...]:
     return array.shape, array.dtype, array.tobytes()
 
 
-class Bits:
-    """A copy of the numbers in an array, which equals another one of the same bits."""
+class Copy:
+    """A copy of what something held, which equals another one if ``==`` says so of what they held. A walk ends at it."""
 
-    __slots__ = ("array",)
+    __slots__ = ("held", "shown")
 
-    def __init__(self, x: Any) -> None:
-        self.array = np.array(x if isinstance(x, np.ndarray) else as_array(x))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Bits) and same_bits(self.array, other.array)
-
-    __hash__ = None  # type: ignore[assignment]  # as that of an array
-
-    def __repr__(self) -> str:
-        return f"an array {self.array.shape} {self.array.ravel()[:3].tolist()!r}"
-
-
-class Bag:
-    """Items that are made anew each time they are asked for: compared by ``==``, and not walked into."""
-
-    __slots__ = ("items",)
-
-    def __init__(self, items: Any) -> None:
-        self.items = items
+    def __init__(self, held: Any, shown: Any) -> None:
+        self.held = held
+        self.shown = shown
+        """What a message shows."""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Bag) and bool(self.items == other.items)
+        return isinstance(other, Copy) and bool(self.held == other.held)
 
     __hash__ = None  # type: ignore[assignment]  # as that of a list
 
     def __repr__(self) -> str:
-        return repr(self.items)
-
-
-class Pair:
-    """A key, and the very thing that is held by it."""
-
-    __slots__ = ("held", "key")
-
-    def __init__(self, key: Any, held: Any) -> None:
-        self.key, self.held = key, held
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Pair) and self.held is other.held and self.key == other.key
-
-    __hash__ = None  # type: ignore[assignment]  # as that of a list
+        return str(self.shown)
 
 
 class Weak:

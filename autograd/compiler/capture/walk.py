@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from autograd.compiler.capture.origin import ANY_ATTRIBUTE, is_installed, is_own, is_own_space, names_in
-from autograd.compiler.capture.sameness import Bag, Bits, Pair, as_array, bits, flat
+from autograd.compiler.capture.sameness import Copy, as_array, bits, flat
 from autograd.compiler.capture.watch import Watch
 from autograd.value import Value
 
@@ -128,7 +128,7 @@ class Walk:
             self.values.append(id(x))
             if type(x) is Value:
                 return
-        plain = type(x) in _PLAIN or isinstance(x, np.generic | np.dtype | Bits | Bag)
+        plain = type(x) in _PLAIN or isinstance(x, np.generic | np.dtype | Copy)
         if plain or id(x) in self.paths or path in self.places:
             return
         while path in self._taken:
@@ -193,10 +193,12 @@ class Walk:
                     self._meet(f"a key of {path}", key)
         elif isinstance(x, set | frozenset):
             items = [*x]
-            self._watched(path, x, [""] * len(items), items, watch.a_set, x, items)
+            self._watched(path, x, [""] * len(items), items, watch.sized, list, x, items)
         elif isinstance(x, MappingProxyType):
             held = {**x}
-            self._watched(path, x, [*held], [*held.values()], watch.made, lambda x: [Pair(*pair) for pair in x.items()], x)
+            self._watched(
+                path, x, [*held], [*held.values()], watch.sized, lambda x: [*x, *x.values()], x, [*held, *held.values()]
+            )
         elif isinstance(x, np.ndarray):
             self._array(path, x, x)
         elif isinstance(x, BuiltinFunctionType | MethodWrapperType):
@@ -228,13 +230,13 @@ class Walk:
             if array is x:
                 self._watched(path, x, range(len(items)), items, self.watch.got, flat, x, items)
             else:  # a table of columns of different kinds makes other objects of its numbers each time
-                self._watched(path, x, [""], [Bag(items)], self.watch.made, flat, x)
+                self._watched(path, x, [""], [Copy(items, items)], self.watch.made, flat, x)
         elif array is not x:
-            self._watched(path, x, [""], [Bits(array)], self.watch.made, bits, x)
+            self._watched(path, x, [""], [_numbers(array)], self.watch.made, bits, x)
         elif x.flags.writeable or (x.base is not None and getattr(getattr(x.base, "flags", None), "writeable", True)):
-            self._watched(path, x, [""], [Bits(x)], self.watch.numbers, x)
+            self._watched(path, x, [""], [_numbers(x)], self.watch.numbers, x)
         else:
-            self._held(path, type(x), [""], [Bits(x)])
+            self._held(path, type(x), [""], [_numbers(x)])
         if array is not x and isinstance(axes := getattr(x, "axes", None), list):  # the labels of a table
             names = [f"axes[{i}]" for i in range(len(axes))]
             self._watched(path, x, names, axes, self.watch.got, operator.attrgetter("axes"), x, axes, part=".axes")
@@ -336,6 +338,11 @@ class Walk:
             self._referred.add(id(item))
             self._held(path, CellType, [""], [item], ".cell")
             self.watch.slot(operator.attrgetter, ["cell_contents"], [item], cell)
+
+
+def _numbers(array: Any) -> Copy:
+    """A copy of the numbers in an array."""
+    return Copy(bits(array), f"an array {array.shape} {array.ravel()[:3].tolist()!r}")
 
 
 def step(kind: type, key: Any) -> str:

@@ -93,10 +93,10 @@ class Watch:
         else:
             self.got(lambda x: [*dict.values(x)], x, dict.values(x))
 
-    def a_set(self, x: Any, items: list[Any]) -> None:
-        """Look at a set with its order, which a computation may depend on."""
+    def sized(self, get: Callable[[Any], Any], x: Any, items: Iterable[Any]) -> None:
+        """Look at how many items ``x`` has, and at all that ``get`` gets out of it, in order."""
         self.sizes.append(x)
-        self.got(list, x, items)
+        self.got(get, x, items)
 
     def numbers(self, x: Any) -> None:
         """Look at an array."""
