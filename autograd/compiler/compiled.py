@@ -96,7 +96,7 @@ class Compiled(Method):
     # What it does
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The mean (or sum) of the function over the examples in the arrays ``args``, as a Value; or all results, as arrays."""
+        """Return the mean (or sum) of the function over the examples in ``args``, as a Value; or all results, as arrays."""
         if self._owners and args and isinstance(args[0], self._owners) and (method := self._as_method(args[0])) is not self:
             return method(*args[1:], **kwargs)
         try:
@@ -116,7 +116,7 @@ class Compiled(Method):
         return _Call(float(value), tuple(slopes.tolist()))(*recording.parameters)
 
     def value(self, theta: Any, *args: Any, **kwargs: Any) -> Any:
-        """What a call gives where the parameters are ``theta``: the mean (or sum), a float; or all results, as arrays.
+        """Return what a call would return if the parameters were ``theta``: the mean (or sum), a float; or results as arrays.
 
         ``theta`` has the order of ``parameters``; the Values themselves are neither read nor changed.
         """
@@ -125,7 +125,7 @@ class Compiled(Method):
         return rebuilt(recording.structure, result, batch) if self.reduction is None else float(result)
 
     def value_and_grad(self, theta: Any, *args: Any, **kwargs: Any) -> tuple[float, NDArray[Any]]:
-        """The mean (or sum) over the examples in ``args``, and its derivative by each number in ``theta``, an array like it.
+        """Return the mean (or sum) over the examples in ``args``, and the array of its derivatives by the numbers in ``theta``.
 
         ``theta`` has the order of ``parameters``; the Values themselves are neither read nor changed. It does not look for
         changes of what the function captured: only a call of the function itself notices when something else has been put in
@@ -141,7 +141,7 @@ class Compiled(Method):
         return value, np.append(slopes, np.zeros(len(theta) - known, slopes.dtype))  # by parameters of other recordings
 
     def _theta(self, theta: Any) -> NDArray[Any]:
-        """``theta`` as an array of one number for each parameter."""
+        """Return ``theta`` as an array with one number for each parameter."""
         return as_theta(theta, self.dtype, len(self._recorder.parameters))
 
     def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Recording, list[NDArray[Any]], int]:
@@ -202,32 +202,32 @@ def compile(  # noqa: A001 - likewise
     parameters: Iterable[Value] | None = None,
     dtype: str = "float64",
 ) -> Any:
-    """``fn``, written for one example on Values, as a function of a batch that runs as NumPy.
+    """Return ``fn``, which is written for one example and works on Values, as a function of a batch that runs as NumPy.
 
-    The first call records what ``fn`` does with the first example: arrays (batch, …) become Values, or nested lists of
-    Values, of one example. Later calls with examples of the same shapes run the program, for batches of any size, on the
-    current numbers of the Values that ``fn`` captures. The result is one node of the eager graph: the "mean" or the "sum" over
-    the batch; with ``reduction`` None it is arrays of all results, and has no gradient. ``parameters`` says by which Values,
-    and in which order, :meth:`Compiled.value_and_grad` differentiates; other Values that ``fn`` captures are then read, but not
-    differentiated by. ``dtype`` is "float64", or "float32", which is faster and keeps seven digits.
+    The first call records what ``fn`` does with the first example: an array of the shape (batch, …) becomes a Value, or nested
+    lists of Values. Later calls with examples of the same shapes run the program, for batches of any size, on the current
+    numbers of the Values that ``fn`` captures. The result is one node of the eager graph, the "mean" or the "sum" over the
+    batch. With ``reduction=None`` the results of all examples come as arrays, which have no gradient. ``parameters`` are the
+    Values by which :meth:`Compiled.value_and_grad` differentiates, in this order; other Values that ``fn`` captures are then
+    read, but not differentiated by. ``dtype`` is "float64", or "float32", which is faster and keeps seven digits.
 
     A recording captures what ``fn`` reaches from its closure, its defaults, its ``self`` and the globals that its code names,
-    through the items of containers and the attributes that code names (all attributes, where it has ``getattr`` or ``vars``).
+    through the items of containers and the attributes that code names (all attributes, if it uses ``getattr`` or ``vars``).
     A call that finds another Value there, or a number or anything else that differs, records ``fn`` anew.
 
-    Not looked at are the globals of installed packages, arrays that are read-only, what C code keeps to itself (as the state
-    of a generator of random numbers), and what ``fn`` itself changes each time that it runs, as a counter. A place that
-    has changed three times is said, once, in a warning. 64 recordings are kept, those that were used last. What would freeze
-    the number of a Value raises RecordingError, and says what to write instead.
+    A call does not look at the globals of installed packages, arrays that are read-only, the internal state of C code (such as
+    that of a generator of random numbers), and what ``fn`` itself changes each time that it runs, such as a counter. A warning
+    names a place that has changed three times. The 64 recordings that were used last are kept. Code that would freeze the
+    number of a Value raises RecordingError, which says what to write instead.
 
-    A call that records also calls ``fn`` itself on some examples, to see that the program does the same: on the first two, and
-    as long as that takes less than an eighth of the time, on up to eight that differ, as Values and as plain numbers. That
-    shows what asks for the type or the number of a Value. So what ``fn`` counts or prints, it counts or prints up to 17 times;
-    random numbers, and the numbers and gradients of Values, are afterwards what they were, unless other threads run.
+    A call that records also calls ``fn`` itself with some examples, to see that the program does the same: with the first two,
+    and with up to eight that differ, as Values and as plain numbers, while that takes less than an eighth of the time. This
+    finds code that asks for the type or the number of a Value. So ``fn`` may run up to 17 times, and count or print as often.
+    Afterwards, random numbers, and the numbers and gradients of Values, are what they were, unless other threads run.
 
-    Arguments and results may be tuples, dicts and dataclasses of arrays, and come as what they are: their types and the order
-    of keys count as shapes do. A masked array, which would lose its mask, raises ValueError. In a class, a compiled function is
-    a method: each instance has recordings of its own, for as long as it lives.
+    Arguments and results may be tuples, dicts and dataclasses of arrays, and keep their types; types and the order of keys
+    count as shapes do. A masked array, which would lose its mask, raises ValueError. In a class, a compiled function is a
+    method: each instance has recordings of its own, for as long as it lives.
 
     >>> w = Value(2.0)
     >>> @compile
@@ -248,10 +248,10 @@ def compile(  # noqa: A001 - likewise
         msg = f"{fn!r} is compiled already"
         raise TypeError(msg)
     if isinstance(fn, type):
-        msg = f"compile() expects a function, and {fn.__name__} is a class: compile an instance, compile({fn.__name__}(...))"
+        msg = f"compile() expects a function, but {fn.__name__} is a class: compile an instance, compile({fn.__name__}(...))"
         raise TypeError(msg)
     if any([kind(plain) for kind in (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)]):
-        msg = f"compile() expects a function that returns its result, and {fn!r} is a generator or a coroutine: return a list"
+        msg = f"compile() expects a function that returns its result, but {fn!r} is a generator or a coroutine: return a list"
         raise TypeError(msg)
     if reduction is not None and (not isinstance(reduction, str) or reduction not in ("mean", "sum")):
         msg = f'reduction must be "mean", "sum" or None, not {shown(reduction)}'
@@ -262,7 +262,7 @@ def compile(  # noqa: A001 - likewise
 def _dtype(dtype: Any) -> np.dtype[Any]:
     try:
         kind: np.dtype[Any] = np.dtype(dtype)
-    except Exception:  # noqa: BLE001 - NumPy takes much else for the description of one, and raises much
+    except Exception:  # noqa: BLE001 - NumPy raises many kinds of errors for what is not a dtype
         kind = np.dtype(object)
     if kind.name not in CLOSE:
         msg = f"dtype must be float64 or float32, not {shown(dtype)}"
@@ -279,14 +279,15 @@ def _checked(parameters: Iterable[Value] | None) -> list[Value] | None:
     values = list(parameters)
     if not values:
         msg = (
-            "parameters is empty, and there is nothing to differentiate by: leave it out for all Values that the function uses"
+            "parameters is empty; expected at least one Value to differentiate by. Leave parameters out to differentiate "
+            "by all Values that the function uses"
         )
         raise ValueError(msg)
     for value in values:
         if not isinstance(value, Value) or value.op is not None:
-            msg = f"parameters must be variables, as model.parameters() gives, and {shown(value)} is none"
+            msg = f"parameters must be variables, such as model.parameters() returns, not {shown(value)}"
             raise TypeError(msg)
     if len(set(values)) < len(values):
-        msg = "parameters holds a Value twice"
+        msg = "parameters holds a Value twice: give each Value once"
         raise ValueError(msg)
     return values

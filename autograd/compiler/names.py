@@ -1,4 +1,4 @@
-"""What the arguments of a recorded function are called in the source that is made of it."""
+"""Names for the arguments of a function in the source that is made of it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LONGEST = 50
-"""How many characters of a name are kept. A C compiler may look at the first 63 only, and ``d_`` and a number may join them."""
+"""The number of characters to keep of a name. A C compiler may ignore all after the 63rd; prefix and number join them."""
 
 
 def distinct(wanted: Iterable[str], reserved: re.Pattern[str]) -> list[str]:
-    """A name for each of ``wanted``: the same, if it is an identifier that neither another argument nor the source itself has.
+    """Return a name for each of ``wanted``: the same name if possible, or a similar one that is still free.
 
     Characters other than letters, digits and underscores become underscores, and several underscores become one. A name that
-    is ``reserved`` gets an underscore behind it. One that begins with an underscore, or with ``d_`` as derivatives do, gets
-    ``x_`` before it. One that another argument has already gets a number. What is still no identifier is called ``input_``
-    and its place. No name of the source's own ends in an underscore, so the new names cannot be among them.
+    is ``reserved`` for the source itself gets an underscore at its end. A name that begins with an underscore, or with ``d_``
+    as derivatives do, gets ``x_`` at its beginning. A name that another argument already has gets a number. If the result is
+    not an identifier, the name is ``input_`` and the argument's place. Names in the source itself never end in an underscore,
+    so the new names differ from them.
 
     >>> distinct(["x", "new", "new", "_a", "d_x", "x[0]", "1st"], re.compile("new|old"))
     ['x', 'new_', 'new_2_', 'x_a', 'x_d_x', 'x_0_', 'input_6']

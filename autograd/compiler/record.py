@@ -1,6 +1,12 @@
-"""Recording: a function is called once on Values that stand for every example, and the graph that it leaves becomes arrays.
+"""Records a function: calls it once, on Values that stand for every example, and makes arrays of the graph that it leaves.
 
-Roles of leaves: an input stands for a number of each example, a variable is read afresh at every call, a constant is baked in.
+Each leaf of that graph has a role. An input stands for a number of each example. A variable is a Value from outside the
+function, whose number is read in each call. A constant has the same number in each call. From ``w * x + 1.0`` with the variable
+``w`` and the input ``x`` comes the Graph
+
+    node    0         1      2         3         4
+    code    VARIABLE  INPUT  mul       constant  add
+    args                     0, 1                2, 3
 """
 
 from __future__ import annotations
@@ -31,40 +37,41 @@ _CODE_OR_LEAF = CODE | {None: VARIABLE}
 
 @dataclass(frozen=True)
 class Input:
-    """An array that a recorded function takes: what it is called in the source, and what it holds."""
+    """An array that a program takes."""
 
     name: str
+    """The name in the source."""
     size: int
-    """How many numbers of an example."""
+    """How many numbers one example has in it."""
     whole: bool
-    """Whether they are whole numbers."""
+    """Whether these are whole numbers."""
 
 
 @dataclass
 class Graph:
-    """A graph as arrays, arguments before what is made of them. Node ``i`` has the arguments ``arg[first[i]:first[i + 1]]``."""
+    """A graph as arrays. The arguments of node ``i`` are the nodes ``arg[first[i]:first[i + 1]]``, which come before it."""
 
     code: NDArray[np.int64]
-    """The row of each node, by its place in ``ROWS``; VARIABLE or INPUT for these leaves."""
+    """The operation of each node, by its place in ``ROWS``; VARIABLE or INPUT for these leaves."""
     first: NDArray[np.int64]
     arg: NDArray[np.int64]
     number: NDArray[np.float64]
-    """What each node was on the example that was recorded; of a constant, what it is."""
+    """The number of each node, for the example that was recorded. That of a constant is the same for all examples."""
     leaf: NDArray[np.int64]
-    """Of a variable or an input, which one."""
+    """For a variable or an input, its place among all of these; -1 for other nodes."""
     roots: list[int]
     """The nodes that the function returned."""
     variables: list[Value]
     captured: list[Value]
-    """What was made before and used in the function."""
+    """The Values from outside that the function used."""
     constants: list[Value]
-    """The constants that were made before."""
+    """The constants among the Values from outside."""
     made: dict[Value, str]
-    """The variables that the function made, which are constants here, and where in the user's program."""
+    """The variables that the function itself made, which are constants here, and where in the user's program it did."""
 
 
 class _Everything:
-    """A node whose arguments are all that a function returned."""
+    """A node whose arguments are all Values that a function returned."""
 
     def __init__(self, args: tuple[Value, ...]) -> None:
         self._args = args
@@ -72,7 +79,7 @@ class _Everything:
 
 @contextlib.contextmanager
 def collector_paused() -> Iterator[None]:
-    """A block in which the cyclic garbage collector rests: it would look at each new node again and again, and find nothing."""
+    """A block without the cyclic garbage collector, which would look at each new node again and again, and find nothing."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -83,10 +90,11 @@ def collector_paused() -> Iterator[None]:
 
 
 def record(fn: Callable[[], Any], examples: Iterable[Value] = ()) -> tuple[Any, modes.Beginning]:
-    """What ``fn()`` returns while it is recorded, and the time by the clock of all graphs when it began.
+    """Return what ``fn()`` returns while it is recorded, and when it began, by the clock of all graphs.
 
-    Raises RecordingError where ``fn`` does what a recording would freeze, given that ``examples`` stand for each example. The
-    modes around the call, as ``no_grad``, are not the function's own, and are not recorded.
+    The Values in ``examples`` stand for every example. Raises RecordingError where ``fn`` takes the number of one of them for a
+    constant, as a truth test does. Modes around the call, such as ``no_grad``, do not belong to the function and are not
+    recorded.
     """
     began = modes.Beginning(tick())
     began.examples = frozenset(examples)
@@ -97,16 +105,17 @@ def record(fn: Callable[[], Any], examples: Iterable[Value] = ()) -> tuple[Any, 
             if not any(isinstance(key, Value) for key in error.args):
                 raise
             msg = (
-                "a Value was looked up in a dict or a set in a function that autograd.compile records: a key that is a Value "
-                "equals itself alone. Write autograd.math.select(values, index), or where(v == 0, a, b)"
+                "a function that autograd.compile records looked up a Value in a dict or a set, but a Value as a key equals "
+                "only itself. Write autograd.math.select(values, index), or where(v == 0, a, b)"
             )
             raise RecordingError(msg) from error
 
 
 def as_graph(roots: Sequence[Value], inputs: Sequence[Value], began: modes.Beginning) -> Graph:
-    """The graph of ``roots``, recorded from ``began`` on; RecordingError if a variable was assigned since then.
+    """Return the graph of ``roots``, recorded from ``began`` on; RecordingError if a variable was assigned since then.
 
-    Variables that were made since then are constants: nobody else can assign or differentiate by them.
+    Variables that the function itself made are constants of the graph, because nobody else can assign them, or differentiate by
+    them.
     """
     order: list[Any] = topological_sort(_Everything(tuple(roots)))[:-1]  # type: ignore[type-var]  # as much of a node as a sort needs
     place = dict(zip(order, range(len(order)), strict=True))
@@ -123,7 +132,7 @@ def as_graph(roots: Sequence[Value], inputs: Sequence[Value], began: modes.Begin
         if value in place:
             code[place[value]] = INPUT
             leaf[place[value]] = k
-    # Variables in the order in which they are used, which for a network is that of its layers.
+    # Variables are numbered in the order in which they are used. For a network that is the order of its layers.
     used, where = np.unique(
         np.append(arg, np.asarray(roots_at := [place[root] for root in roots], np.int64)), return_index=True
     )
@@ -133,13 +142,15 @@ def as_graph(roots: Sequence[Value], inputs: Sequence[Value], began: modes.Begin
     variables: list[Value] = [order[i] for i in used.tolist()]
     before = np.fromiter([node._clock for node in order], np.int64, len(order)) < began
     before[code == INPUT] = False
-    inside = np.repeat(~before, np.diff(first))  # of each place in arg, whether the node there was made in the function
+    inside = np.repeat(
+        ~before, np.diff(first)
+    )  # for each place in arg: was the node that has this argument made in the function?
     captured = np.unique(np.append(arg[inside], roots_at).astype(np.int64))
     for value in variables:
         if value._clock >= began:
             msg = (
                 f"the data of {describe(value)} was assigned while the function was recorded, and what was computed from it "
-                "before is out of date: assign before or after the call"
+                "before is out of date: assign it before or after the call, not in the function"
             )
             raise RecordingError(msg)
     return Graph(

@@ -1,4 +1,4 @@
-"""Which examples of a batch a recording is checked on: a few that differ."""
+"""Chooses the examples of a batch on which a recording is checked: a few that differ as much as possible."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CANDIDATES, _COLUMNS = 1000, 64
-"""How many examples are looked at, and how many numbers of each array."""
+"""The most examples to choose from, and the most numbers of each array to compare them by."""
 _NARROW = 4
-"""Of arrays of so few numbers an example, as labels are, all examples are looked at."""
+"""An array with at most this many numbers for each example, such as labels, is searched whole for rare numbers."""
 _NAN, _INFINITE, _EXTREME = -1e300, 2.0, 3.0
+"""The codes of NaN, of an infinity, and of the largest number in a column. The signs -1, 0 and 1 are codes as well."""
 
 
 def varied(arrays: Sequence[NDArray[Any]], count: int) -> list[int]:
-    """The places of up to ``count`` examples in ``arrays``: the first one, and others that are as different as there are.
+    """Return the places of up to ``count`` examples: the first one, and others that differ from all before as much as possible.
 
-    Different are labels (all columns of few numbers), signs, zeros, NaN and infinities, and the smallest and the largest
-    number. All arrays count the same, however wide they are.
+    Each number gets a code, and examples differ where their codes do. In a column of few different numbers, such as labels,
+    the code is the number itself. Elsewhere it is the sign, or tells that the number is NaN, infinite, or the smallest or the
+    largest of its column. All arrays count the same, however wide they are.
+
+    Here 6.0 and -1.0 differ from the first example, and from each other:
 
     >>> varied([np.array([5.0, 5.0, 6.0, -1.0, 5.0])], 3)
     [0, 2, 3]
@@ -35,7 +39,7 @@ def varied(arrays: Sequence[NDArray[Any]], count: int) -> list[int]:
     fresh = np.broadcast_to(np.hstack([np.full(part.shape[1], 1 / part.shape[1]) for part in codes]), code.shape).copy()
     picked = [0]
     while len(picked) < count:
-        fresh[code == code[picked[-1]]] = 0.0  # what has been seen
+        fresh[code == code[picked[-1]]] = 0.0  # a code that an example before has counts no more
         score = fresh.sum(1)
         best = int(score.argmax())
         if not score[best]:
@@ -45,7 +49,7 @@ def varied(arrays: Sequence[NDArray[Any]], count: int) -> list[int]:
 
 
 def _candidates(arrays: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
-    """Places of examples evenly over the batch, and all those at which a label is seen for the first time."""
+    """Return places that are spread evenly over the batch, and those at which a label occurs for the first time."""
     size = len(arrays[0])
     which = [np.linspace(0, size - 1, min(size, _CANDIDATES)).astype(np.int64)]
     for array in arrays:
@@ -57,7 +61,7 @@ def _candidates(arrays: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
 
 
 def _codes(rows: NDArray[Any], few: int) -> NDArray[np.float64]:
-    """A number for each number in ``rows``, the same for those of a column that count as alike."""
+    """Return the code of each number in ``rows``; a column with at most ``few`` different numbers keeps them as codes."""
     rows = rows[:, :: -(-rows.shape[1] // _COLUMNS)].astype(float)
     inorder = np.sort(rows, axis=0)
     distinct = 1 + np.count_nonzero(inorder[1:] != inorder[:-1], axis=0)

@@ -65,7 +65,7 @@ ASKED = r"\(\) of a Value was asked for.*compute it outside, and pass it"
 
 
 TWO_VALUES = r"two Values were compared by == or !=.*write autograd\.math\.where\(a - b == 0, x, y\)"
-LOOKED_UP = r"a Value was looked up in a dict or a set.*select\(values, index\), or where\(v == 0, a, b\)"
+LOOKED_UP = r"looked up a Value in a dict or a set.*select\(values, index\), or where\(v == 0, a, b\)"
 TEXT = "a Value was turned into text.*after the call"
 
 
@@ -557,11 +557,11 @@ async def both(x: Any) -> Any:
         (compile(plain), {}, TypeError, "is compiled already"),
         (plain, {"reduction": "none"}, ValueError, 'reduction must be "mean", "sum" or None, not \'none\''),
         (plain, {"dtype": "int64"}, ValueError, "dtype must be float64 or float32, not 'int64'"),
-        (plain, {"parameters": [2.0]}, TypeError, "parameters must be variables, as model.parameters() gives, and 2.0 is none"),
+        (plain, {"parameters": [2.0]}, TypeError, "parameters must be variables, such as model.parameters() returns, not 2.0"),
         (plain, {"parameters": [w * w]}, TypeError, "parameters must be variables"),
         (plain, {"parameters": [w.detach()]}, TypeError, "parameters must be variables"),
         (plain, {"parameters": [w, w]}, ValueError, "parameters holds a Value twice"),
-        (plain, {"parameters": []}, ValueError, "parameters is empty, and there is nothing to differentiate by"),
+        (plain, {"parameters": []}, ValueError, "parameters is empty; expected at least one Value to differentiate by"),
         (plain, {"parameters": nn.MLP(1, [1]).parameters}, TypeError, "write parameters=model.parameters()"),
         (plain, {"parameters": w}, TypeError, "parameters must be a list of Values, not Value"),
     ],
