@@ -279,6 +279,40 @@ def logsumexp_array(*args: Any) -> Any:
     return np.where(np.isfinite(top), shift + np.log1p(others), top)[()]
 
 
+def var(*args: Any) -> Any:
+    """Return the mean square of the deviations of ``args`` from their mean, on floats and on arrays alike; NaN for none."""
+    if not args:
+        return math.nan
+    squares = 0.0
+    for d in half_deviations(*args):
+        squares = squares + d * d
+    return 4.0 * (squares / len(args))
+
+
+def half_deviations(*args: Any) -> list[Any]:
+    """Return half of each argument's deviation from the mean of all; halves, because a difference may overflow.
+
+    The mean is that of the differences to the first argument. So it is rounded relatively to how far the arguments are
+    apart: of 1e9 + 1, 1e9 + 2 and 1e9 + 3 the deviations are -1, 0 and 1 exactly.
+    """
+    mean = 0.0
+    for a in args:
+        mean = mean + (0.5 * a - 0.5 * args[0]) / len(args)
+    return [0.5 * a - 0.5 * args[0] - mean for a in args]
+
+
+def xlogy(a: float, b: float) -> float:
+    """Return ``a * log(b)``, which is 0 where ``a`` is 0, whatever number ``b`` is."""
+    if a == 0.0 and not math.isnan(b):
+        return 0.0
+    return a * math.log(b) if b > 0.0 else a * (-math.inf if b == 0.0 else math.nan)
+
+
+def xlogy_array(a: Any, b: Any) -> Any:
+    """Return :func:`xlogy` of each pair of elements."""
+    return np.where(np.equal(a, 0.0) & ~np.isnan(b), 0.0, np.multiply(a, np.log(b)))[()]
+
+
 def remainder(a: float, b: float) -> float:
     """IEEE 754's remainder: ``a - n * b`` for the whole number ``n`` nearest to ``a / b``."""
     try:

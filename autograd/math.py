@@ -18,7 +18,7 @@ from numbers import Integral, Rational, Real
 from sys import float_info
 from typing import TYPE_CHECKING, Any
 
-from autograd import ops
+from autograd import kernels, ops
 from autograd.errors import shown
 from autograd.modes import is_compiling, refuse_while_compiling
 from autograd.symbols import derivatives
@@ -34,7 +34,7 @@ __all__ = [  # noqa: RUF022 - many to a line, in the order of the alphabet
     "gamma", "gcd", "hypot", "inf", "isclose", "isfinite", "isinf", "isnan", "isqrt", "lcm", "ldexp", "lgamma", "log", "log10",
     "log1p", "log2", "log_softmax", "logsumexp", "maximum", "minimum", "modf", "nan", "nextafter", "perm", "pi", "pow", "prod",
     "radians", "relu", "remainder", "select", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt", "sumprod", "tan", "tanh",
-    "tau", "trunc", "ulp", "where",
+    "tau", "trunc", "ulp", "var", "where", "xlogy",
 ]
 # fmt: on
 
@@ -95,6 +95,7 @@ softplus = _unary(ops.softplus, "``log(1 + exp(x))``, without overflow.")
 sqrt = _unary(ops.sqrt, "The square root of ``x``; NaN below 0.")
 tan = _unary(ops.tan, "The tangent of ``x`` radians.")
 tanh = _unary(ops.tanh, "The hyperbolic tangent of ``x``.")
+xlogy = _binary(ops.xlogy, "The first argument times the logarithm of the second; 0 where the first is 0.")
 
 
 def log(x: Any, base: Any = None, /) -> Any:
@@ -307,6 +308,18 @@ def logsumexp(values: Iterable[Any], /) -> Any:
     1000.6931471805599
     """
     return ops.logsumexp(*items(values, "logsumexp()"))
+
+
+def var(values: Iterable[Any], /) -> Any:
+    """Return the variance of ``values``: the mean square of their deviations from their mean, as ``numpy.var``; NaN for none.
+
+    It is one node, and accurate where the mean is large: the mean of the squares less the square of the mean is not.
+
+    >>> var([1e9 + 1, 1e9 + 2, 1e9 + 3])     # (1 + 0 + 1) / 3
+    0.6666666666666666
+    """
+    given = items(values, "var()")
+    return kernels.var(*given) if is_compiling() else ops.var(*given)  # sums and products make vectors, a row of many does not
 
 
 def softmax(values: Iterable[Any], /) -> list[Any]:

@@ -216,6 +216,11 @@ log2       = _op("log2",       "log2",      ieee(math.log2, np.log2),          n
 log10      = _op("log10",      "log10",     ieee(math.log10, np.log10),        np.log10,     ieee_partials(lambda y, a: (LOG10_E / a,)),      POSITIVE)
 log1p      = _op("log1p",      "log1p",     ieee(math.log1p, np.log1p),        np.log1p,     ieee_partials(lambda y, a: (1 / (1 + a),)),     FROM_MINUS_ONE)
 
+# a log b, which is 0 where a is, also for b = 0, as entropies have it.
+xlogy      = _op("xlogy",      "a log b",   k.xlogy,                           k.xlogy_array,
+    ieee_partials(lambda y, a, b: (where((abs(a) <= 0) * (b <= 0), 0.0, log(b)),
+                                   where((abs(a) <= 0) * (abs(b) <= 0), 0.0, a / b))),                     REAL, POSITIVE)
+
 # Activations. tanh' is sech², as 1 - y² would lose it to rounding in the tails, and 1 / cosh² a its own derivative to overflow.
 # For the same reason sigmoid' is no product y (1 - y), whose own derivative would be lost where both factors are near 1/2.
 tanh       = _op("tanh",       "tanh",      math.tanh,                         np.tanh,                    lambda y, a: (square(sech(a)),), REAL)
@@ -275,6 +280,8 @@ select     = _op("select",     "select",    k.select,                          k
                  lambda y, i, *a: (0.0, *[(i >= n) * (i <= n) * 1.0 for n in range(len(a))]),              REAL, ...)
 hypot      = _op("hypot",      "hypot",     math.hypot,                        k.hypot_array, ieee_partials(lambda y, *a: _direction(y, a)), REAL, ...)
 logsumexp  = _op("logsumexp",  "logsumexp", k.logsumexp,                       k.logsumexp_array,  lambda y, *a: _shares(y, a), REAL, ...)
+var        = _op("var",        "var",       k.var,                             k.var,
+                 lambda y, *a: tuple([4.0 / len(a) * d for d in k.half_deviations(*a)]),                   REAL, ...)
 # fmt: on
 
 

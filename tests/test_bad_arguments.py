@@ -280,6 +280,7 @@ RIGHT: dict[str, Callable[[Path], Call]] = {
     "math.select": lambda _: (math.select, [[0.5, 1.5], 1], {}),
     "math.softmax": lambda _: (math.softmax, [[0.5, 1.5]], {}),
     "math.sumprod": lambda _: (math.sumprod, [[0.5, 1.5], [2.0, 3.0]], {}),
+    "math.var": lambda _: (math.var, [[0.5, 1.5]], {}),
     "nn.LBFGS": lambda _: (nn.LBFGS, [_parameters(), 1.0, 20, 25, 1e-7, 1e-9, 10], {}),
     "nn.MLP": lambda _: (nn.MLP, [2, [2, 1], "tanh"], {"rng": 0}),
     "nn.MLP.forward": lambda _: (nn.MLP(2, [2, 1], rng=0), [[1.0, 2.0]], {}),
@@ -530,7 +531,8 @@ FINE = {
     ),
     **dict.fromkeys(["math.isclose 1", "math.isclose rel_tol", "math.isclose abs_tol", "math.nextafter 1"], ("Decimal",)),
     **dict.fromkeys(
-        [f"math.{name} 0" for name in ("dist", "fsum", "prod", "log_softmax", "logsumexp", "softmax", "sumprod")], ("set",)
+        [f"math.{name} 0" for name in ("dist", "fsum", "prod", "log_softmax", "logsumexp", "softmax", "sumprod", "var")],
+        ("set",),
     ),
     **dict.fromkeys(["math.dist 1", "math.sumprod 1"], ("set",)),
 }
