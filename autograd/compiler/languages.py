@@ -147,6 +147,8 @@ class C:
             self.helpers[op.name] = _C_HELPERS[op]
             if op in (ops.maximum, ops.minimum):  # of two each time
                 return functools.reduce(lambda y, arg: f"{op.name}({y}, {arg})", args)
+            if op.arity is None:
+                return self._of_an_array(op.name, args)
             return f"{op.name}({', '.join(args)})"
         if op not in _C_FUNCTIONS:
             msg = f"{op.name} ({op.label}) is no function of C's math.h, so there can be no .c file: export to a .py file"
@@ -154,6 +156,15 @@ class C:
         if op is ops.hypot and len(args) == 1:
             args = [*args, "0.0"]
         return f"{_C_FUNCTIONS[op]}({', '.join(args)})"
+
+    def _of_an_array(self, name: str, args: Sequence[str]) -> str:
+        """Return the call of the function ``name``, which takes an array in C, by one that takes so many arguments."""
+        names = [f"a{i}" for i in range(len(args))]
+        self.helpers[f"{name}{len(args)}"] = (
+            f"static double {name}{len(args)}({', '.join([f'double {a}' for a in names])})\n{{\n"
+            f"    double a[] = {{{', '.join(names)}}};\n    return {name}({len(args)}, a);\n}}"
+        )
+        return f"{name}{len(args)}({', '.join(args)})"
 
     def item(self, index: str, size: int) -> str:
         """``index`` as that of one of ``size`` items, -1 if it is none."""
@@ -309,6 +320,14 @@ _C_HELPERS = {
 {
     double e = exp(-fabs(a));
     return 2.0 * e / (1.0 + e * e);
+}""",
+    ops.xlogy: "static double xlogy(double a, double b) { return a == 0.0 && !isnan(b) ? 0.0 : a * log(b); }",
+    ops.var: """static double var(int n, const double *a)
+{
+    double mean = 0.0, squares = 0.0;
+    for (int i = 0; i < n; i++) mean += (0.5 * a[i] - 0.5 * a[0]) / n;
+    for (int i = 0; i < n; i++) squares += (0.5 * a[i] - 0.5 * a[0] - mean) * (0.5 * a[i] - 0.5 * a[0] - mean);
+    return 4.0 * (squares / n);
 }""",
     ops.softplus: "static double softplus(double a) { return log1p(exp(-fabs(a))) + relu(a); }",
 }
