@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import math
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from autograd import trees
 from autograd.errors import GradcheckError, shown
 from autograd.functional import directional, gradient
 from autograd.graph import topological_sort
@@ -34,7 +34,7 @@ MOVED = 2.0**-24  # how far, relatively, outputs must move for it to show that t
 CAUTION = 16.0  # how much larger than the last correction of an extrapolation its error may be: 14 where fn has a kinked slope
 PRECISE = 2.0**-32  # a numeric slope with this relative error needs no other step
 UNSURE = 1e-3, 1e-4  # one less certain than this, relatively and beside its scale, proves nothing
-DEEPEST, HIGHEST = 100, 20  # levels of nested containers, and orders of derivatives
+HIGHEST = 20  # the highest order of derivatives
 OUTSIDE = ArithmeticError, ValueError, IndexError  # how functions say that a number is outside of their domain: as if NaN
 
 
@@ -467,42 +467,29 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
     return ["  ".join([cell.rjust(width) for cell, width in zip(row, widths, strict=True)]) for row in rows]
 
 
-def _held(nested: Any) -> list[Any] | None:
-    """What a list, tuple, dict or array of objects holds; None for anything else."""
-    if isinstance(nested, dict):
-        return [*nested.values()]
-    is_array = isinstance(nested, np.ndarray) and nested.dtype == object
-    return [*nested.flat] if is_array else [*nested] if isinstance(nested, list | tuple) else None
-
-
-def _flat(nested: Any, name: str, depth: int = 0) -> Iterator[Any]:
-    """What is in nested containers, in order; ValueError, by their ``name``, if they hold themselves."""
-    held = _held(nested)
-    if held is None:
-        yield nested
-        return
-    if depth == DEEPEST:
-        msg = f"gradcheck() expects Values in lists, tuples, dicts or arrays, and {name} goes more than {DEEPEST} levels deep"
-        raise ValueError(msg)
-    for item in held:
-        yield from _flat(item, name, depth + 1)
+def _flat(nested: Any, name: str) -> Iterator[Any]:
+    """Yield what is in nested containers and arrays of objects, in order; ValueError, by their ``name``, without end."""
+    for leaf in trees.flatten(nested, lists=True, name=f"gradcheck(): {name}")[0]:
+        if _holds_objects(leaf):
+            for item in leaf.flat:
+                yield from _flat(item, name)
+        else:
+            yield leaf
 
 
 def _rebuilt(nested: Any, fresh: Iterator[Value]) -> Any:
-    """The same nested containers, with the next fresh Value in the place of each."""
-    if isinstance(nested, Value):
-        return next(fresh)
-    held = _held(nested)
-    if held is None:
-        return nested
-    items = [_rebuilt(item, fresh) for item in held]
-    if isinstance(nested, dict):
-        rebuilt = copy.copy(nested)
-        rebuilt.update(zip(nested, items, strict=True))
-        return rebuilt
-    if isinstance(nested, np.ndarray):
-        array = np.empty_like(nested)
-        for i, item in enumerate(items):
-            array.flat[i] = item
+    """Return the same nested containers, with the next fresh Value in the place of each Value."""
+
+    def replaced(leaf: Any) -> Any:
+        if not _holds_objects(leaf):
+            return next(fresh) if isinstance(leaf, Value) else leaf
+        array = np.empty_like(leaf)
+        for i, item in enumerate(leaf.flat):
+            array.flat[i] = _rebuilt(item, fresh)
         return array
-    return tuple.__new__(type(nested), items) if isinstance(nested, tuple) else items
+
+    return trees.map(replaced, nested, lists=True)
+
+
+def _holds_objects(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype == object

@@ -115,7 +115,7 @@ def _structure(x: Any, leaves: list[Any], lists: bool, name: str, depth: int) ->
         leaves.append(x)
         return None
     if depth == DEEPEST:
-        msg = f"{name} is nested in itself, or more than {DEEPEST} levels deep: pass tuples, dicts or dataclasses of arrays"
+        msg = f"{name} is nested in itself, or more than {DEEPEST} levels deep"
         raise ValueError(msg)
     structure = [kind, keys]
     for item in items:
