@@ -1,10 +1,10 @@
-"""The chain rule, twice: gradients from the result back to the leaves, tangents from the leaves on to the result.
+"""The chain rule, twice: gradients from the result back to the leaves, and tangents from the leaves to the result.
 
-    grad of a node       ∂result/∂node: how the result answers when that node moves (its cotangent)
-    tangent of a node    how the node answers when the leaves move in a given direction
+    grad of a node       ∂result/∂node: how fast the result changes when that node moves (its cotangent)
+    tangent of a node    how fast the node changes when the leaves move in a given direction
 
-Both sweeps visit the nodes in topological order and see nothing of a node but the Node protocol. The partial derivatives are
-those of the table in ops.py. Nothing here says that a number is a float: where nodes carry Values, a gradient is a graph too.
+Both sweeps visit the nodes in topological order and use only the Node protocol. The partial derivatives are those of the table
+in ops.py. The numbers need not be floats: where nodes carry Values, the gradient is a graph, too.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 def reverse(order: Sequence[Node], gradient: Any) -> None:
-    """Set the grad of every node to the derivative of the last one by it, that of the last itself being ``gradient``.
+    """Set the grad of each node to the derivative of the last node by it, times ``gradient``.
 
-    Each node hands its grad on to its arguments. When its turn comes, everything computed from it has had its own, so its
-    grad is complete: this is what the topological order is for.
+    Each node hands its grad on to its arguments. When its turn comes, all nodes that were computed from it have handed on
+    theirs, so its grad is complete. This is what the topological order is for.
     """
     for node in order:
         node._grad = 0.0
     order[-1]._grad = gradient
     for node in reversed(order):
         args, clock = node._args, node._clock
-        # Most nodes have one or two arguments. A branch for each halves the time of the sweep.
+        # Most nodes have one or two arguments. A branch for each of the two cases halves the time of the sweep.
         if len(args) == 2:  # noqa: PLR2004 - two is the arity, not a magic number
             a, b = args
             if a._clock > clock or b._clock > clock:
@@ -54,7 +54,7 @@ def reverse(order: Sequence[Node], gradient: Any) -> None:
 
 
 def forward(order: Sequence[N], tangents: Mapping[N, float]) -> float:
-    """The tangent of the last node, given those of some others; what does not depend on these stands still."""
+    """Return the tangent of the last node, given those of some nodes. Nodes that do not depend on these have the tangent 0."""
     tangent = dict(tangents)
     for node in order:
         if node in tangent or not any([arg in tangent for arg in node._args]):

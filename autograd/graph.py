@@ -1,4 +1,4 @@
-"""What a computation graph is: nodes that know their arguments, and the order in which they can be visited."""
+"""Computation graphs: nodes that know their arguments, and the order in which to visit them."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ if TYPE_CHECKING:
 
 
 class Node(Protocol):
-    """What the sort and the sweeps see of a Value. The underlined slots are what was recorded, and never change."""
+    """What the sort and the sweeps see of a Value. A node's row and arguments never change."""
 
     label: str
     _grad: Any
-    """The derivative of a result by this node, where a sweep leaves it."""
+    """The derivative of a result by this node, which a sweep writes."""
     _row: Any
     """The row of the table that made this node; None for a variable."""
     _args: tuple[Any, ...]
-    """The nodes that the operation was applied to, in order; empty for a leaf."""
+    """The arguments of the operation, in order; empty for a leaf."""
     _data: Any
     """The number."""
     _clock: int
-    """When this node was made, counted in assignments to leaves; for a leaf, when it was last assigned."""
+    """The number of assignments to leaves before this node was made. For a leaf, before it was last assigned."""
 
 
 N = TypeVar("N", bound=Node)
 
 
 def topological_sort(root: N) -> list[N]:
-    """The nodes that ``root`` was computed from, each after all of its arguments; ``root`` comes last.
+    """Return the nodes that ``root`` was computed from, each after all of its arguments; ``root`` comes last.
 
-    Depth first, with a stack of its own: a graph may be a million nodes deep. Raises TypeError for what is not a Value.
+    The search goes depth first and keeps its own stack, because a graph may be a million nodes deep. Raises TypeError unless
+    ``root`` is a Value.
 
     >>> from autograd import Value
     >>> a = Value(1.0, label="a")
@@ -47,7 +48,7 @@ def topological_sort(root: N) -> list[N]:
     order: list[N] = []
     seen = {root}
     node, rest = root, iter(root._args)
-    waiting: list[tuple[N, Iterator[N]]] = []  # nodes with those of their arguments that have not been visited
+    waiting: list[tuple[N, Iterator[N]]] = []  # nodes, each with those of its arguments that are not visited yet
     while True:
         for arg in rest:
             if arg not in seen:
@@ -65,9 +66,9 @@ def topological_sort(root: N) -> list[N]:
 
 
 def validate(order: Iterable[Node]) -> None:
-    """Raise GraphError unless every node comes after its arguments, and none of these was assigned after it was made.
+    """Raise GraphError unless each node comes after its arguments, and was made after these were last assigned.
 
-    Values cannot be edited into a cycle; this finds out if somebody did it nevertheless.
+    Values cannot be edited into a cycle by what is public. This check finds cycles that were made otherwise.
     """
     visited: set[Node] = set()
     for node in order:
@@ -80,7 +81,7 @@ def validate(order: Iterable[Node]) -> None:
 
 
 def stale(node: Node) -> GraphError:
-    """The error of a node whose argument was assigned after the node had used it."""
+    """Return the error for a node with an argument that was assigned after the node had used it."""
     arg = next(arg for arg in node._args if arg._clock > node._clock)
     return GraphError(
         f"the data of {describe(arg)} was assigned after {node._row} had used it: compute the result again, then differentiate"
@@ -88,5 +89,5 @@ def stale(node: Node) -> GraphError:
 
 
 def describe(node: Node) -> str:
-    """A node's label, or failing that its number, for messages."""
+    """Return the node's label for messages, or its number if it has no label."""
     return repr(node.label) if node.label else f"a Value of {node._data!r}"

@@ -7,12 +7,13 @@
     arity        the number of arguments; None for any number
     stops        whether no gradient flows through the operation: its partials are _stop
 
-A row holds partial derivatives, written in the library's own operations: the same row serves floats, Values (which makes
-derivatives of derivatives), arrays and the symbols that print the table. ``div`` and the like are marked ``ieee_partials``
-where Python's own division would raise. How partials become gradients is chain_rule.py's to say.
+A row holds partial derivatives, written in the library's own operations. So the same row serves floats, Values (which makes
+derivatives of derivatives), arrays, and the symbols that print the table. Partials whose division could raise in Python are
+wrapped in ``ieee_partials``. chain_rule.py makes gradients of partials.
 
-At kinks the rows follow PyTorch: relu'(0) = 0, abs'(0) = 0, that of hypot at 0 is 0, ties of maximum and minimum are split
-equally, sqrt'(0) = inf, ∂(x⁰)/∂x = 0 even at 0, and ∂(0ᵇ)/∂b = 0 for b >= 0. Where the output is NaN, so is the slope at a kink.
+At kinks the rows follow PyTorch: relu'(0) = 0, abs'(0) = 0, hypot'(0) = 0, ties of maximum and minimum are split equally,
+sqrt'(0) = inf, ∂(x⁰)/∂x = 0 even at 0, ∂(0ᵇ)/∂b = 0 for b >= 0, and both slopes of xlogy are 0 at (0, 0). Where the output is NaN,
+the slope at a kink is NaN as well.
 """
 
 from __future__ import annotations
@@ -46,17 +47,17 @@ TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
 
 
 class Operand:
-    """What an operation can be applied to besides numbers and arrays: it says itself what that means."""
+    """What an operation can be applied to besides numbers and arrays. Its method ``apply`` says what that means."""
 
     __slots__ = ()
 
     def apply(self, op: Op, args: tuple[Any, ...]) -> Any:
-        """``op(*args)``, where this operand is one of ``args``."""
+        """Return ``op(*args)``, where this operand is one of ``args``."""
         raise NotImplementedError
 
 
 class Op:
-    """One row. Calling it applies it to floats, to arrays (elementwise), or to Operands such as Values."""
+    """One row. A call applies it to floats, to arrays (elementwise), or to Operands such as Values."""
 
     __slots__ = ("arity", "domain", "label", "name", "on_arrays", "on_floats", "partials", "stops")
 
@@ -79,11 +80,11 @@ class Op:
         self.stops = partials is _stop
 
     def __call__(self, *args: Any) -> Any:
-        """The value at ``args``; TypeError unless they are numbers, arrays or Operands."""
+        """Return the value at ``args``; TypeError unless they are numbers, arrays or Operands."""
         for arg in args:
             if type(arg) is not float:
                 break
-        else:  # what a sweep asks for, most of all
+        else:  # the most frequent call, by sweeps
             return self.on_floats(*args)
         for operand in args:
             if isinstance(operand, Operand):
@@ -91,7 +92,7 @@ class Op:
         return self._on_numbers(args)
 
     def _on_numbers(self, args: tuple[Any, ...]) -> Any:
-        """The number, or the array, at numbers and arrays."""
+        """Return the number, or the array, at numbers and arrays."""
         kinds = set(map(type, args))
         if kinds <= _NUMBERS:
             return self.on_floats(*map(float, args))
@@ -109,12 +110,12 @@ class Op:
         return np.float64(self.on_floats(*map(float, args)))  # NumPy's numbers stay NumPy's
 
     def elementwise(self, args: tuple[Any, ...]) -> Any:
-        """The values at the elements of ``args``, arrays of operands or numbers among them."""
-        with np.errstate(all="ignore"):  # NumPy asks the processor about what Python's floats did, too
+        """Return the values at the elements of ``args``, which may be arrays of operands."""
+        with np.errstate(all="ignore"):  # NumPy reports the processor's flags, which Python's floats set, too
             return k.for_each(self, args)
 
     def refusal(self, arg: object) -> TypeError:
-        """The error of an argument that is no number, Value or array of them."""
+        """Return the error for an argument that is not a number, a Value or an array of them."""
         advice = "; make it an array: np.array(...)" if isinstance(arg, list | tuple) else ""
         return TypeError(
             f"{self.name}() expects numbers, Values or arrays of them, not {type(arg).__name__} {shown(arg)}{advice}"
@@ -128,12 +129,12 @@ class Op:
 
 
 def _is_number(x: Any) -> bool:
-    """Whether ``x`` is a real number; a time of NumPy's says that it is a whole one."""
+    """Return whether ``x`` is a real number. ``numpy.timedelta64``, which counts as a ``numbers.Real``, is not."""
     return isinstance(x, numbers.Real | np.bool_) and not isinstance(x, np.timedelta64)
 
 
 def of_objects(ufunc: Callable[..., Any], inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """What NumPy's ``ufunc`` makes of ``inputs``, the Operands among them as objects in an array."""
+    """Return NumPy's ``ufunc`` of ``inputs``, in which each Operand stands as an object in an array."""
     return ufunc(*[np.asarray(x, object) if isinstance(x, Operand) else x for x in inputs], **options)
 
 
@@ -161,10 +162,10 @@ def _stop(y: Any, *args: Any) -> tuple[float, ...]:
 # fmt: off
 #                name          label        on floats                          on arrays                   partials                      domain
 
-# A number that the user wrote, a detached Value, a result under no_grad: nothing flows into it.
+# A number that the user wrote, a detached Value, or a result under no_grad. No gradient flows into it.
 constant   = _op("constant",   "const",     float,                             np.asarray,                 _stop)
 
-# The same number, through which nothing flows, either: what detach() is while a function is recorded for the compiler.
+# The same number, through which no gradient flows: detach(), while a function is recorded for the compiler.
 detach     = _op("detach",     "detach",    float,                             np.positive,                _stop,                        REAL)
 
 # Arithmetic
@@ -192,7 +193,7 @@ clip       = _op("clip",       "clip",      k.clip,                            k
 copysign   = _op("copysign",   "copysign",  math.copysign,                     np.copysign,
                  lambda y, a, b: (sign(a) * copysign(1.0, b), 0.0),                                        REAL, REAL)
 
-# Comparisons: 1 for true, 0 for false. Values make nodes of them only while a function is recorded for the compiler.
+# Comparisons: 1 for true, 0 for false. They are nodes only while a function is recorded for the compiler.
 equal      = _op("equal",      "=",         k.equal,                           np.equal,                   _stop,                        REAL, REAL)
 not_equal  = _op("not_equal",  "≠",         k.not_equal,                       np.not_equal,               _stop,                        REAL, REAL)
 less       = _op("less",       "<",         k.less,                            np.less,                    _stop,                        REAL, REAL)
@@ -207,7 +208,7 @@ power      = _op("pow",        "**",        k.power,                           n
 sqrt       = _op("sqrt",       "√",         ieee(math.sqrt, np.sqrt),          np.sqrt,      ieee_partials(lambda y, a: (0.5 / y,)),         POSITIVE)
 cbrt       = _op("cbrt",       "∛",         math.cbrt,                         np.cbrt,      ieee_partials(lambda y, a: (1 / (3 * y * y),)), REAL)
 
-# Exponentials and logarithms. 2ᵃ may overflow where its derivative does not: that is multiplied by one half after the other.
+# Exponentials and logarithms. 2ᵃ may overflow where its derivative does not, so the derivative is log 2 times 2^(a/2) twice.
 exp        = _op("exp",        "exp",       ieee(math.exp, np.exp),            np.exp,                     lambda y, a: (y,),            REAL)
 exp2       = _op("exp2",       "exp2",      ieee(math.exp2, np.exp2),          np.exp2,                    lambda y, a: (LOG_2 * exp2(a / 2) * exp2(a / 2),), REAL)
 expm1      = _op("expm1",      "expm1",     ieee(math.expm1, np.expm1),        np.expm1,                   lambda y, a: (exp(a),),       REAL)
@@ -216,13 +217,13 @@ log2       = _op("log2",       "log2",      ieee(math.log2, np.log2),          n
 log10      = _op("log10",      "log10",     ieee(math.log10, np.log10),        np.log10,     ieee_partials(lambda y, a: (LOG10_E / a,)),      POSITIVE)
 log1p      = _op("log1p",      "log1p",     ieee(math.log1p, np.log1p),        np.log1p,     ieee_partials(lambda y, a: (1 / (1 + a),)),     FROM_MINUS_ONE)
 
-# a log b, which is 0 where a is, also for b = 0, as entropies have it.
+# a log b, which is 0 where a is 0, even for b = 0: so entropies are defined.
 xlogy      = _op("xlogy",      "a log b",   k.xlogy,                           k.xlogy_array,
     ieee_partials(lambda y, a, b: (where((abs(a) <= 0) * (b <= 0), 0.0, log(b)),
                                    where((abs(a) <= 0) * (abs(b) <= 0), 0.0, a / b))),                     REAL, POSITIVE)
 
-# Activations. tanh' is sech², as 1 - y² would lose it to rounding in the tails, and 1 / cosh² a its own derivative to overflow.
-# For the same reason sigmoid' is no product y (1 - y), whose own derivative would be lost where both factors are near 1/2.
+# Activations. tanh' is sech²: in the tails rounding would make 0 of 1 - y², and the derivative of 1 / cosh² a would overflow.
+# sigmoid' is not the product y (1 - y), because near 0, where both factors are near 1/2, its derivative would cancel.
 tanh       = _op("tanh",       "tanh",      math.tanh,                         np.tanh,                    lambda y, a: (square(sech(a)),), REAL)
 sech       = _op("sech",       "sech",      k.sech,                            k.sech_array,               lambda y, a: (-y * tanh(a),), REAL)
 sigmoid    = _op("sigmoid",    "σ",         k.sigmoid,                         k.sigmoid_array,            lambda y, a: (square(0.5 * sech(0.5 * a)),), REAL)
@@ -232,7 +233,7 @@ erf        = _op("erf",        "erf",       math.erf,                          e
 erfc       = _op("erfc",       "erfc",      math.erfc,                         elementwise(math.erfc),
                  lambda y, a: (-TWO_OVER_SQRT_PI * exp(-a * a),),                                          REAL)
 
-# Trigonometry. A row for √(1 - a²), and one for a / (a² + b²), keep these and their derivatives from cancellation and overflow.
+# Trigonometry. √(1 - a²) and a / (a² + b²) are rows of their own, so that neither they nor their derivatives cancel or overflow.
 sin        = _op("sin",        "sin",       ieee(math.sin, np.sin),            np.sin,                     lambda y, a: (cos(a),),       REAL)
 cos        = _op("cos",        "cos",       ieee(math.cos, np.cos),            np.cos,                     lambda y, a: (-sin(a),),      REAL)
 tan        = _op("tan",        "tan",       ieee(math.tan, np.tan),            np.tan,                     lambda y, a: (1 + y * y,),    REAL)
@@ -252,26 +253,26 @@ acosh      = _op("acosh",      "acosh",     ieee(math.acosh, np.arccosh),      n
 atanh      = _op("atanh",      "atanh",     ieee(math.atanh, np.arctanh),      np.arctanh,
                  ieee_partials(lambda y, a: (square(1 / semicircle(a)),)),                                   UNIT)
 
-# Whole numbers, whose derivative is 0 between two jumps, and Python's %, which has the sign of b.
+# Whole numbers, whose derivative between two jumps is 0, and Python's %, which has the sign of b.
 floor      = _op("floor",      "floor",     k.floor,                           np.floor,                   _zero,                        REAL)
 rint       = _op("rint",       "rint",      k.rint,                            np.rint,                    _zero,                        REAL)
 floordiv   = _op("floordiv",   "//",        ieee(operator.floordiv, np.floor_divide), np.floor_divide,     _zero,                        REAL, POSITIVE)
 mod        = _op("mod",        "%",         ieee(operator.mod, np.remainder),  np.remainder,
                  lambda y, a, b: (1.0, -floordiv(a, b)),                                                   REAL, POSITIVE)
 
-# Remainders: y = a - n b for a whole n, so ∂y/∂b = -n. That is ⌊y/b⌋ - ⌊a/b⌋, which is exact, and has the slope 0 everywhere.
+# Remainders: y = a - n b for a whole n, so ∂y/∂b = -n. It is computed as ⌊y/b⌋ - ⌊a/b⌋, which is exact and has the slope 0.
 fmod       = _op("fmod",       "fmod",      ieee(math.fmod, np.fmod),          np.fmod,
                  lambda y, a, b: (1.0, floordiv(y, b) - floordiv(a, b)),                                   REAL, POSITIVE)
 remainder  = _op("remainder",  "remainder", k.remainder,                       elementwise(k.remainder),
                  lambda y, a, b: (1.0, floordiv(y, b) - floordiv(a, b)),                                   REAL, POSITIVE)
 
-# Gamma and its logarithmic derivatives; n counts the derivatives and has none itself.
+# Gamma and its logarithmic derivatives. polygamma has no derivative by n, the order.
 gamma      = _op("gamma",      "Γ",         k.gamma,                           elementwise(k.gamma),   lambda y, a: (y * polygamma(0, a),), POSITIVE)
 lgamma     = _op("lgamma",     "log Γ",     k.lgamma,                          elementwise(k.lgamma),      lambda y, a: (polygamma(0, a),), POSITIVE)
 polygamma  = _op("polygamma",  "ψ",         k.polygamma,                       elementwise(k.polygamma),
                  lambda y, n, a: (0.0, polygamma(n + 1, a)),                                               POSITIVE, POSITIVE)
 
-# Any number of arguments. dot takes the left factors, then the right ones; select an index, then what it is an index of.
+# Any number of arguments. dot takes the left factors, then the right ones; select takes an index, then the items.
 dot        = _op("dot",        "dot",       k.dot,                             k.dot_array,
                  lambda y, *a: a[len(a) // 2:] + a[:len(a) // 2],                                          REAL, ...)
 fsum       = _op("fsum",       "sum",       k.fsum,                            elementwise(k.fsum),        lambda y, *a: (1.0,) * len(a), REAL, ...)
@@ -286,7 +287,7 @@ var        = _op("var",        "var",       k.var,                             k
 
 
 def _products_of_the_others(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """For each argument the product of the rest, without the division that a factor of 0 would forbid."""
+    """Return for each argument the product of the others. It is not y divided by the argument, which may be 0."""
     before: list[Any] = [1.0]
     for a in args[:-1]:
         before.append(before[-1] * a)
@@ -297,7 +298,7 @@ def _products_of_the_others(args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _equal_parts(first: Any, second: Any, others: Sequence[Any]) -> tuple[Any, ...]:
-    """For each argument that reaches the extreme an equal part of 1; NaN if none does, as the extreme is NaN then."""
+    """Return an equal part of 1 for each argument that reaches the extreme. If none does, the extreme is NaN: return NaN."""
     p, q = 1.0 * first, 1.0 * second
     try:
         if not others:
@@ -309,31 +310,34 @@ def _equal_parts(first: Any, second: Any, others: Sequence[Any]) -> tuple[Any, .
 
 
 def _of_inversion(a: Any, b: Any, length: Any) -> Any:
-    """``(b² - a²) / length⁴``, without overflow; with a difference of what has been squared, as its derivative needs both."""
+    """Return ``(b² - a²) / length⁴``, without overflow.
+
+    It is a difference of squares, and not the product (b - a)(b + a), so that its derivatives do not cancel.
+    """
     return (square(b / length) - square(a / length)) / length / length
 
 
 def _direction(y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """``x / y`` for each argument, where ``y`` is their Euclidean norm; 0 where that is 0.
+    """Return ``x / y`` for each argument, where ``y`` is their Euclidean norm; 0 where the norm is 0.
 
-    That is done twice. The second time changes no more than the last digit, but takes from each derivative what the first one
-    left of the direction itself: where one argument dominates, that was the difference of two large numbers.
+    The parts are divided by their own norm once more. This changes their last digits at most. But it makes the derivatives of
+    the parts accurate where one argument dominates: by the first division alone they would be differences of large numbers.
     """
     length = where(y <= 0, math.inf, y)
     parts = tuple([x / length for x in args])
     if len(parts) == 1:
         return parts
     length = hypot(*parts)
-    length = where(length > 0, length, math.inf)  # NaN, where an argument is infinite, is not to spread to the others
+    length = where(length > 0, length, math.inf)  # so that the NaN of an infinite argument does not spread to the others
     return tuple([part / length for part in parts])
 
 
 def _shares(y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """``exp(x - y)`` for each argument, divided by their sum, which is 1.
+    """Return ``exp(x - y)`` for each argument, divided by their sum, which is nearly 1.
 
-    As above, the division is for the derivatives, so that these add up to 0, and corrects the last digits.
+    The division corrects the last digits, and makes the derivatives of the shares add up to 0.
     """
     shares = [exp(x - y) for x in args]
     total = fsum(*shares)
-    total = where(total > 0, total, 1.0)  # NaN, where an argument is infinite, is not to spread to the others
+    total = where(total > 0, total, 1.0)  # so that the NaN of an infinite argument does not spread to the others
     return tuple([share / total for share in shares])

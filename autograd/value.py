@@ -31,8 +31,8 @@ _QUICK = (float, int)  # these are quick to tell
 _FROZEN = "its number for the first example would be used for all examples"
 
 
-# The three makers of methods. Each operator is bound to its row once, in the class body below: to look the row up in a generic
-# call would double the time of recording. The body of the makers is the same but for what they are given.
+# The makers of methods. Each operator is bound to its row once, in the class body below: to look the row up in a generic call
+# would double the time of recording. For the same reason each maker repeats the lines that create a Value.
 
 
 def _unary(op: Op) -> Callable[[Value], Value]:
@@ -80,7 +80,7 @@ def _reflected(op: Op) -> Callable[[Value, Any], Value]:
 
 
 def _function(op: Op) -> Callable[[Value, Any], Any]:
-    """A method that is no operator: what it cannot take is refused at once, and not left to Python."""
+    """Return a method that raises for a wrong argument itself. An operator leaves that to Python, by NotImplemented."""
 
     def method(self: Value, other: Any) -> Any:
         return op(self, other)
@@ -96,10 +96,10 @@ def _documented(method: Callable[..., Value], op: Op) -> Callable[..., Value]:
 
 
 class Value(ops.Operand):
-    """A number, its gradient, and the operation and arguments that it came from.
+    """A number, its gradient, and the operation and arguments that it was computed from.
 
-    Python's arithmetic, ``**`` and comparisons work, with numbers on either side, and the usual functions are methods.
-    ``data`` must be a real number; TypeError otherwise.
+    Python's arithmetic, ``**`` and comparisons work, with plain numbers on either side. The usual functions are methods.
+    Raises TypeError unless ``data`` is a real number.
 
     >>> x = Value(3.0, label="x")
     >>> y = x * x + 2 * x
@@ -111,10 +111,10 @@ class Value(ops.Operand):
     __slots__ = ("_args", "_clock", "_data", "_grad", "_label", "_row")
 
     _display: ClassVar[Callable[[Value], str | None]] = staticmethod(lambda _: None)
-    """The picture of a graph in notebooks; the package that draws puts itself here."""
+    """Return the picture of a graph for notebooks. The package ``autograd.draw`` assigns its function here."""
 
     _sweep: ClassVar[Any] = staticmethod(reverse)
-    """How ``backward`` goes through a graph; micrograd.py calls functions of the user's own on the way."""
+    """The sweep that ``backward`` runs. micrograd.py assigns one that calls the user's own functions on the way."""
 
     _args: tuple[Value, ...]
     _grad: Any
@@ -131,8 +131,12 @@ class Value(ops.Operand):
             self._record(data)
 
     def _record(self, data: Any) -> None:
-        """Note that this Value was made of ``data`` in a call by the compiler; if ``data`` is a Value, compute the same."""
-        if isinstance(data, Value):  # where a function called by the user may have a plain number
+        """Note that this Value was made of ``data`` while the compiler calls a function.
+
+        If ``data`` is a Value, this Value becomes the sum of that one alone. The same function, called by the user, may have
+        a plain number there.
+        """
+        if isinstance(data, Value):
             same = ops.fsum(data)
             self._row, self._args = same._row, same._args
         elif began := _compiling():
@@ -142,7 +146,7 @@ class Value(ops.Operand):
 
     @property
     def data(self) -> float:
-        """The number. That of a leaf can be assigned; what was computed from it before must then be computed again."""
+        """The number. That of a leaf can be assigned; Values computed from the leaf before must then be computed again."""
         if _compiling():
             modes.refuse_while_compiling("the data of a Value was read", f"compute with v, or with v.detach(); {_FROZEN}")
         return self._data
@@ -150,19 +154,23 @@ class Value(ops.Operand):
     @data.setter
     def data(self, data: float) -> None:
         if self._args:
-            msg = f"this Value was computed by {self._row}, so its data cannot be assigned: assign to the leaves it comes from"
+            msg = (
+                f"the data of this Value cannot be assigned, because {self._row} computed it: assign to the leaves that it was "
+                "computed from"
+            )
             raise AttributeError(msg)
         if _compiling():
             modes.refuse_while_compiling("the data of a Value was assigned", "assign before or after the call")
         self._data = data if type(data) is float else _number(data, "data")
-        global _clock  # noqa: PLW0603 - tick(), without the call: it is assigned to all parameters at each step
+        global _clock  # noqa: PLW0603 - tick(), without the call, because each training step assigns to all parameters
         self._clock = _clock = next(_assignments)
 
     @property
     def grad(self) -> Any:
-        """The derivative, by this Value, of the last result that ``backward`` was called on; in leaves, the sum over all calls.
+        """The derivative, by this Value, of the result that ``backward`` was last called on.
 
-        None can be assigned, as in PyTorch, and counts as 0; TypeError for anything else that is no number.
+        In a leaf it is the sum over all calls. None can be assigned, as in PyTorch, and counts as 0. Anything else that is
+        assigned must be a number; TypeError otherwise.
         """
         if _compiling():
             modes.refuse_while_compiling(
@@ -178,7 +186,7 @@ class Value(ops.Operand):
 
     @property
     def label(self) -> str:
-        """A name for messages and drawings; TypeError if it is no str."""
+        """The name in messages and drawings. TypeError for anything but a str."""
         return self._label
 
     @label.setter
@@ -187,25 +195,25 @@ class Value(ops.Operand):
 
     @property
     def op(self) -> Op | None:
-        """The row of the table that made this Value; None for a variable. What was recorded cannot be edited."""
+        """The row of the table that made this Value; None for a variable. It cannot be assigned."""
         return self._row
 
     @property
     def args(self) -> tuple[Value, ...]:
-        """What ``op`` was applied to, in order; empty for a leaf. What was recorded cannot be edited."""
+        """The Values that ``op`` was applied to, in order; empty for a leaf. They cannot be assigned."""
         return self._args
 
     @property
     def is_leaf(self) -> bool:
-        """Whether this Value was given rather than computed."""
+        """Whether this Value is a variable or a constant, and not computed from others."""
         return not self._args
 
     def item(self) -> float:
-        """The number, as NumPy and PyTorch spell it."""
+        """Return the number. NumPy and PyTorch have this method, too."""
         return self.data
 
     def detach(self) -> Value:
-        """A constant of the same number: nothing flows through it to where the number came from.
+        """Return a constant of the same number. No gradient flows through it to the Values that the number was computed from.
 
         >>> x = Value(3.0)
         >>> (x * x.detach()).backward()
@@ -213,7 +221,7 @@ class Value(ops.Operand):
         3.0
         """
         began = _compiling()
-        if began and self not in began.made:  # a Value that was made in there is only a number
+        if began and self not in began.made:  # a Value made inside the function is a constant already
             return ops.detach(self)  # type: ignore[no-any-return]  # a Value
         return _constant(self._data)
 
@@ -224,10 +232,10 @@ class Value(ops.Operand):
     # Differentiation
 
     def backward(self, gradient: float = 1.0) -> None:
-        """Add the derivative of this Value by each variable it was computed from to that variable's ``grad``.
+        """Add to the ``grad`` of each variable the derivative of this Value by that variable.
 
-        Intermediate Values get theirs too, anew at each call. ``gradient`` is what this Value's own derivative counts as.
-        Raises GraphError for a constant, and if a variable's ``data`` was assigned since it was used.
+        The ``grad`` of each intermediate Value is set, too, anew at each call. All derivatives are multiplied by
+        ``gradient``. Raises GraphError for a constant, and if the ``data`` of a variable was assigned after it was used.
 
         >>> a = Value(2.0)
         >>> b = a + a
@@ -240,7 +248,7 @@ class Value(ops.Operand):
         if self._row is ops.constant:
             msg = (
                 f"backward() of a constant ({self._data!r}): it was made by detach(), under no_grad, or from a plain number, "
-                "so it does not know what it was computed from"
+                "so there is nothing to differentiate by"
             )
             raise GraphError(msg)
         order = topological_sort(self)
@@ -250,16 +258,16 @@ class Value(ops.Operand):
                 self._sweep(order, gradient)
                 for mode in _modes():
                     mode.swept({node: node._grad for node in order})
-                for leaf, grad in before:  # one addition a call, so that twice is exactly twice as much
+                for leaf, grad in before:  # one addition for each call, so that two calls give exactly twice the gradient
                     leaf._grad = leaf._grad + (0.0 if grad is None else grad) if leaf._row is None else 0.0
-            except BaseException:  # leaves as they were, whatever happened
+            except BaseException:  # after an error, and after Ctrl-C, the leaves are as before
                 for leaf, grad in before:
                     leaf._grad = grad
                 raise
 
     # Python's protocols
 
-    __hash__ = object.__hash__  # by identity, whatever the number; as fast as it can be
+    __hash__ = object.__hash__  # by identity, and as fast as possible
 
     def __eq__(self, other: object) -> Any:
         if isinstance(other, Value):
@@ -273,7 +281,7 @@ class Value(ops.Operand):
 
     def __repr__(self) -> str:
         label = f", label={self._label!r}" if self._label else ""
-        if _compiling():  # it is part of messages; its number would be that of the first example
+        if _compiling():  # messages need a text, and the number would be that of the first example
             return f"<Value{label.replace(', ', ' ', 1)}, while a function is recorded>"
         return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
 
@@ -313,12 +321,12 @@ class Value(ops.Operand):
 
     def __invert__(self) -> NoReturn:
         modes.refuse_while_compiling("~ of a Value", "a condition is 0 or 1 there: write 1 - a for not")
-        msg = f"a Value is no whole number or bool, of which ~ could change the bits: {self!r}"
+        msg = f"~ changes the bits of a whole number or a bool, and a Value is neither: {self!r}"
         raise TypeError(msg)
 
     def __index__(self) -> NoReturn:
         modes.refuse_while_compiling("a Value was used as an index", f"write autograd.math.select(values, index); {_FROZEN}")
-        msg = "a Value is no index: use autograd.math.select(values, v), or int(v.data) for the plain number"
+        msg = "a Value cannot be an index: use autograd.math.select(values, v), or int(v.data) for the plain number"
         raise TypeError(msg)
 
     def __float__(self, *_: Any) -> NoReturn:
@@ -327,7 +335,7 @@ class Value(ops.Operand):
             f"write autograd.math.exp(v) and the like, or v.detach(); {_FROZEN}",
         )
         msg = (
-            "a Value does not turn into a float by itself, as its graph would be lost without a word: "
+            "a Value does not turn into a float by itself, because its graph would be lost silently: "
             "use the functions of autograd.math instead of math's (autograd.math.exp(v)), or v.data for the plain number"
         )
         raise TypeError(msg)
@@ -353,8 +361,8 @@ class Value(ops.Operand):
 
     def __reduce__(self) -> tuple[Any, ...]:
         modes.refuse_while_compiling("a Value was pickled", "it would keep its number for ever: pickle it outside")
-        # Pickle recurses into arguments. The whole graph is therefore handed to it in topological order, in which it meets
-        # every node when the arguments have been written.
+        # Pickle recurses into arguments. So it gets the whole graph in topological order: when it comes to a node, the node's
+        # arguments are written already, and it does not recurse.
         if self._args and not any(self in graph.nodes for graph in _pickling.graphs):
             return _last, (_Topological(self),)
         return _restore, (self._row, self._args, self._data, self._grad, self._label)
@@ -362,10 +370,10 @@ class Value(ops.Operand):
     # Arithmetic
 
     def apply(self, op: Op, args: tuple[Any, ...]) -> Any:
-        """The Value of ``op`` at ``args``: Values, numbers as constants, or arrays of them; TypeError for anything else."""
+        """Return ``op`` at ``args``: Values, numbers (as constants), or arrays of them. TypeError for anything else."""
         try:
             data = op.on_floats(*[a._data for a in args])
-        except AttributeError:  # not all are Values: to ask each of them first would take as long as the operation
+        except AttributeError:  # some are no Values. To ask each of them first would take as long as the operation
             data = None
         except (TypeError, ValueError):  # a masked array has a _data as well
             if all([isinstance(a, Value) for a in args]):
@@ -425,7 +433,7 @@ class Value(ops.Operand):
     def __trunc__(self) -> Any:
         return ops.copysign(ops.floor(abs(self)), self)
 
-    # Functions, under Python's names and, where those differ, NumPy's: so np.exp and the like work on arrays of Values.
+    # Functions, under Python's names and, where those differ, NumPy's. np.exp of an array of Values calls the method of each.
 
     abs = fabs = _unary(ops.absolute)
     acos = arccos = _unary(ops.acos)
@@ -465,56 +473,57 @@ class Value(ops.Operand):
     trunc = __trunc__
 
     def maximum(self, *others: Value | float) -> Any:
-        """The largest of them; NaN if one is."""
+        """Return the largest of this and ``others``; NaN if one of them is NaN."""
         return ops.maximum(self, *others)
 
     def minimum(self, *others: Value | float) -> Any:
-        """The smallest of them; NaN if one is."""
+        """Return the smallest of this and ``others``; NaN if one of them is NaN."""
         return ops.minimum(self, *others)
 
     def hypot(self, *others: Value | float) -> Any:
-        """The Euclidean norm of the point at these coordinates."""
+        """Return the Euclidean norm of the point whose coordinates are this and ``others``."""
         return ops.hypot(self, *others)
 
     def logaddexp(self, other: Value | float) -> Any:
-        """``log(exp(self) + exp(other))``, without overflow."""
+        """Return ``log(exp(self) + exp(other))``, without overflow."""
         return ops.logsumexp(self, other)
 
     def signbit(self) -> Any:
-        """Whether the number is below 0, or is -0.0."""
+        """Return whether the number is below 0, or is -0.0."""
         return ops.copysign(1.0, self) < 0.0
 
     def isfinite(self) -> Any:
-        """Whether the number is neither infinite nor NaN."""
+        """Return whether the number is neither infinite nor NaN."""
         return self.abs() <= sys.float_info.max
 
     def isinf(self) -> Any:
-        """Whether the number is infinite."""
+        """Return whether the number is infinite."""
         return self.abs() == math.inf
 
     def isnan(self) -> Any:
-        """Whether the number is NaN, which alone differs from itself."""
-        return _compared(ops.not_equal, operator.ne, self, self)
+        """Return whether the number is NaN."""
+        return _compared(ops.not_equal, operator.ne, self, self)  # only NaN differs from itself
 
     def degrees(self) -> Value:
-        """The angle in degrees, if this is in radians."""
+        """Return the angle in degrees, if this is in radians."""
         return self * (180.0 / math.pi)
 
     def radians(self) -> Value:
-        """The angle in radians, if this is in degrees."""
+        """Return the angle in radians, if this is in degrees."""
         return self * (math.pi / 180.0)
 
     rad2deg, deg2rad = degrees, radians
 
     def conjugate(self) -> Value:
-        """The Value itself: a real number is its own conjugate."""
+        """Return the Value itself: a real number is its own conjugate."""
         return self
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        """What NumPy's ``ufunc`` is of ``inputs``, this Value among them.
+        """Return NumPy's ``ufunc`` of ``inputs``, one of which is this Value.
 
-        NumPy itself asks each object in an array for the operator or the method of the function's name. That leaves functions
-        which it does not have for objects (``isnan``), or whose first argument may be a plain number (``arctan2(1.0, v)``).
+        NumPy applies most functions to an array of objects by the operator, or by the method of the function's name. This
+        method adds the functions that NumPy does not have for objects (``isnan``), and those whose first argument may be a
+        plain number (``arctan2(1.0, v)``).
         """
         if method == "__call__" and not options:
             name = ufunc.__name__
@@ -540,7 +549,7 @@ _OF_TWO: dict[str, Callable[..., Any]] = {
     "maximum": ops.maximum,
     "minimum": ops.minimum,
 }
-"""What NumPy's functions of two arguments are where one of these is a Value, by their names."""
+"""NumPy's functions of two arguments, for arguments one of which is a Value, by name."""
 _COMPARING: dict[str, Callable[[Any, Any], Any]] = {
     "equal": operator.eq,
     "greater": operator.gt,
@@ -549,23 +558,23 @@ _COMPARING: dict[str, Callable[[Any, Any], Any]] = {
     "less_equal": operator.le,
     "not_equal": operator.ne,
 }
-"""NumPy's comparisons, which it would turn into bools."""
+"""NumPy's comparisons, by name. NumPy would turn their results into bools."""
 
 
 def tick() -> int:
-    """The time by the clock of all graphs, after moving it on: leaves made or assigned from here on carry it or a later one."""
+    """Advance the clock of all graphs and return its time. Leaves that are made or assigned afterwards are not earlier."""
     global _clock  # noqa: PLW0603 - the one clock of all graphs
     _clock = next(_assignments)
     return _clock
 
 
 def _number(data: Any, where: str) -> float:
-    """``data`` as a float, if it is a real number; the error that it deserves, if not."""
+    """Return ``data`` as a float; TypeError or OverflowError, for ``where``, unless a float can hold it."""
     try:
         if (number := _real(data)) is not None:
             return number
     except OverflowError:
-        msg = f"{where} expects a number that a float can hold, below 1.8e308 in size, not {type(data).__name__} beyond that"
+        msg = f"{where} expects a number that a float can hold, below 1.8e308 in size, not a larger {type(data).__name__}"
         raise OverflowError(msg) from None
     advice = ""
     if isinstance(data, Value):
@@ -579,17 +588,17 @@ def _number(data: Any, where: str) -> float:
 
 
 def _real(x: Any) -> float | None:
-    """``x`` as a float, if it is a real number of Python's or NumPy's; OverflowError if it is a whole one beyond all floats."""
-    if isinstance(x, _QUICK):  # to ask for numbers.Real takes ten times as long
+    """Return ``x`` as a float if it is a real number, else None; OverflowError for a whole number that no float can hold."""
+    if isinstance(x, _QUICK):  # isinstance(x, numbers.Real) takes ten times as long
         return float(x)
-    if hasattr(x, "dtype"):  # a time of NumPy's says that it is a whole number; what is masked would become NaN
+    if hasattr(x, "dtype"):  # numpy.timedelta64 counts as numbers.Real, and a masked number would become NaN
         is_number = getattr(x, "shape", None) == () and getattr(x.dtype, "kind", "") in tuple("biuf")
         return float(x) if is_number and not getattr(x, "mask", False) else None
     return float(x) if isinstance(x, numbers.Real) else None
 
 
 def _name(label: Any) -> str:
-    """``label``, which is of a class of its own, if that is one of strings."""
+    """Return ``label`` if it is of a subclass of str; TypeError otherwise."""
     if isinstance(label, str):
         return label
     msg = f"the label of a Value must be a str, not {type(label).__name__} {shown(label)}"
@@ -597,7 +606,7 @@ def _name(label: Any) -> str:
 
 
 def _compared(op: Op, on_floats: Callable[[float, float], bool], a: Any, b: Any) -> Any:
-    """Whether ``a`` and ``b``, one of them a Value, compare so: a bool, or a node while a function is being recorded."""
+    """Return the comparison of ``a`` and ``b``, one of which is a Value: a bool, or a node while a function is recorded."""
     left, right = [v._data if isinstance(v, Value) else _comparable(v) for v in (a, b)]
     if left is None or right is None:
         return NotImplemented
@@ -612,7 +621,7 @@ def _compared(op: Op, on_floats: Callable[[float, float], bool], a: Any, b: Any)
 
 
 def _comparable(x: Any) -> Any:
-    """``x`` as a number that Python compares floats with; None if it is none."""
+    """Return ``x`` as a number that Python can compare with a float; None if it is not a number."""
     try:
         number = _real(x)
     except OverflowError:
@@ -621,9 +630,10 @@ def _comparable(x: Any) -> Any:
 
 
 def _nearest(x: Any, op: Op, *, upwards: bool) -> float:
-    """The float that stands for the number ``x`` in the comparison ``op``.
+    """Return the float that stands for the number ``x`` in the comparison ``op``.
 
-    If ``x`` lies between two floats, that is the upper or the lower one for an order, and NaN, which equals nothing, for ==.
+    If ``x`` lies between two floats, it is the upper or the lower one for < and <=, and NaN, which equals no number, for ==.
+    For example, ``v < 2**53 + 1`` becomes ``v < 2**53 + 2``: of the floats, the same ones are below.
     """
     if isinstance(x, numbers.Complex):
         if x.imag:
@@ -641,7 +651,7 @@ def _nearest(x: Any, op: Op, *, upwards: bool) -> float:
 
 
 def _another(a: Value, b: Value) -> bool:
-    """False: the two are different Values. RecordingError if that would freeze a comparison of numbers."""
+    """Return False, for two different Values. RecordingError if the function that is recorded may mean their numbers."""
     examples = modes.compiling.get().examples
     if examples and any(not examples.isdisjoint(topological_sort(x)) for x in (a, b)):
         msg = (
@@ -658,7 +668,7 @@ def _constant(data: float) -> Value:
 
 
 def _lift(x: Any) -> Value:
-    """``x`` as a Value: itself if it is one, a constant if it is a number, NotImplemented otherwise."""
+    """Return ``x`` if it is a Value, a constant if it is a number, and NotImplemented otherwise."""
     if isinstance(x, Value):
         return x
     number = x if type(x) is float else _real(x)
@@ -668,7 +678,7 @@ def _lift(x: Any) -> Value:
 def _restore(  # noqa: PLR0913, PLR0917 - one for each slot
     op: Op | None, args: tuple[Value, ...], data: float, grad: float | None, label: str, clock: int = 0
 ) -> Value:
-    """The Value with exactly these attributes."""
+    """Return a Value with exactly these attributes."""
     out = _new(Value)
     out._data = data
     out._clock = clock
@@ -679,11 +689,11 @@ def _restore(  # noqa: PLR0913, PLR0917 - one for each slot
     return out
 
 
-# Pickling: the nodes of a graph go into the pickle one after the other; the last one is the root.
+# Pickling. The nodes of a graph go into the pickle one after the other. The last one is the root.
 
 
 class _Topological:
-    """The nodes of a graph, pickled as a list. It lives for as long as the pickler that has met it."""
+    """The nodes of a graph, pickled as a list. Only the pickler that has met it keeps it alive."""
 
     def __init__(self, root: Value) -> None:
         order = topological_sort(root)

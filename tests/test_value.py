@@ -464,7 +464,9 @@ def test_a_label_is_text(wrong: Any) -> None:
 
 @pytest.mark.parametrize("use", [Value, lambda x: setattr(Value(1.0), "data", x), lambda x: setattr(Value(1.0), "grad", x)])
 def test_a_whole_number_that_no_float_can_hold_is_refused(use: Callable[[Any], Any]) -> None:
-    with pytest.raises(OverflowError, match=r"expects a number that a float can hold, below 1\.8e308 in size, not int"):
+    with pytest.raises(
+        OverflowError, match=r"expects a number that a float can hold, below 1\.8e308 in size, not a larger int"
+    ):
         use(10**5000)
 
 
@@ -511,7 +513,7 @@ def test_what_was_recorded_cannot_be_edited() -> None:
     for name in ("args", "op", "is_leaf"):
         with pytest.raises(AttributeError):
             setattr(y, name, (y,))
-    with pytest.raises(AttributeError, match="assign to the leaves it comes from"):
+    with pytest.raises(AttributeError, match="assign to the leaves that it was computed from"):
         y.data = 3.0
     with pytest.raises(AttributeError):
         y.color = "red"  # type: ignore[attr-defined]
@@ -658,7 +660,7 @@ def test_a_masked_number_is_no_number(masked: Any) -> None:
 
 
 def test_a_value_has_no_bits() -> None:
-    with pytest.raises(TypeError, match="whole number or bool"):
+    with pytest.raises(TypeError, match="the bits of a whole number or a bool, and a Value is neither"):
         ~Value(1.0)
 
 
