@@ -1,4 +1,4 @@
-"""What a user passes as an array, as one: whatever else NumPy would make of it is refused, by the name of the argument."""
+"""Conversion of what a user passes to an array. What would lose information is refused, by the name of the argument."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _DEEPEST = 32
-"""How many axes an array may have, for all versions of NumPy."""
+"""The number of axes that an array may have with every version of NumPy."""
 _PLAIN = {float, int, bool}
 _LISTS = (list, tuple)
 _NUMBERS = {*_PLAIN, *_LISTS}
 
 
 def as_array(x: Any, name: str) -> NDArray[Any]:
-    """``numpy.asarray(x)``; TypeError or ValueError, by the ``name`` of an argument, if there is none, or if it would be less.
+    """Return ``numpy.asarray(x)``; TypeError or ValueError, with the ``name`` of the argument, if NumPy cannot read ``x``.
 
-    Less are: a masked array without its mask, one with missing numbers (NA), which become NaN, and one in a unit, without it.
-    A masked array of which nothing is masked has nothing to lose.
+    These errors are also raised if the array would say less than ``x``: a masked array in which something is masked would lose
+    its mask, missing numbers (NA) would become NaN, and numbers in a unit would lose the unit.
     """
     refuse_to_lose(x, name)
     try:
         array = np.asarray(x)
         if array.dtype.kind == "O" and array.size and all(isinstance(item, numbers.Real) for item in array.flat):
-            array = array.astype(float)  # an int of more than 64 bits is a number as well
+            array = array.astype(float)  # NumPy makes objects of ints of more than 64 bits
     except OverflowError as error:
-        msg = f"{name} holds a whole number that is too large for a float"
+        msg = f"{name} holds a whole number that is too large for a float, which ends at 1.8e308"
         raise ValueError(msg) from error
-    except Exception as error:  # whatever an object's __array__ raises
+    except Exception as error:  # an object's __array__ may raise anything
         if isinstance(error, ValueError) and "inhomogeneous" in str(error):
             msg = f"{name} is ragged: its examples differ in shape. Pad them to one shape, or call once for each shape"
             raise ValueError(msg) from error
-        if isinstance(error, UserWarning):  # where warnings are errors, what is masked raises one
+        if isinstance(error, UserWarning):  # NumPy warns of masked numbers, and the user may have made errors of warnings
             _look_inside(x, name, rows=True)
         msg = f"{name} cannot be read as an array: {type(x).__name__} {shown(x)} raises {type(error).__name__}: {error}"
         raise TypeError(msg) from error
-    if isinstance(x, _LISTS) and array.dtype.kind == "f" and np.isnan(array).any():  # it may be one masked number in a row
+    if isinstance(x, _LISTS) and array.dtype.kind == "f" and np.isnan(array).any():  # a NaN may be a masked number in a row
         _look_inside(x, name, rows=True)
     return array
 
 
 def refuse_to_lose(x: Any, name: str) -> None:
-    """Raise an error, by the ``name`` of an argument, if ``x`` or what is in its lists says more than its numbers."""
+    """Raise an error, with the ``name`` of the argument, if an array of ``x``, or of what its lists hold, would say less."""
     if isinstance(x, _LISTS):
         if not _PLAIN.issuperset(map(type, x)):
             _look_inside(x, name)
@@ -57,9 +57,9 @@ def refuse_to_lose(x: Any, name: str) -> None:
 
 
 def _look_inside(x: Any, name: str, *, rows: bool = False) -> None:
-    """Raise an error if nested lists are nested in themselves, or hold arrays that are more than their numbers.
+    """Raise an error if lists are nested in themselves, or if an array of what they hold would say less.
 
-    It looks into ``rows`` of numbers only if that is asked for: it takes as long as to read them.
+    The items of rows, the innermost lists, are looked at only if ``rows`` is set, because that takes as long as to read them.
     """
     level = x
     for left in reversed(range(_DEEPEST)):
@@ -78,7 +78,7 @@ def _look_inside(x: Any, name: str, *, rows: bool = False) -> None:
 
 
 def _look_at(x: Any, name: str) -> None:
-    """Raise an error if ``x``, no list, says more than the numbers that NumPy would make of it."""
+    """Raise an error if ``x``, which is not a list, says more than its numbers."""
     kind = type(x)
     if kind is np.ndarray or issubclass(kind, np.generic):
         return
@@ -89,16 +89,14 @@ def _look_at(x: Any, name: str) -> None:
     elif _has_missing(x):
         msg = f"{name} has missing numbers (NA), which would become NaN: fill them, with .fillna(), or drop those examples"
         raise ValueError(msg)
-    for unit in ("units", "unit"):  # of the class: a data frame may have a column of that name
+    for unit in ("units", "unit"):  # an attribute of the class, because a data frame may have a column of that name
         if hasattr(kind, unit):
-            msg = (
-                f"{name} is in units of {getattr(x, unit)}, which would be lost: pass plain numbers, in the unit that you mean"
-            )
+            msg = f"{name} is in units of {getattr(x, unit)}, which would be lost: pass plain numbers in the unit that you mean"
             raise TypeError(msg)
 
 
 def _has_missing(x: Any) -> bool:
-    """Whether a column, or a table, of pandas, Polars or Arrow has items that are not there."""
+    """Return whether a column or a table of pandas, Polars or Arrow has missing items."""
     if hasattr(type(x), "null_count"):
         return bool(np.any(np.asarray(x.null_count() if callable(x.null_count) else x.null_count)))
     if not any([kind.__module__.startswith("pandas.") for kind in type(x).__mro__]):

@@ -1,4 +1,4 @@
-"""The tree of exceptions: everything that the package raises about graphs, beside Python's own TypeError and ValueError.
+"""The tree of exceptions: what the package raises besides Python's own TypeError and ValueError.
 
 AutogradError
     GraphError        a graph that cannot be walked or differentiated
@@ -14,14 +14,14 @@ import reprlib
 
 
 class AutogradError(Exception):
-    """The base of them all, so that one ``except`` catches what this package raises by itself."""
+    """The base class of the exceptions of this package, so that one ``except`` catches them all."""
 
 
 class GraphError(AutogradError, RuntimeError):
     """The graph cannot be walked or differentiated.
 
-    A graph remembers which Values it was computed from, not their old numbers. Assign to a leaf's ``data`` after the graph
-    was recorded and the derivative could only be wrong, so it is refused:
+    A graph knows the Values that it was computed from, but not their old numbers. If a leaf's ``data`` is assigned after the
+    graph was recorded, the derivative would be wrong, so this error is raised:
 
     >>> from autograd import Value
     >>> x = Value(3.0, label="x")
@@ -42,12 +42,13 @@ class GraphError(AutogradError, RuntimeError):
 
 
 class RecordingError(AutogradError, TypeError):
-    """A function does what ``autograd.compile`` cannot record.
+    """A function does something that ``autograd.compile`` cannot record.
 
-    The function is called once, on Values that stand for every example and every later call. What it makes of their numbers
-    behind the graph's back would be used for all of them, so it is refused. There are six ways to get here.
+    The compiler calls the function once, on Values that stand for every example and every later call. If the function takes
+    their numbers, and does not compute with the Values, then what it makes of the numbers of the first example would be used
+    for all examples. So this error is raised. There are six ways to get it.
 
-    **A branch** takes one of two ways, and the other is never recorded:
+    **A branch** takes one of two ways, and the other way is not recorded:
 
     >>> import autograd
     >>> from autograd import Value, math
@@ -58,14 +59,14 @@ class RecordingError(AutogradError, TypeError):
         ...
     autograd.errors.RecordingError: the truth of a Value was asked for ... write autograd.math.where(condition, a, b), ...
 
-    The mended program computes both and chooses, example by example. ``maximum``, ``minimum`` and ``clip`` are choices, too:
+    The mended program computes both and chooses for each example. ``maximum``, ``minimum`` and ``clip`` are choices, too:
 
     >>> leaky = autograd.compile(lambda x: math.where(x > 0, w * x, 0.1 * x))
     >>> leaky([1.0, -1.0]).data
     0.95
 
-    ``x == 1`` and ``x != 1`` are such conditions, and ``x in (0, 1)``, ``match x`` and ``labels.count(1)`` ask the same. Two
-    Values are equal if they are the same one, which is never what a function of examples asks:
+    ``x == 1`` and ``x != 1`` are such conditions. ``x in (0, 1)``, ``match x`` and ``labels.count(1)`` use them. Two Values
+    are equal if they are the same object, but a function of examples means their numbers:
 
     >>> same = autograd.compile(lambda x, y: w if x == y else 2.0 * w)
     >>> same([1.0, 2.0], [1.0, 3.0])
@@ -76,8 +77,8 @@ class RecordingError(AutogradError, TypeError):
     >>> same([1.0, 2.0], [1.0, 3.0]).data                # the mean of w and 2 w
     3.0
 
-    **A plain number** is that of the first example, whether by ``v.data``, ``v.grad``, ``float(v)`` or a function of Python's
-    ``math``:
+    **A plain number** is that of the first example. One comes from ``v.data``, ``v.grad``, ``float(v)`` and the functions of
+    Python's ``math``:
 
     >>> scaled = autograd.compile(lambda x: x / abs(w.data))
     >>> scaled([1.0, 3.0])
@@ -85,20 +86,20 @@ class RecordingError(AutogradError, TypeError):
         ...
     autograd.errors.RecordingError: the data of a Value was read ... compute with v, or with v.detach(); ...
 
-    ``autograd.math`` has the functions, and ``detach()`` a Value through which no gradient flows:
+    Use the functions of ``autograd.math`` instead, and ``detach()`` for a Value through which no gradient flows:
 
     >>> scaled = autograd.compile(lambda x: x / abs(w.detach()))
     >>> scaled([1.0, 3.0]).data
     1.0
 
-    **Text** of a number is that of the first example, too (``str(x)``, ``f"{x:.2f}"``, ``print(x)``):
+    **Text** (``str(x)``, ``f"{x:.2f}"``, ``print(x)``) is that of the number of the first example, too:
 
     >>> autograd.compile(lambda x: w * len(f"{x}"))([1.0])
     Traceback (most recent call last):
         ...
     autograd.errors.RecordingError: a Value was turned into text ... do that with the result, after the call; ...
 
-    **An index** that differs from example to example looks something else up for each:
+    **An index** is a different one for each example, so each looks up something else:
 
     >>> table = [Value(10.0), Value(20.0)]
     >>> look_up = autograd.compile(lambda i: table[i])
@@ -110,10 +111,10 @@ class RecordingError(AutogradError, TypeError):
     >>> look_up([0, 1, 1, 1]).data
     17.5
 
-    A key of a dict, likewise: ``{0: a, 1: b}[i]`` never finds a Value, and raises this error.
+    The same holds for a key of a dict: ``{0: a, 1: b}[i]`` raises this error.
 
-    **A Value made inside** is a constant there, as the ``Value(0.0)`` that a sum starts from. One that is kept for the next
-    call, where the compiler cannot look, could be learned, and the program would not see it:
+    **A Value made inside** the function is a constant there, such as the ``Value(0.0)`` that a sum starts from. But a function
+    may keep such a Value where the compiler cannot look. The Value could then be learned, and the program would not see it:
 
     >>> import functools
     >>> @functools.cache
@@ -124,13 +125,14 @@ class RecordingError(AutogradError, TypeError):
         ...
     autograd.errors.RecordingError: a Value of 3.0 was made inside the function, in File ... Make it outside
 
-    If it is to be learned, make it outside. If it is data, it is an argument:
+    If it is to be learned, make it outside. If it is data, pass it as an argument:
 
     >>> shift = Value(3.0)
     >>> [autograd.compile(lambda x: x + shift)([1.0]).data, autograd.compile(lambda x, y: x + y)([1.0], [3.0]).data]
     [4.0, 4.0]
 
-    **Something that changes** between two calls with the same arguments (a counter, random numbers) is noticed by a second one:
+    **Something that changes** between two calls with the same arguments, such as a counter or random numbers, is noticed in a
+    second call:
 
     >>> import random
     >>> noisy = autograd.compile(lambda x: w * x + random.random())
@@ -139,7 +141,7 @@ class RecordingError(AutogradError, TypeError):
         ...
     autograd.errors.RecordingError: ... recorded, the function gives 2... for example 0; called again, ... Pass what changes ...
 
-    It is an argument as well:
+    Pass it as an argument as well:
 
     >>> noisy = autograd.compile(lambda x, noise: w * x + noise)
     >>> noisy([1.0, 2.0], [0.5, 0.25]).data
@@ -168,14 +170,14 @@ class DrawError(AutogradError, RuntimeError):
 
 
 def shown(x: object) -> str:
-    """``repr(x)``, or the beginning of it, for a message: also where that is endless, or raises.
+    """Return ``repr(x)``, or its beginning, for a message. It never raises, even if ``repr(x)`` does or is endless.
 
     >>> shown([1.0, "a"])
     "[1.0, 'a']"
     """
     try:
         return f"{_short.repr(x):.60}"
-    except Exception:  # noqa: BLE001 - whatever it is that the object does not like
+    except Exception:  # noqa: BLE001 - an object's __repr__ may raise anything
         return f"<{type(x).__name__}>"
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Shadow:
-    """A node's stand-in for one sweep, so that the sweep leaves no trace and another thread's sweep may go on beside it."""
+    """A copy of a node for one sweep: the sweep writes nothing to the node, and other threads may sweep the same graph."""
 
     __slots__ = ("_args", "_clock", "_data", "_grad", "_row", "label")
 
@@ -67,11 +67,11 @@ def gradient(y: Value, xs: Sequence[Value], *, create_graph: Literal[False] = Fa
 @overload
 def gradient(y: Value, xs: Sequence[Value], *, create_graph: Literal[True]) -> tuple[Value, ...]: ...
 def gradient(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> tuple[Any, ...]:
-    """The partial derivatives of ``y`` by each of ``xs``, by one reverse sweep.
+    """Return the partial derivatives of ``y`` by each of ``xs``, by one reverse sweep.
 
-    Nothing is stored: ``x.grad`` is untouched, and calling twice gives the same answer twice. An ``x`` that ``y`` does not
-    depend on gets 0.0; a constant depends on nothing. With ``create_graph`` the results are Values and can be differentiated
-    again. Raises GraphError if a variable's ``data`` was assigned since it was used.
+    Nothing is stored: ``x.grad`` stays as it is, and a second call gives the same result. The derivative by an ``x`` that
+    ``y`` does not depend on is 0.0; a constant depends on nothing. With ``create_graph`` the results are Values and can be
+    differentiated again. Raises GraphError if the ``data`` of a variable was assigned after it was used.
 
     >>> x = Value(3.0)
     >>> (slope,) = gradient(x * x * x, [x], create_graph=True)
@@ -87,7 +87,7 @@ def gradient(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> tu
     shadows: dict[Value, _Shadow] = {}
     for node in topological_sort(y):
         args = tuple([shadows[arg] for arg in node.args])
-        shadows[node] = _Shadow(node, args, node if recorded else node.data)  # partials are functions of what stands here
+        shadows[node] = _Shadow(node, args, node if recorded else node.data)  # partials are computed from this
     with _Simplify() if recorded else nullcontext():
         reverse([*shadows.values()], 1.0)
     grads = {node: shadow._grad for node, shadow in shadows.items()}
@@ -99,16 +99,17 @@ def gradient(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> tu
 
 
 def _apart(slope: Value | float, graph: Container[Value]) -> Value:
-    """``slope`` as a Value that is not one of ``graph``, whose label and grad are the user's."""
+    """Return ``slope`` as a Value outside of ``graph``, because the labels and grads in there are the user's."""
     if not isinstance(slope, Value):
         return Value(slope).detach()
     return slope * 1.0 if slope in graph else slope
 
 
 def directional(y: Value, xs: Sequence[Value], tangents: Sequence[float]) -> float:
-    """The derivative of ``y`` as each of ``xs`` moves at the speed that ``tangents`` gives it, by one forward sweep.
+    """Return the derivative of ``y`` in a direction, by one forward sweep.
 
-    TypeError unless the tangents are real numbers; ValueError unless there is one for each of ``xs``.
+    The direction has a tangent for each of ``xs``: the speed at which that moves. The derivative is the speed at which ``y``
+    moves then. Raises TypeError unless the tangents are real numbers, and ValueError unless there is one for each of ``xs``.
 
     >>> a, b = Value(2.0), Value(3.0)
     >>> directional(a * b, [a, b], [1.0, 10.0])     # b · 1 + a · 10
@@ -127,7 +128,7 @@ def directional(y: Value, xs: Sequence[Value], tangents: Sequence[float]) -> flo
 
 
 def _checked(function: str, y: object, xs: Any) -> list[Value]:
-    """``xs`` as a list of Values; TypeError unless ``y`` is a Value, too."""
+    """Return ``xs`` as a list; TypeError unless they, and ``y``, are Values."""
     if not isinstance(y, Value):
         msg = f"{function} differentiates a Value, not {type(y).__name__} {shown(y)}"
         raise TypeError(msg)

@@ -1,7 +1,7 @@
-"""The numbers behind the table: functions on floats and on arrays that never raise, but give what IEEE 754 gives.
+"""The functions behind the table, on floats and on arrays. They return the infinities and NaNs of IEEE 754.
 
-Python's ``math`` raises where IEEE 754 has an infinity or a NaN; NumPy does not. ``ieee`` takes the first, for its speed, and
-asks the second whenever the first raises, so the two agree at the edges by construction.
+Where IEEE 754 has an infinity or a NaN, Python's ``math`` raises and NumPy does not. ``ieee`` makes a function that calls
+Python's, which is faster, and then NumPy's if Python's raises. So floats and arrays agree at the edges by construction.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def ieee(on_floats: Callable[..., float], on_arrays: Callable[..., Any]) -> Callable[..., float]:
-    """``on_floats``, with the answer of ``on_arrays`` where it raises an arithmetic or a domain error."""
+    """Return ``on_floats``, with the result of ``on_arrays`` where it raises an arithmetic or a domain error."""
 
     def kernel(*args: float) -> float:
         try:
@@ -30,7 +30,7 @@ def ieee(on_floats: Callable[..., float], on_arrays: Callable[..., Any]) -> Call
 
 
 def ieee_partials(partials: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
-    """``partials``, with IEEE division and overflow where Python's floats would raise."""
+    """Return ``partials``, with IEEE division and overflow where Python's floats would raise."""
 
     def guarded(y: Any, *args: Any) -> tuple[Any, ...]:
         try:
@@ -43,7 +43,7 @@ def ieee_partials(partials: Callable[..., tuple[Any, ...]]) -> Callable[..., tup
 
 
 def elementwise(on_floats: Callable[..., float]) -> Callable[..., Any]:
-    """``on_floats`` for each element of its (broadcast) arguments: for what NumPy has no function of its own."""
+    """Return ``on_floats`` for arrays, element by element. It is for functions that NumPy does not have."""
 
     def kernel(*args: Any) -> Any:
         return np.asarray(for_each(on_floats, args), dtype=float)[()]
@@ -52,7 +52,7 @@ def elementwise(on_floats: Callable[..., float]) -> Callable[..., Any]:
 
 
 def for_each(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """``function`` at the elements of ``args``, which are broadcast: an array of objects, or one if all have no axes."""
+    """Return ``function`` at the elements of ``args``, which are broadcast: an array of objects, or one without any axes."""
     if len(args) < _MOST:
         return np.frompyfunc(function, len(args), 1)(*args)
     columns = np.broadcast_arrays(*[np.asarray(a, object) for a in args])
@@ -63,24 +63,24 @@ def for_each(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
 
 
 _MOST = 32
-"""How many arguments and results a function of NumPy's has at most, in its oldest version that we use."""
+"""The largest number of arguments and results of NumPy's functions, in the oldest version of NumPy that we support."""
 
 
 power = ieee(math.pow, np.power)
 
 
 def relu(a: float) -> float:
-    """``a`` above zero, 0 below; NaN stays NaN."""
+    """Return ``a`` above zero, 0 below, and NaN for NaN."""
     return 0.0 if a <= 0.0 else a  # noqa: FURB136 - max() would make 0 of NaN
 
 
 def relu_array(a: Any, out: Any = None) -> Any:
-    """:func:`relu` of each element."""
+    """Return :func:`relu` of each element."""
     return np.maximum(a, 0.0, out=out)
 
 
 def folded(ufunc: Any) -> Callable[..., Any]:
-    """``ufunc``, which takes two arguments, of any number of them: of the first two, then of that and the third, and so on."""
+    """Return ``ufunc`` for any number of arguments: of the first two, then of the result and the third, and so on."""
 
     @functools.wraps(ufunc)
     def kernel(*args: Any) -> Any:
@@ -90,7 +90,7 @@ def folded(ufunc: Any) -> Callable[..., Any]:
 
 
 def maximum(a: float, b: float, *more: float) -> float:
-    """The largest; NaN if one is."""
+    """Return the largest; NaN if one of them is NaN."""
     y = a if a >= b or a != a else b  # noqa: PLR0124 - NaN is what differs from itself
     for c in more:
         y = maximum(y, c)
@@ -98,7 +98,7 @@ def maximum(a: float, b: float, *more: float) -> float:
 
 
 def minimum(a: float, b: float, *more: float) -> float:
-    """The smallest; NaN if one is."""
+    """Return the smallest; NaN if one of them is NaN."""
     y = a if a <= b or a != a else b  # noqa: PLR0124 - NaN is what differs from itself
     for c in more:
         y = minimum(y, c)
@@ -106,47 +106,47 @@ def minimum(a: float, b: float, *more: float) -> float:
 
 
 def clip(a: float, low: float, high: float) -> float:
-    """``a``, or the bound that it is beyond; ``high`` if ``low`` is above that; NaN if one is."""
+    """Return ``a`` or the bound that it exceeds; ``high`` if ``low`` is above ``high``; NaN if one of the three is NaN."""
     return minimum(maximum(a, low), high)
 
 
 def clip_array(a: Any, low: Any, high: Any, out: Any = None) -> Any:
-    """:func:`clip` of each element."""
+    """Return :func:`clip` of each element."""
     return np.minimum(np.maximum(a, low, out=out), high, out=out)
 
 
 def equal(a: float, b: float) -> float:
-    """1 where the two are equal, 0 elsewhere; NaN is not equal to anything."""
+    """Return 1 if the two are equal, else 0. NaN equals no number."""
     return 1.0 if a == b else 0.0
 
 
 def not_equal(a: float, b: float) -> float:
-    """1 where the two differ, 0 elsewhere; NaN differs from everything."""
+    """Return 1 if the two differ, else 0. NaN differs from every number."""
     return 1.0 if a != b else 0.0
 
 
 def less(a: float, b: float) -> float:
-    """1 where ``a`` is less than ``b``, 0 elsewhere; NaN is not less than anything."""
+    """Return 1 if ``a`` is less than ``b``, else 0, and 0 for NaN."""
     return 1.0 if a < b else 0.0
 
 
 def less_equal(a: float, b: float) -> float:
-    """1 where ``a`` is at most ``b``, 0 elsewhere."""
+    """Return 1 if ``a`` is at most ``b``, else 0, and 0 for NaN."""
     return 1.0 if a <= b else 0.0
 
 
 def sign(a: float) -> float:
-    """-1, 0 or 1; NaN stays NaN."""
+    """Return -1 below 0, 0 at 0, 1 above, and NaN for NaN."""
     return 1.0 if a > 0.0 else -1.0 if a < 0.0 else a + 0.0
 
 
 def floor(a: float) -> float:
-    """The largest whole number not above ``a``; infinities and NaN stay what they are."""
+    """Return the largest whole number that is not above ``a``; infinities and NaN are returned as they are."""
     return a // 1.0 if math.isfinite(a) else a
 
 
 def sigmoid(a: float) -> float:
-    """``1 / (1 + exp(-a))``, by the side whose exponential cannot overflow."""
+    """Return ``1 / (1 + exp(-a))``. For negative ``a`` it is computed as ``exp(a) / (1 + exp(a))``, which cannot overflow."""
     if a >= 0.0:
         return 1.0 / (1.0 + math.exp(-a))
     e = math.exp(a)
@@ -154,62 +154,62 @@ def sigmoid(a: float) -> float:
 
 
 def sigmoid_array(a: Any) -> Any:
-    """:func:`sigmoid` of each element."""
+    """Return :func:`sigmoid` of each element."""
     e = np.exp(-np.abs(a))
     return np.where(np.greater_equal(a, 0.0), 1.0, e) / (1.0 + e)
 
 
 def sech(a: float) -> float:
-    """``1 / cosh(a)``, without overflow."""
+    """Return ``1 / cosh(a)``, without overflow."""
     e = math.exp(-abs(a))
     return 2.0 * e / (1.0 + e * e)
 
 
 def sech_array(a: Any) -> Any:
-    """:func:`sech` of each element."""
+    """Return :func:`sech` of each element."""
     e = np.exp(-np.abs(a))
     return 2.0 * e / (1.0 + e * e)
 
 
 def softplus(a: float) -> float:
-    """``log(1 + exp(a))``, without overflow."""
+    """Return ``log(1 + exp(a))``, without overflow."""
     return math.log1p(math.exp(-abs(a))) + relu(a)
 
 
 def softplus_array(a: Any) -> Any:
-    """:func:`softplus` of each element."""
+    """Return :func:`softplus` of each element."""
     return np.log1p(np.exp(-np.abs(a))) + np.maximum(a, 0.0)
 
 
 def semicircle(a: float) -> float:
-    """``√(1 - a²)``, without cancellation at its ends."""
+    """Return ``√(1 - a²)``, without cancellation near ±1; NaN beyond."""
     return math.sqrt((1.0 - a) * (1.0 + a)) if -1.0 <= a <= 1.0 else math.nan
 
 
 def semicircle_array(a: Any) -> Any:
-    """:func:`semicircle` of each element, of complex ones too: there the imaginary parts of the factors cancel near 0."""
-    return np.sqrt(np.where(np.abs(a) < 0.5, 1.0 - a * a, (1.0 - a) * (1.0 + a)))  # noqa: PLR2004 - somewhere between
+    """Return :func:`semicircle` of each element. Elements may be complex: then, near 0, the factors would cancel."""
+    return np.sqrt(np.where(np.abs(a) < 0.5, 1.0 - a * a, (1.0 - a) * (1.0 + a)))  # noqa: PLR2004 - between 0 and 1
 
 
 def inversion(a: float, b: float) -> float:
-    """``a / (a² + b²)``, without overflow; NaN where both are 0."""
+    """Return ``a / (a² + b²)``, without overflow; NaN if both are 0."""
     y = math.hypot(a, b)
     return a / y / y if y else math.nan
 
 
 def inversion_array(a: Any, b: Any) -> Any:
-    """:func:`inversion` of each pair of elements."""
+    """Return :func:`inversion` of each pair of elements."""
     y = np.hypot(a, b)
     return a / y / y
 
 
 def rint(a: float) -> float:
-    """The nearest whole number, the even one of two."""
+    """Return the nearest whole number, and the even one if two are equally near."""
     return math.copysign(round(a), a) if math.isfinite(a) else a
 
 
 def dot(*args: float) -> float:
-    """The scalar product of the first half of the arguments with the second, added up from left to right."""
+    """Return the scalar product of the first half of the arguments with the second, added up from left to right."""
     y = 0.0
     for a, b in zip(args, args[len(args) // 2 :], strict=False):
         y += a * b
@@ -217,13 +217,13 @@ def dot(*args: float) -> float:
 
 
 def dot_array(*args: Any) -> Any:
-    """:func:`dot`, elementwise."""
+    """Return :func:`dot`, elementwise."""
     half = len(args) // 2
     return functools.reduce(np.add, map(np.multiply, args[:half], args[half:]), 0.0)
 
 
 def fsum(*args: float) -> float:
-    """The sum, correctly rounded; the plain sum where that meets infinities or leaves the range of floats."""
+    """Return the sum, correctly rounded; the plain sum if there are infinities, or if it overflows on the way."""
     try:
         return math.fsum(args)
     except (OverflowError, ValueError):
@@ -231,7 +231,7 @@ def fsum(*args: float) -> float:
 
 
 def prod(*args: Any) -> Any:
-    """The product, on floats and on arrays alike."""
+    """Return the product, on floats and on arrays alike."""
     y = 1.0
     for a in args:
         y = y * a
@@ -239,12 +239,12 @@ def prod(*args: Any) -> Any:
 
 
 def hypot_array(*args: Any) -> Any:
-    """The Euclidean norm of the arguments, elementwise."""
+    """Return the Euclidean norm of the arguments, elementwise."""
     return functools.reduce(np.hypot, args, 0.0)
 
 
 def select(index: float, *values: float) -> float:
-    """The one of ``values`` that stands at ``index``; IndexError if there is none, NaN included."""
+    """Return ``values[index]``; IndexError unless ``index`` is a whole number from 0 to ``len(values) - 1``."""
     if not (0.0 <= index < len(values) and index == int(index)):
         msg = f"select() expects an index that is a whole number from 0 to {len(values) - 1}, not {index!r}"
         raise IndexError(msg)
@@ -252,7 +252,7 @@ def select(index: float, *values: float) -> float:
 
 
 def select_array(index: Any, *values: Any) -> Any:
-    """:func:`select`, elementwise."""
+    """Return :func:`select`, elementwise."""
     indices, *tables = np.broadcast_arrays(index, *values)
     for i in indices.flat:
         select(float(i), *[0.0] * len(values))
@@ -260,9 +260,10 @@ def select_array(index: Any, *values: Any) -> Any:
 
 
 def logsumexp(*args: float) -> float:
-    """``log(exp(a₁) + exp(a₂) + …)``, shifted by the largest argument so that nothing overflows.
+    """Return ``log(exp(a₁) + exp(a₂) + …)``, without overflow: all arguments are shifted by the largest one.
 
-    That argument's own 1 is left to ``log1p``, or the others would be lost beside it where the result is near 0.
+    The largest argument contributes a 1 to the sum. ``log1p`` adds it, so that small contributions of the others are not lost
+    beside it. logsumexp(0, -40) = log(1 + e⁻⁴⁰) is 4.2e-18, where log(1 + 4.2e-18) of floats would be 0.
     """
     top = functools.reduce(maximum, args, -math.inf)
     if not math.isfinite(top):
@@ -271,7 +272,7 @@ def logsumexp(*args: float) -> float:
 
 
 def logsumexp_array(*args: Any) -> Any:
-    """:func:`logsumexp`, elementwise."""
+    """Return :func:`logsumexp`, elementwise."""
     top = functools.reduce(np.maximum, args, -np.inf)
     shift = np.where(np.isfinite(top), top, 0.0)
     ties = [np.equal(a, top) for a in args]
@@ -314,7 +315,7 @@ def xlogy_array(a: Any, b: Any) -> Any:
 
 
 def remainder(a: float, b: float) -> float:
-    """IEEE 754's remainder: ``a - n * b`` for the whole number ``n`` nearest to ``a / b``."""
+    """Return IEEE 754's remainder: ``a - n * b`` for the whole number ``n`` that is nearest to ``a / b``."""
     try:
         return math.remainder(a, b)
     except ValueError:
@@ -322,7 +323,7 @@ def remainder(a: float, b: float) -> float:
 
 
 def gamma(x: float) -> float:
-    """Γ(x): ±inf at ±0 and beyond the range of floats, NaN at the negative integers (C99, Annex F)."""
+    """Return Γ(x): ±inf at ±0, inf where it overflows, and NaN at the negative integers (C99, Annex F)."""
     try:
         return math.gamma(x)
     except OverflowError:
@@ -332,7 +333,7 @@ def gamma(x: float) -> float:
 
 
 def lgamma(x: float) -> float:
-    """``log |Γ(x)|``: inf at its poles and beyond the range of floats."""
+    """Return ``log |Γ(x)|``: inf at its poles and where it overflows."""
     try:
         return math.lgamma(x)
     except (OverflowError, ValueError):
@@ -346,13 +347,13 @@ _HIGHEST_ORDER = 150  # from the next one on, the factorials of the series leave
 
 
 def polygamma(order: float, x: float) -> float:
-    """The derivative of digamma, ``order`` times; NaN for orders above 150.
+    """Return the derivative of order ``order`` of the digamma function at ``x``; NaN for orders above 150.
 
-    At its poles (0, -1, -2 and so on), derivatives of odd order are inf from both sides. The others change sign there, so they
-    are NaN but at 0, whose own sign says from which side.
+    At the poles 0, -1, -2 and so on, derivatives of odd order are inf. Those of even order change sign there, so they are NaN.
+    At 0 alone they are infinite, because the sign of that 0 says on which side of the pole ``x`` is.
 
-    Reflection brings a negative ``x`` to the right (A&S 6.4.7), recurrence carries it up (6.4.6), and the asymptotic series
-    does the rest (6.3.18 and 6.4.11).
+    A negative ``x`` is reflected to a positive one (Abramowitz & Stegun 6.4.7). Recurrence makes it larger than 16 (6.4.6).
+    There the asymptotic series is accurate (6.3.18 and 6.4.11).
     """
     n = int(order)
     if n > _HIGHEST_ORDER:
@@ -384,7 +385,7 @@ def polygamma(order: float, x: float) -> float:
 
 
 def _cotangent_derivative(n: int, x: float) -> float:
-    """The ``n``-th derivative of ``π cot(πx)``. It is a polynomial in ``c = cot(πx)``, whose own is ``-π (1 + c²)``."""
+    """Return the ``n``-th derivative of ``π cot(πx)``: a polynomial in ``c = cot(πx)``, because c' is ``-π (1 + c²)``."""
     c = 1.0 / math.tan(math.pi * x)
     polynomial = [0.0, 1.0]
     for _ in range(n):

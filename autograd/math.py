@@ -1,8 +1,8 @@
 """Python's ``math``, on floats, Values, mixtures of them, and NumPy arrays (elementwise).
 
-A function that was written for ``import math`` can be differentiated after ``from autograd import math``. What differs: where
-Python's functions raise, these give the infinity or NaN of IEEE 754; results are floats, also of whole numbers; ``sumprod`` and
-``fma`` round after every step; and there are the functions of neural networks.
+A function that was written for ``import math`` can be differentiated after ``from autograd import math``. The differences are
+few. Where Python's functions raise, these return the infinity or NaN of IEEE 754. Results are floats, even of whole numbers.
+``sumprod`` and ``fma`` round after each step. And there are more functions, such as those of neural networks.
 
 >>> from autograd import Value, math
 >>> math.exp(0.0), math.exp(Value(0.0))
@@ -99,7 +99,7 @@ xlogy = _binary(ops.xlogy, "The first argument times the logarithm of the second
 
 
 def log(x: Any, base: Any = None, /) -> Any:
-    """The logarithm of ``x``, to ``base`` or natural; -inf at 0, NaN below. The derivative is ``1 / x``.
+    """Return the logarithm of ``x`` to ``base``, natural by default; -inf at 0, NaN below. Its derivative is ``1 / x``.
 
     >>> log(8.0, 2.0)
     3.0
@@ -108,7 +108,7 @@ def log(x: Any, base: Any = None, /) -> Any:
 
 
 def pow(x: Any, y: Any, /) -> Any:  # noqa: A001 - Python's math has it
-    """``x`` to the power of ``y``; NaN for a negative ``x`` unless ``y`` is whole.
+    """Return ``x`` to the power of ``y``; NaN for a negative ``x`` unless ``y`` is a whole number.
 
     >>> pow(Value(3.0), 2)
     Value(data=9.0, grad=0.0)
@@ -117,44 +117,44 @@ def pow(x: Any, y: Any, /) -> Any:  # noqa: A001 - Python's math has it
 
 
 def ldexp(x: Any, i: int, /) -> Any:
-    """``x * 2**i``, for a whole number ``i``; TypeError for another."""
+    """Return ``x * 2**i``; TypeError unless ``i`` is a whole number."""
     if not isinstance(i, Integral):
         msg = f"ldexp() expects an int as exponent, not {type(i).__name__} {shown(i)}: write x * 2.0**i"
         raise TypeError(msg)
-    i = max(-3000, min(i, 3000))  # from there on the product is 0 or infinite whatever x is
+    i = max(-3000, min(i, 3000))  # beyond, the product is 0 or infinite for every x
     third = int(i / 3)  # 2.0**i alone may overflow where the product does not
     return ops.mul(ops.mul(ops.mul(x, 2.0**third), 2.0**third), 2.0 ** (i - 2 * third))
 
 
 def frexp(x: Any, /) -> tuple[Any, int]:
-    """The mantissa, in [0.5, 1), and the exponent that ``ldexp`` makes ``x`` of; the exponent is a plain int."""
+    """Return a mantissa in [0.5, 1) and an exponent, a plain int, such that ``x == ldexp(mantissa, exponent)``."""
     _, exponent = _python.frexp(_plain(x, "frexp"))
     return ldexp(x, -exponent), exponent
 
 
 def modf(x: Any, /) -> tuple[Any, float]:
-    """The fractional part of ``x``, and the whole part as a float."""
+    """Return the fractional part of ``x``, and the whole part as a float."""
     fraction, whole = _python.modf(_plain(x, "modf"))
     return fraction if isinf(x) else fmod(x, 1.0), whole
 
 
 def fma(x: Any, y: Any, z: Any, /) -> Any:
-    """``x * y + z``, rounded after each of the two steps."""
+    """Return ``x * y + z``, rounded after each of the two steps."""
     return ops.add(ops.mul(x, y), z)
 
 
 def degrees(x: Any, /) -> Any:
-    """``x`` radians in degrees."""
+    """Return ``x`` radians in degrees."""
     return ops.mul(x, 180.0 / pi)
 
 
 def radians(x: Any, /) -> Any:
-    """``x`` degrees in radians."""
+    """Return ``x`` degrees in radians."""
     return ops.mul(x, pi / 180.0)
 
 
 def where(condition: Any, x: Any, y: Any, /) -> Any:
-    """``x`` where ``condition`` holds, ``y`` elsewhere. Both are computed: guard the argument of a function with a pole.
+    """Return ``x`` where ``condition`` holds, and ``y`` elsewhere. Both are computed, so neither may divide by 0.
 
     >>> x = Value(-3.0)
     >>> where(x > 0, x, 0.1 * x).data        # a leaky ReLU
@@ -164,10 +164,10 @@ def where(condition: Any, x: Any, y: Any, /) -> Any:
 
 
 def select(values: Sequence[Any], index: Any, /) -> Any:
-    """``values[index]``, for an ``index`` that may be a Value: the way to look something up in a compiled function.
+    """Return ``values[index]``, for an ``index`` that may be a Value. Use it to look something up in a compiled function.
 
-    The derivative by the item that was selected is 1, by the others 0. IndexError unless ``index`` is a whole number from 0
-    to ``len(values) - 1``. Of a list of lists it is one of these, item by item.
+    The derivative by the item that is selected is 1, and by the others 0. ``values`` may be a list of lists: the result is
+    then one of the lists. Raises IndexError unless ``index`` is a whole number from 0 to ``len(values) - 1``.
 
     >>> select([10.0, 20.0, 30.0], 2)
     30.0
@@ -176,7 +176,7 @@ def select(values: Sequence[Any], index: Any, /) -> Any:
         msg = f"select() expects a list of what to select from, not {type(values).__name__} {shown(values)}"
         raise TypeError(msg)
     if len(values) == 0:
-        msg = "select() has nothing to select from: the list is empty"
+        msg = "select() expects at least one item to select from, not an empty list"
         raise IndexError(msg)
     if isinstance(index, Value) and isinstance(values[0], list | tuple):
         _check_rows(values, index)
@@ -194,16 +194,16 @@ def select(values: Sequence[Any], index: Any, /) -> Any:
 
 
 def _check_rows(rows: Any, index: Value) -> None:
-    """Raise unless the ``rows`` are of one length, and ``index`` is that of one, of which there may be no items to select."""
+    """Raise unless the ``rows`` have one length, and ``index`` is that of a row. The rows may be empty."""
     for row in rows:
         if not isinstance(row, list | tuple) or len(row) != len(rows[0]):
-            msg = f"select() expects rows of one length, {len(rows[0])} as that of the first, not {shown(row)}"
+            msg = f"select() expects rows of one length, and the first row has {len(rows[0])} items, not {shown(row)}"
             raise ValueError(msg)
     ops.select(index, *[0.0] * len(rows))
 
 
 def maximum(*values: Any) -> Any:
-    """The largest of ``values``; NaN if one of them is. Those that are equally large share its derivative equally.
+    """Return the largest of ``values``; NaN if one of them is NaN. Values that are equally large share the derivative equally.
 
     >>> maximum(Value(3.0), 2.0).data
     3.0
@@ -212,12 +212,12 @@ def maximum(*values: Any) -> Any:
 
 
 def minimum(*values: Any) -> Any:
-    """The smallest of ``values``; NaN if one of them is. Those that are equally small share its derivative equally."""
+    """Return the smallest of ``values``; NaN if one of them is NaN. Equally small values share the derivative equally."""
     return ops.minimum(*_at_least_one(values, "minimum"))
 
 
 def _at_least_one(values: tuple[Any, ...], name: str) -> tuple[Any, ...]:
-    """``values``; TypeError if there are none, or if they are in a list."""
+    """Return ``values``, a single one twice; TypeError if there are none, or if they are in a list."""
     if not values:
         msg = f"{name}() expects at least one number, Value or array"
         raise TypeError(msg)
@@ -226,22 +226,23 @@ def _at_least_one(values: tuple[Any, ...], name: str) -> tuple[Any, ...]:
     if isinstance(values[0], list | tuple):
         msg = f"{name}() expects its numbers one by one, not in a {type(values[0]).__name__}: write {name}(*values)"
         raise TypeError(msg)
-    return values * 2  # alone, it is the largest of two that are the same
+    return values * 2  # the rows take two arguments or more
 
 
 def clip(x: Any, low: Any, high: Any, /) -> Any:
-    """``x`` brought into [``low``, ``high``], which is ``high`` if ``low`` is above it, and NaN if one of the three is.
+    """Return ``x`` inside [``low``, ``high``], and else the nearer bound.
 
-    The derivative by ``x`` is 1 inside and on the bounds, 0 beyond.
+    The result is ``high`` if ``low`` is above ``high``, and NaN if one of the three is NaN. The derivative by ``x`` is 1
+    inside and on the bounds, and 0 outside.
     """
     return ops.clip(x, low, high)
 
 
-# Of any number of arguments
+# Functions of any number of arguments
 
 
 def items(values: Any, function: str) -> list[Any]:
-    """The items of ``values``, for ``function``; TypeError if there are none to take one by one, or if it is text or a dict."""
+    """Return the items of ``values``; TypeError, in the name of ``function``, for what has no items, and for text and dicts."""
     if not _is_list(values):
         msg = f"{function} expects a list, not {type(values).__name__} {shown(values)}"
         raise TypeError(msg)
@@ -255,7 +256,7 @@ def _is_list(x: Any) -> bool:
 
 
 def fsum(values: Iterable[Any], /) -> Any:
-    """The sum of ``values``, correctly rounded: one node, whatever their number.
+    """Return the sum of ``values``, correctly rounded. It is one node.
 
     >>> fsum([0.1] * 10)
     1.0
@@ -264,13 +265,13 @@ def fsum(values: Iterable[Any], /) -> Any:
 
 
 def prod(values: Iterable[Any], /, *, start: Any = 1) -> Any:
-    """The product of ``values`` and ``start``. Its derivative by a factor is the product of the others, zeros or not."""
+    """Return the product of ``values`` and ``start``. Its derivative by a factor is the product of the others, even at 0."""
     factors = items(values, "prod()")
     return ops.prod(*factors) if type(start) is int and start == 1 else ops.prod(start, *factors)
 
 
 def sumprod(p: Sequence[Any], q: Sequence[Any], /) -> Any:
-    """The sum of the products of ``p`` and ``q``, item by item; ValueError if they differ in length.
+    """Return the scalar product of ``p`` and ``q``; ValueError if they differ in length.
 
     >>> w, x = [Value(1.0), Value(2.0)], [3.0, 4.0]
     >>> sumprod(w, x)
@@ -278,31 +279,31 @@ def sumprod(p: Sequence[Any], q: Sequence[Any], /) -> Any:
     """
     p, q = items(p, "sumprod()"), items(q, "sumprod()")
     if len(p) != len(q):
-        msg = f"sumprod() expects two sequences of one length, not of {len(p)} and {len(q)}"
+        msg = f"sumprod() expects two sequences of the same length, not of {len(p)} and {len(q)} items"
         raise ValueError(msg)
     return ops.dot(*p, *q)
 
 
 def hypot(*coordinates: Any) -> Any:
-    """The Euclidean norm of the point at ``coordinates``, without overflow."""
+    """Return the Euclidean norm of the point with these ``coordinates``, without overflow."""
     return ops.hypot(*coordinates)
 
 
 def dist(p: Sequence[Any], q: Sequence[Any], /) -> Any:
-    """The Euclidean distance of two points; ValueError if they differ in dimension.
+    """Return the Euclidean distance of two points; ValueError if they differ in dimension.
 
     >>> dist([1.0, 1.0], [4.0, 5.0])
     5.0
     """
     p, q = items(p, "dist()"), items(q, "dist()")
     if len(p) != len(q):
-        msg = f"dist() expects two points of one dimension, not of {len(p)} and {len(q)}"
+        msg = f"dist() expects two points of the same dimension, not of {len(p)} and {len(q)} coordinates"
         raise ValueError(msg)
     return hypot(*[ops.sub(a, b) for a, b in zip(p, q, strict=True)])
 
 
 def logsumexp(values: Iterable[Any], /) -> Any:
-    """``log(exp(v₁) + exp(v₂) + …)``, without overflow; -inf for none. Its derivatives are the softmax of ``values``.
+    """Return ``log(exp(v₁) + exp(v₂) + …)``, without overflow; -inf for no values. Its derivatives are their softmax.
 
     >>> logsumexp([1000.0, 1000.0])          # 1000 + log 2
     1000.6931471805599
@@ -311,19 +312,19 @@ def logsumexp(values: Iterable[Any], /) -> Any:
 
 
 def var(values: Iterable[Any], /) -> Any:
-    """Return the variance of ``values``: the mean square of their deviations from their mean, as ``numpy.var``; NaN for none.
+    """Return the variance of ``values``, as ``numpy.var``: the mean square of their deviations from their mean; NaN for none.
 
-    It is one node, and accurate where the mean is large: the mean of the squares less the square of the mean is not.
+    It is one node. It is accurate even if the mean is large, where the mean square less the squared mean would cancel.
 
     >>> var([1e9 + 1, 1e9 + 2, 1e9 + 3])     # (1 + 0 + 1) / 3
     0.6666666666666666
     """
     given = items(values, "var()")
-    return kernels.var(*given) if is_compiling() else ops.var(*given)  # sums and products make vectors, a row of many does not
+    return kernels.var(*given) if is_compiling() else ops.var(*given)  # sums and products pack into vectors
 
 
 def softmax(values: Iterable[Any], /) -> list[Any]:
-    """The exponentials of ``values``, divided by their sum, without overflow.
+    """Return the exponentials of ``values``, divided by their sum, without overflow.
 
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
@@ -332,9 +333,9 @@ def softmax(values: Iterable[Any], /) -> list[Any]:
 
 
 def log_softmax(values: Iterable[Any], /) -> list[Any]:
-    """The logarithms of ``softmax(values)``, accurate where these vanish, and where one of them is nearly 1."""
+    """Return the logarithms of ``softmax(values)``. They are accurate even if the softmax underflows, or is nearly 1."""
     once = _less_their_logsumexp(items(values, "log_softmax()"))
-    return _less_their_logsumexp(once)  # the second time changes no more than the last digits, of derivatives as of values
+    return _less_their_logsumexp(once)  # the second time corrects the last digits, of values and of derivatives
 
 
 def _less_their_logsumexp(values: list[Any]) -> list[Any]:
@@ -342,54 +343,54 @@ def _less_their_logsumexp(values: list[Any]) -> list[Any]:
     return [ops.sub(v, total) for v in values]
 
 
-# Without a derivative, or with the derivative 0: plain numbers, of a Value's data. While a function is recorded for the
-# compiler, these are recorded too, where there are rows for them.
+# Functions without a derivative, or with the derivative 0. Of a Value they return a plain number, computed from its data. While
+# a function is recorded for the compiler, those that can be made of rows are recorded.
 
 
 def ceil(x: Any, /) -> Any:
-    """The smallest whole number not below ``x``, a plain int: its derivative is 0. Of an array, floats."""
+    """Return the smallest whole number that is not below ``x``, as a plain int; of an array, as floats."""
     return ops.neg(ops.floor(ops.neg(x))) if _is_recorded(x) else _python.ceil(_plain(x, "ceil"))
 
 
 def floor(x: Any, /) -> Any:
-    """The largest whole number not above ``x``, a plain int: its derivative is 0. Of an array, floats."""
+    """Return the largest whole number that is not above ``x``, as a plain int; of an array, as floats."""
     return ops.floor(x) if _is_recorded(x) else _python.floor(_plain(x, "floor"))
 
 
 def trunc(x: Any, /) -> Any:
-    """``x`` without its fraction, a plain int: its derivative is 0. Of an array, floats."""
+    """Return ``x`` without its fraction, as a plain int; of an array, as floats."""
     return ops.copysign(ops.floor(ops.absolute(x)), x) if _is_recorded(x) else _python.trunc(_plain(x, "trunc"))
 
 
 def isclose(a: Any, b: Any, *, rel_tol: float = 1e-09, abs_tol: float = 0.0) -> bool:
-    """Whether two numbers are close to each other, as Python's ``math.isclose``."""
+    """Return whether two numbers are close to each other, as Python's ``math.isclose``."""
     return _python.isclose(
         *[_plain(x, "isclose") for x in (a, b)], rel_tol=_plain(rel_tol, "isclose"), abs_tol=_plain(abs_tol, "isclose")
     )
 
 
 def isfinite(x: Any, /) -> Any:
-    """Whether ``x`` is neither infinite nor NaN."""
+    """Return whether ``x`` is neither infinite nor NaN."""
     return ops.less_equal(ops.absolute(x), float_info.max) if _is_recorded(x) else _python.isfinite(_plain(x, "isfinite"))
 
 
 def isinf(x: Any, /) -> Any:
-    """Whether ``x`` is infinite."""
+    """Return whether ``x`` is infinite."""
     return ops.equal(ops.absolute(x), inf) if _is_recorded(x) else _python.isinf(_plain(x, "isinf"))
 
 
 def isnan(x: Any, /) -> Any:
-    """Whether ``x`` is NaN, which alone differs from itself."""
+    """Return whether ``x`` is NaN."""
     return ops.not_equal(x, x) if _is_recorded(x) else _python.isnan(_plain(x, "isnan"))
 
 
 def _is_recorded(x: Any) -> bool:
-    """Whether a function without a derivative is to be made of rows for ``x``: a Value that is being recorded, or an array."""
+    """Return whether ``x`` is an array, or a Value while a function is recorded: then a function of it is made of rows."""
     return is_compiling() if isinstance(x, Value) else getattr(x, "ndim", 0) > 0
 
 
 def _plain(x: Value | float, name: str) -> float:
-    """The number of ``x``, for the function ``name``."""
+    """Return ``x`` as a plain number; TypeError, in the name of the function ``name``, if it is not a number or a Value."""
     if isinstance(x, Value):
         refuse_while_compiling(
             f"math.{name}() of a Value was asked for", "it is a plain number; compute it outside, and pass it"

@@ -19,10 +19,10 @@ _SIGNS = {ops.mul: "*", ops.div: "/", ops.neg: "-"}
 
 
 class Value(value.Value):
-    """A number, its gradient, and what micrograd's ``Value`` has.
+    """A number, its gradient, and the attributes of micrograd's ``Value``.
 
-    With ``_children`` it is the result of an operation of your own, called ``_op``: assign to ``_backward`` a function that
-    adds to the ``grad`` of each child. TypeError if the children are no Values.
+    With ``_children`` it is the result of an operation of your own, whose name is ``_op``. Assign to ``_backward`` a function
+    that adds to the ``grad`` of each child. Raises TypeError unless the children are Values.
 
     >>> a = Value(3.0)
     >>> b = Value(a.data**3, (a,), "cube")
@@ -41,7 +41,7 @@ class Value(value.Value):
             self._come_from(children)
 
     def _come_from(self, children: tuple[value.Value, ...]) -> None:
-        """Make this the result of an operation on ``children`` that its ``_backward`` alone knows."""
+        """Make this the result of an operation on ``children`` that only its ``_backward`` can differentiate."""
         modes.refuse_while_compiling("an operation of your own was applied", "write it with the functions of autograd.math")
         if strangers := [child for child in children if not isinstance(child, value.Value)]:
             msg = f"the _children of a Value must be Values, not {type(strangers[0]).__name__} {shown(strangers[0])}"
@@ -53,9 +53,12 @@ class Value(value.Value):
             self._args, self._row = (), ops.constant
 
     def _partials(self, _: float, *numbers: Any) -> tuple[float, ...]:
-        """What ``_backward`` adds to the children where ``grad`` is 1: for sweeps that store nothing, as ``gradient``'s."""
+        """Return what ``_backward`` adds to the children if ``grad`` is 1. Sweeps that store nothing need it."""
         if any(isinstance(number, value.Value) for number in numbers):
-            msg = f"the _backward of {self._op!r} gives numbers, no graph: write it with autograd.math to differentiate twice"
+            msg = (
+                f"the _backward of {self._op!r} adds plain numbers, which cannot be differentiated again: write the operation "
+                "with autograd.math"
+            )
             raise GraphError(msg)
         before = [(node, node._grad) for node in (self, *self._args)]
         try:
@@ -69,7 +72,7 @@ class Value(value.Value):
 
     @property
     def _prev(self) -> KeysView[value.Value]:
-        """The Values it was computed from, each once, in order: a set. Of a power with a number as exponent, the base alone."""
+        """The Values it was computed from, as an ordered set. Of a power with a number as exponent it is the base alone."""
         return dict.fromkeys(self._args[:1] if self._row is ops.powc else self._args).keys()
 
     @property
@@ -84,7 +87,7 @@ class Value(value.Value):
 
     @property
     def _backward(self) -> Callable[[], None]:
-        """Adds to the ``grad`` of the Values it was computed from what the chain rule gives them; can be assigned."""
+        """A function that adds to the ``grad`` of each child what the chain rule says. It can be assigned."""
 
         def hand_on() -> None:
             if any([arg._clock > self._clock for arg in self._args]):
@@ -103,12 +106,14 @@ class Value(value.Value):
             vars(self)["_backward"] = function
 
     def apply(self, op: ops.Op, args: tuple[Any, ...]) -> Any:
-        """The Value of ``op`` at ``args``, of this class."""
+        """Return the Value of ``op`` at ``args``, of this class."""
         return _adopted(super().apply, op, args)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if "_backward" in vars(self):
-            msg = f"{self._op!r} has a _backward of its own, which belongs to this Value alone: it cannot be copied or pickled"
+            msg = (
+                f"{self._op!r} has a _backward of its own, which belongs to this Value alone, so it cannot be copied or pickled"
+            )
             raise TypeError(msg)
         make, args = super().__reduce__()
         return _adopted, (make, *args), vars(self)
@@ -122,7 +127,7 @@ class Value(value.Value):
 
 
 def _adopted(make: Callable[..., Any], *args: Any) -> Any:
-    """``make(*args)``, as a Value of this module's if it is one of the engine's."""
+    """Return ``make(*args)``, as a Value of this module if it is an ``autograd.Value``."""
     if type(x := make(*args)) is not value.Value:
         return x
     out = object.__new__(Value)
@@ -131,7 +136,7 @@ def _adopted(make: Callable[..., Any], *args: Any) -> Any:
 
 
 def _sweep(order: list[Any], gradient: float) -> None:
-    """The reverse sweep, by what was assigned to ``_backward`` where something was."""
+    """Run the reverse sweep. If a function was assigned to some ``_backward``, run it by the ``_backward`` of all nodes."""
     if not any(["_backward" in getattr(node, "__dict__", ()) for node in order]):
         return reverse(order, gradient)
     validate(order)
@@ -142,9 +147,9 @@ def _sweep(order: list[Any], gradient: float) -> None:
     return None
 
 
-for _name, _method in vars(value.Value).items():  # those that are bound to rows
+for _name, _method in vars(value.Value).items():  # methods that are bound to rows
     if getattr(_method, "__name__", None) in ops.TABLE and _name not in vars(Value):
         setattr(Value, _name, lambda *args, method=_method: _adopted(method, *args))
-for _name in ("_prev", "_op", "_backward"):  # a graph has Values of the engine's, too
+for _name in ("_prev", "_op", "_backward"):  # a graph holds constants that are of the class autograd.Value
     setattr(value.Value, _name, property(vars(Value)[_name].fget))
 value.Value._sweep = staticmethod(_sweep)

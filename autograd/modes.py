@@ -1,7 +1,7 @@
-"""What can be switched around a block of code: whether graphs are recorded, and whether infinities and NaNs are errors.
+"""Modes: switches around a block of code, such as whether graphs are recorded, and whether infinities and NaNs are errors.
 
-The modes in force are a ContextVar, so threads and coroutines do not see one another's. Leaving a block takes away the mode
-that it entered and no other, so generators may be closed in any order.
+The modes in force are a ContextVar, so threads and coroutines do not see one another's. The end of a block removes the mode
+that its beginning added, and no other, so generators may be closed in any order.
 """
 
 from __future__ import annotations
@@ -29,26 +29,27 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 active: ContextVar[tuple[Mode, ...]] = ContextVar("autograd_modes", default=())
-"""The modes in force, outermost first. Empty nearly always: recording a node asks just that."""
+"""The modes in force, outermost first. It is nearly always empty, and recording a node asks only whether it is."""
 
 
 class Beginning(int):
-    """When the recording of a function began, by the clock of all graphs; with what the recording knows of its Values."""
+    """The time on the clock of all graphs when the recording of a function began, and the Values that the recording knows."""
 
     def __init__(self, _: int = 0) -> None:
         self.examples: AbstractSet[Any] = frozenset()
-        """The Values that stand for an example."""
+        """The Values that stand for the numbers of an example."""
         self.made: dict[Any, str] = {}
-        """The variables that the function made, and where in the user's program."""
+        """The variables that the function made, each with its place in the user's program."""
 
 
 NEVER = Beginning()
 compiling: ContextVar[Beginning] = ContextVar("autograd_compiling", default=NEVER)
-"""Since when a function is being recorded for the compiler; 0 if none is, and NEVER if the compiler does not call it at all."""
+"""When the recording of the function that now runs began. It is 0 if the compiler calls the function without recording it, and
+NEVER if the compiler does not call it at all."""
 
 
 def is_compiling() -> bool:
-    """Whether the code that asks is being recorded by ``autograd.compile``: its Values then stand for every example.
+    """Return whether ``autograd.compile`` is recording the code that calls this. Its Values then stand for every example.
 
     >>> is_compiling()
     False
@@ -58,7 +59,7 @@ def is_compiling() -> bool:
 
 @contextlib.contextmanager
 def apart(*, since: Beginning | None = None) -> Iterator[None]:
-    """A block without the modes around it. If it says ``since`` when, it is being recorded for the compiler."""
+    """Run a block without the modes around it. With ``since``, the block is recorded for the compiler from that time on."""
     tokens = compiling.set(since or Beginning()), active.set(())
     try:
         yield
@@ -68,7 +69,7 @@ def apart(*, since: Beginning | None = None) -> Iterator[None]:
 
 
 def refuse_while_compiling(what: str, instead: str) -> None:
-    """Raise RecordingError if a function is being recorded for the compiler."""
+    """Raise RecordingError, which says ``what`` was done and what to do ``instead``, while a function is recorded."""
     if compiling.get():
         msg = f"{what} in a function that autograd.compile records: {instead}"
         raise RecordingError(msg)
@@ -77,12 +78,12 @@ def refuse_while_compiling(what: str, instead: str) -> None:
 class Mode:
     """A context manager, and a decorator of functions, generator functions and coroutine functions.
 
-    A ``with`` block inside a generator stays in force, as everywhere in Python, where the generator yields in the middle of
-    it; a decorated generator's mode does not.
+    A decorated generator has the mode only while it runs. A ``with`` block inside a generator is different, as everywhere in
+    Python: if the generator yields inside the block, the mode stays in force for the code that asked for the item.
     """
 
     records: ClassVar[bool | None] = None
-    """Whether graphs are recorded; None where the mode has no say."""
+    """Whether graphs are recorded; None if this mode does not decide that."""
     by_sweep: ClassVar[bool] = False
     """Whether nodes are made by a sweep that writes a gradient as a graph, and not by the user's program."""
 
@@ -92,12 +93,12 @@ class Mode:
 
     def __exit__(self, *error: object) -> None:
         modes = list(active.get())
-        if self in modes:  # a generator may be closed by another thread than entered the block
+        if self in modes:  # another thread than the one that entered the block may close a generator
             del modes[len(modes) - 1 - modes[::-1].index(self)]
             active.set(tuple(modes))
 
     def __call__(self, function: F) -> F:
-        """``function``, with the mode in force while it runs."""
+        """Return ``function`` with the mode in force while it runs."""
         if inspect.isgeneratorfunction(function):
 
             @functools.wraps(function)
@@ -121,7 +122,7 @@ class Mode:
         return cast("F", wrapper)
 
     def _resume(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        """The same generator, with the mode in force only while it runs."""
+        """Yield what ``generator`` yields, with the mode in force only while it runs."""
         resume, value = generator.send, None
         while True:
             try:
@@ -139,21 +140,21 @@ class Mode:
                 resume, value = generator.throw, error
 
     def recorded(self, node: N) -> N:
-        """What stands for a ``node`` that was just recorded."""
+        """Return what takes the place of a ``node`` that was just recorded: the node itself, or another Value."""
         return node
 
     def swept(self, grads: dict[Any, float]) -> None:
-        """These nodes, in topological order, have just been given these grads."""
+        """Look at the ``grads`` that a sweep has just given to nodes, which are in topological order."""
 
 
 def recording() -> bool:
-    """Whether graphs are recorded here and now: the innermost mode that has a say decides."""
+    """Return whether graphs are recorded now. The innermost mode that decides it counts."""
     says = [mode.records for mode in active.get() if mode.records is not None]
     return says[-1] if says else True
 
 
 def supervise(node: N) -> N:
-    """What stands for a ``node`` that was just recorded, under the modes in force."""
+    """Return what takes the place of a ``node`` that was just recorded, by the modes in force. The node is not changed."""
     for mode in active.get():
         node = mode.recorded(node)
     if recording() or node._row.stops:
@@ -182,10 +183,11 @@ class enable_grad(Mode):  # noqa: N801 - PyTorch's name
 
 
 class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
-    """A block in which a result or a gradient that is infinite or NaN, though its arguments are finite, raises AnomalyError.
+    """A block in which an operation raises AnomalyError if it makes an infinity or a NaN of finite numbers.
 
-    The error names the operation, its arguments and the line of your program that called for it. Elsewhere an infinity is a
-    number like another, as in IEEE 754. In here recording is slow, and every node is kept until the end of the block.
+    This holds for results and for gradients. The error names the operation, its arguments and the line of your program.
+    Outside of such blocks infinities and NaNs are ordinary numbers, as in IEEE 754. Inside, recording is slow, and every node
+    is kept until the end of the block.
 
     >>> from autograd import Value, detect_anomaly
     >>> with detect_anomaly():
@@ -205,7 +207,7 @@ class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
             self._lines.clear()
 
     def recorded(self, node: N) -> N:
-        """``node``, if it is finite."""
+        """Return ``node``; AnomalyError if it is not finite and its arguments are."""
         if any(mode.by_sweep for mode in active.get()):
             return node
         line = self._lines[node] = calling_line()
@@ -217,7 +219,7 @@ class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
         return node
 
     def swept(self, grads: dict[Any, float]) -> None:
-        """Raise AnomalyError if a node handed on what is not finite, though its own grad is."""
+        """Raise AnomalyError if a node with a finite grad handed on one that is not finite."""
         for node, grad in reversed(grads.items()):
             if not (node._args and math.isfinite(grad)):
                 continue
@@ -231,12 +233,12 @@ class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
 
 
 _SHOWN = 8
-"""How many arguments of an operation a message shows."""
+"""The number of arguments of an operation that a message shows."""
 _PACKAGE = os.path.dirname(__file__)  # noqa: PTH120 - pathlib takes 3 ms to import
 
 
 def calling_line() -> str:
-    """The place in the user's program that is running now, and its text."""
+    """Return the place in the user's program that is running now, and the text of its line."""
     frame = sys._getframe()
     while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back

@@ -1,4 +1,4 @@
-"""Formulas: what partial derivatives can be written in besides numbers, and formulas as text."""
+"""Formulas: operands whose operators apply rows of the table, and formulas as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _CONDITION, _SUM, _PRODUCT, _SIGN, _ATOM = range(5)  # how strongly a formula ho
 
 
 class Formula(ops.Operand):
-    """An operand whose operators apply rows of the table. A subclass says with ``apply`` what that makes."""
+    """An operand whose operators apply rows of the table. The method ``apply`` of a subclass says what that makes."""
 
     __slots__ = ()
 

@@ -285,7 +285,9 @@ def test_what_an_operation_of_one_s_own_cannot_do() -> None:
     a = Value(0.5)
     with pytest.raises(TypeError, match="the _children of a Value must be Values, not float 1.0"):
         Value(1.0, (a, 1.0), "+")  # type: ignore[arg-type]
-    with pytest.raises(GraphError, match="the _backward of 'tanh' gives numbers, no graph: write it with autograd.math"):
+    with pytest.raises(
+        GraphError, match="the _backward of 'tanh' adds plain numbers, .* write the operation with autograd.math"
+    ):
         gradient(tanh_of(a), [a], create_graph=True)
     with pytest.raises(TypeError, match="'tanh' has a _backward of its own"):
         pickle.dumps(tanh_of(a))

@@ -61,5 +61,5 @@ def test_rows_of_any_length_have_an_index(rows: list[list[float]]) -> None:
 
 
 def test_rows_are_of_one_length() -> None:
-    with pytest.raises(ValueError, match="rows of one length, 2 as that of the first"):
+    with pytest.raises(ValueError, match="rows of one length, and the first row has 2 items, not"):
         math.select([[1.0, 2.0], [3.0]], Value(0.0))
