@@ -25,7 +25,7 @@ Structure = tuple[Any, ...] | None
 """A tree without its leaves: None for a leaf, and (kind, keys, structure of each item...) for a container. It is hashable."""
 
 
-def flatten(tree: Any, into: Any = None, name: str = "the tree", *, lists: bool = False) -> Any:
+def flatten(tree: Any, *, lists: bool = False, name: str = "the tree") -> tuple[list[Any], Structure]:
     """Return the leaves of ``tree``, in order, and its structure.
 
     Two structures are equal if no function could tell the trees apart except by their leaves: types, keys and their order are
@@ -38,11 +38,7 @@ def flatten(tree: Any, into: Any = None, name: str = "the tree", *, lists: bool 
     (True, False)
     """
     leaves: list[Any] = []
-    structure = _structure(tree, leaves, lists, name, 0)
-    if into is not None:  # as it was called formerly
-        into += leaves
-        return structure
-    return leaves, structure
+    return leaves, _structure(tree, leaves, lists, name, 0)
 
 
 def unflatten(structure: Structure, leaves: Iterable[Any]) -> Any:
@@ -210,21 +206,3 @@ def _hashable(x: Any) -> Hashable:
 def _is_dataclass(kind: type) -> bool:
     """Return whether instances of ``kind`` are dataclasses; one that NumPy can read as an array is a leaf."""
     return hasattr(kind, "__dataclass_fields__") and not hasattr(kind, "__array__")
-
-
-# The former names, while callers move to the ones above.
-
-
-def items(x: Any, *, lists: bool = False) -> list[Any] | None:  # noqa: D103 - see above
-    _, structure = flatten(x, lists=lists)
-    if structure is None:
-        return None
-    return [*x.values()] if isinstance(x, dict) else [getattr(x, k) for k in structure[1]] if structure[1] else [*x]
-
-
-def like(x: Any, items: list[Any]) -> Any:  # noqa: D103 - see above
-    structure: Any = flatten(x, lists=True)[1]
-    return _rebuilt((*structure[:2], *[None for _ in items]), iter(items))
-
-
-mapped = map

@@ -130,7 +130,7 @@ class _Export:
         compiled = compile(fn, reduction=None)
         self.title = _title(fn)
         arrays = iter([as_array([x], path) for i, tree in enumerate(example) for path, x in trees.paths(tree, f"example {i}")])
-        batch = trees.mapped(lambda _: next(arrays), example)
+        batch = trees.map(lambda _: next(arrays), example)
         compiled(*batch)  # which refuses what cannot be recorded, and checks what was
         (recording,) = compiled.recordings
         self.form = recording.form
