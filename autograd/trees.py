@@ -101,7 +101,7 @@ def _structure(x: Any, leaves: list[Any], lists: bool, name: str, depth: int) ->
     items: Any = x
     if isinstance(x, dict):
         keys, items = (*x, *[type(key) for key in x]), x.values()  # with types, because 1 and True are equal
-        kind = kind if kind is dict else _Dict.like(x)
+        kind = kind if kind is dict else _Dict(x)
     elif isinstance(x, tuple) or (lists and isinstance(x, list)):
         pass
     elif _is_dataclass(kind):
@@ -161,35 +161,34 @@ def _paths(structure: Structure, path: str) -> Iterator[str]:
         yield from _paths(part, path + step)
 
 
-@dataclasses.dataclass(frozen=True)
 class _Dict:
-    """A dict of a subclass of ``dict``, without its items."""
+    """A dict of a subclass of ``dict``, without its items: two are equal if a function can see no difference."""
 
-    kind: type
-    seen: tuple[Hashable, ...]
-    """What a function may see of such a dict besides its items: its attributes and its default."""
-    empty: Any = dataclasses.field(compare=False)
-    """Such a dict without items."""
-
-    @classmethod
-    def like(cls, x: dict[Any, Any]) -> _Dict:
-        """Return the kind of ``x``."""
+    def __init__(self, x: dict[Any, Any]) -> None:
         own = getattr(x, "__dict__", None)
-        items_are_attributes = own is x
-        seen = [(key, type(value), _hashable(value)) for key, value in own.items()] if own and not items_are_attributes else []
-        empty = copy.copy(x)
-        dict.clear(empty)
-        if isinstance(x, OrderedDict):
-            OrderedDict.clear(empty)
-        return cls(type(x), (items_are_attributes, *seen, x.default_factory if isinstance(x, defaultdict) else None), empty)
+        self._items_are_attributes = own is x
+        attributes = own.items() if own and own is not x else ()
+        seen = [(name, type(value), _hashable(value)) for name, value in attributes]
+        self._key = type(x), self._items_are_attributes, *seen, x.default_factory if isinstance(x, defaultdict) else None
+        self._empty = copy.copy(x)
+        clear = OrderedDict.clear if isinstance(x, OrderedDict) else dict.clear
+        clear(self._empty)
+        if self._items_are_attributes:  # the copy has the items as attributes
+            object.__setattr__(self._empty, "__dict__", self._empty)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Dict) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
 
     def filled(self, keys: Iterable[Any], items: list[Any]) -> Any:
         """Return a new dict of this kind, with the first of ``keys`` for ``items``."""
-        new = copy.copy(self.empty)
+        new = copy.copy(self._empty)
         put = OrderedDict.__setitem__ if isinstance(new, OrderedDict) else dict.__setitem__
         for key, item in zip(keys, items, strict=False):
             put(new, key, item)
-        if self.seen[0]:  # its items can be read as attributes
+        if self._items_are_attributes:
             object.__setattr__(new, "__dict__", new)
         return new
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
+import weakref
 from collections import Counter, OrderedDict, defaultdict
 from dataclasses import InitVar, dataclass, field
 from typing import Any, ClassVar, NamedTuple
@@ -127,6 +129,18 @@ def test_the_same_with_other_leaves(x: Any) -> None:
     again = trees.unflatten(pickle.loads(pickle.dumps(structure)), before)
     assert type(again) is type(x)
     assert trees.flatten(again) == (before, structure)
+
+
+@pytest.mark.parametrize("kind", [dict, OrderedDict, Attributes, lambda **items: Named("n", items), Open])
+def test_a_structure_keeps_no_leaf(kind: Any) -> None:
+    """It is the key of a recording, which must not keep the batch that it was recorded with."""
+    array = np.zeros(3)
+    seen = weakref.ref(array)
+    structure = trees.flatten(kind(x=array, y=array) if kind is Open else kind(x=array))[1]
+    del array
+    gc.collect()
+    assert seen() is None
+    assert structure is not None
 
 
 def test_unflatten_counts_the_leaves() -> None:
