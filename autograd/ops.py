@@ -287,7 +287,10 @@ var        = _op("var",        "var",       k.var,                             k
 
 
 def _products_of_the_others(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return for each argument the product of the others. It is not y divided by the argument, which may be 0."""
+    """Return for each argument the product of the others. It is not y divided by the argument, which may be 0.
+
+    Of 2, 3 and 5 the products of what comes before are 1, 2 and 6, and of what comes after 15, 5 and 1. Together: 15, 10 and 6.
+    """
     before: list[Any] = [1.0]
     for a in args[:-1]:
         before.append(before[-1] * a)
@@ -298,7 +301,10 @@ def _products_of_the_others(args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _equal_parts(first: Any, second: Any, others: Sequence[Any]) -> tuple[Any, ...]:
-    """Return an equal part of 1 for each argument that reaches the extreme. If none does, the extreme is NaN: return NaN."""
+    """Return an equal part of 1 for each argument that reaches the extreme. If none does, the extreme is NaN: return NaN.
+
+    The arguments say whether each one does. For maximum(3, 5, 5) they are 0, 1 and 1, and the parts 0, ½ and ½.
+    """
     p, q = 1.0 * first, 1.0 * second
     try:
         if not others:

@@ -22,7 +22,11 @@ DEEPEST = 100
 """How many levels a tree may have. Data has far fewer, and Python's recursion limit allows far more."""
 
 Structure = tuple[Any, ...] | None
-"""A tree without its leaves: None for a leaf, and (kind, keys, structure of each item...) for a container. It is hashable."""
+"""A tree without its leaves: None for a leaf, and (kind, keys, structure of each item...) for a container. It is hashable.
+
+For ``({"a": 1}, 2)`` it is ``(tuple, (), (dict, ("a", str), None), None)``. The types of a dict's keys follow its keys: 1
+and True are equal.
+"""
 
 
 def flatten(tree: Any, *, lists: bool = False, name: str = "the tree") -> tuple[list[Any], Structure]:
@@ -100,7 +104,7 @@ def _structure(x: Any, leaves: list[Any], lists: bool, name: str, depth: int) ->
     keys: tuple[Any, ...] = ()
     items: Any = x
     if isinstance(x, dict):
-        keys, items = (*x, *[type(key) for key in x]), x.values()  # with types, because 1 and True are equal
+        keys, items = (*x, *[type(key) for key in x]), x.values()
         kind = kind if kind is dict else _Dict(x)
     elif isinstance(x, tuple) or (lists and isinstance(x, list)):
         pass
