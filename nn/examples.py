@@ -115,9 +115,10 @@ def split(examples: Examples, validation: Any, generator: np.random.Generator) -
 def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Examples, *, compiled: bool) -> None:
     """Raise the error with which ``loss`` refuses one of the targets. A compiled program could not look at them.
 
-    Predict the first example, and call ``loss`` with this prediction and different targets. They are Values, as in recording,
-    or plain numbers if nothing will be recorded. In this way any function, method or object may lie between ``fit`` and a loss
-    that checks its targets. It costs one prediction, and one loss for each target that is tried.
+    Predict the first example, and call ``loss.check_target``, or ``loss`` itself if it has no such function, with this
+    prediction and different targets. They are Values, as in recording, or plain numbers if nothing will be recorded. In this
+    way any function, method or object may lie between ``fit`` and a loss that checks its targets. It costs one prediction, and
+    one check or loss for each target that is tried.
 
     For nn.hinge_loss and y = [-1, 1, 1, 0], the targets -1, 0 and 1 are tried, and 0 is refused: "hinge_loss() expects targets
     of -1 or 1, not 0", with the note "In nn.fit: 1 of 4 examples have the target 0".
@@ -132,14 +133,14 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
         shapes = [leaf.shape for leaf in leaves(examples.x)]
         refused.add_note(f"In nn.fit: X has the shape {', '.join(map(str, shapes))}; the first axis counts the examples.")
         raise
+    if not hasattr(loss, "__wrapped__"):  # a wrapper may pass other targets on, and functools.wraps copied the attribute
+        loss = getattr(loss, "check_target", loss)
     telling = _telling(examples.y)
     for which in telling:
         target = example(examples.y, which)
         error = _refusal(loss, prediction, given(target))
         if error is None:
             continue
-        if isinstance(error, IndexError):  # select() raised it, of a Value: called with numbers, the loss says what it expects
-            error = _refusal(loss, prediction, target) or error
         if getattr(examples.y, "shape", ())[1:] == (1,) and isinstance(prediction, Value):
             msg = f"y has the shape {examples.y.shape}, and the model gives one number for an example: pass y.ravel()"
             raise ValueError(msg) from error

@@ -1034,6 +1034,26 @@ def test_one_wrong_target_among_many_different_ones_is_found(wrong: float) -> No
             quiet(model, X=x, y=classes, loss=lambda p, t: 2.0 * nn.cross_entropy(p, t), epochs=1)
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_loss_may_check_its_targets_itself(compiled: bool) -> None:  # noqa: FBT001 - both engines
+    """With check_target, also in a program, which cannot look at them. A wrapper of a loss that has it may change targets."""
+
+    def squared_distance(prediction: Any, target: Any) -> Any:
+        return (prediction - target) ** 2
+
+    def check_target(_: Any, target: Any) -> None:
+        if target > 2:
+            message = f"targets must be at most 2, not {target.data if compiled else target}"
+            raise ValueError(message)
+
+    squared_distance.check_target = check_target  # type: ignore[attr-defined]  # functions have attributes
+    with pytest.raises(ValueError, match="targets must be at most 2, not 3"):
+        quiet(mlp(), loss=squared_distance, y=LABELS + 2, compiled=compiled, epochs=1)
+    quiet(mlp(), loss=squared_distance, y=LABELS + 1, compiled=compiled, epochs=1)
+    signed = functools.wraps(nn.hinge_loss)(lambda p, t: nn.hinge_loss(p, 2 * t - 1))
+    quiet(mlp(), loss=signed, y=LABELS, compiled=compiled, epochs=1)
+
+
 def test_wrong_targets_are_found_in_tuples_and_dicts_of_them() -> None:
     """The targets have weights beside them, all of which are different."""
     weights = RNG.uniform(size=50)
