@@ -41,48 +41,15 @@ from nn.schedules import CosineAnnealingLR, LinearLR, LRScheduler, OneCycleLR, S
 from nn.training import TrainingState, fit
 from nn.vectors import parameters_to_vector, vector_to_parameters
 
-__all__ = [
-    "LBFGS",
-    "MLP",
-    "SGD",
-    "Adam",
-    "AdamW",
-    "BaseOptimizer",
-    "Checkpoint",
-    "CheckpointError",
-    "CosineAnnealingLR",
-    "DivergedError",
-    "EarlyStopping",
-    "History",
-    "LRScheduler",
-    "Layer",
-    "LinearLR",
-    "Module",
-    "Neuron",
-    "OneCycleLR",
-    "Optimizer",
-    "RMSprop",
-    "Sequential",
-    "SequentialLR",
-    "StepLR",
-    "TrainingState",
-    "accuracy",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "clip_grad_norm",
-    "cross_entropy",
-    "export",
-    "fit",
-    "hinge_loss",
-    "init",
-    "likelihood",
-    "load",
-    "mse_loss",
-    "nll_loss",
-    "parameters_to_vector",
-    "save",
-    "vector_to_parameters",
+# fmt: off
+__all__ = [  # noqa: RUF022 - many to a line, in the order of the alphabet
+    "accuracy", "Adam", "AdamW", "BaseOptimizer", "binary_cross_entropy", "binary_cross_entropy_with_logits", "Checkpoint",
+    "CheckpointError", "clip_grad_norm", "CosineAnnealingLR", "cross_entropy", "DivergedError", "EarlyStopping", "export",
+    "fit", "hinge_loss", "History", "init", "Layer", "LBFGS", "likelihood", "LinearLR", "load", "LRScheduler", "MLP",
+    "Module", "mse_loss", "Neuron", "nll_loss", "OneCycleLR", "Optimizer", "parameters_to_vector", "RMSprop", "save",
+    "Sequential", "SequentialLR", "SGD", "StepLR", "TrainingState", "vector_to_parameters",
 ]
+# fmt: on
 
 
 def __getattr__(name: str) -> ModuleType:
