@@ -1,7 +1,7 @@
 """The compiler: a function of Values, recorded once, becomes the NumPy program that a person would have written.
 
 ``record`` makes arrays of a graph. ``lower`` runs the passes: ``simplify`` takes the graph to fewer nodes, ``pack``
-groups these into vectors and matrix products, ``selection`` says what is computed from what, ``allocate`` chooses where
+finds ``operations`` on vectors and matrices, ``selection`` writes these in terms of fewer kinds, ``allocate`` chooses where
 numbers lie and writes the ``instructions``, and ``differentiate`` adds those of the gradient. The result is a ``Plan``, which
 any of the ``executors`` can run: a ``Program`` is a plan, an executor and its buffers. ``oracle`` does the same as all of them,
 node by node.

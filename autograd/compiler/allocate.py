@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
-from autograd.compiler import selection
+from autograd.compiler import operations
 from autograd.compiler.instructions import (
     Chain,
     Gather,
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from autograd.compiler.instructions import Instruction
-    from autograd.compiler.selection import Operation, Selection, Values
+    from autograd.compiler.operations import Operation, Values
+    from autograd.compiler.selection import Selection
     from autograd.compiler.views import Loops
 
     Rows = NDArray[np.int64]
@@ -78,7 +79,7 @@ class Allocation:
         which = np.searchsorted(ends, leaf[is_input], side="right") - 1
         self._space[is_input] = which + self._first_input
         self._row[is_input] = leaf[is_input] - ends[which]
-        products = [o for o in selected.operations if isinstance(o, selection.Product) and o.bias is not None]
+        products = [o for o in selected.operations if isinstance(o, operations.Product) and o.bias is not None]
         self._biased = {_set(o.right): o.out.shape[2] for o in products}
         """How many ones belong below the right factors of each product with biases, by these factors."""
         self._ones: dict[tuple[Space, int], int] = {}
@@ -241,28 +242,30 @@ class Allocation:
     def _write(self, operation: Operation) -> None:
         """Write the instructions of an operation."""
         match operation:
-            case selection.Map():
+            case operations.Map():
                 self._map(operation)
-            case selection.Reduce() | selection.Peak():
+            case operations.Reduce() | operations.Peak():
                 self._reduce(operation)
-            case selection.Project():
+            case operations.Project():
                 self._project(operation)
-            case selection.Product():
+            case operations.Product():
                 self._product(operation)
-            case selection.Pairwise():
+            case operations.Pairwise():
                 self._pairwise(operation)
-            case selection.Take():
+            case operations.Take():
                 self._take(operation)
-            case selection.Pick():
+            case operations.Pick():
                 self._pick(operation)
-            case selection.Chain():
+            case operations.Chain():
                 self._chain(operation)
+            case operations.Dots():
+                raise AssertionError  # select has written it as products and sums
             case _:
                 assert_never(operation)
 
     # Vectors and runs
 
-    def _map(self, o: selection.Map) -> None:
+    def _map(self, o: operations.Map) -> None:
         """Write an operation on vectors, whose items are sorted by the places of their arguments.
 
         ``mul(w1, x0)``, ``mul(w0, x1)`` and ``mul(w0, x0)`` are two weights by two inputs. Sorted by w, then by x, they are
@@ -284,7 +287,7 @@ class Allocation:
         """Return the order of ``runs`` by where the first value of each lies."""
         return np.argsort(self._places(runs)[np.cumsum(lengths) - lengths], kind="stable")
 
-    def _reduce(self, o: selection.Reduce | selection.Peak) -> None:
+    def _reduce(self, o: operations.Reduce | operations.Peak) -> None:
         """Write a reduction of the last axis of a table, or of segments if the runs have different lengths."""
         runs = o.x.ravel()
         order = self._by_place(runs, o.lengths)
@@ -294,19 +297,19 @@ class Allocation:
         if (lengths == lengths[0]).all():
             view = self._table(space, rows.reshape(len(lengths), -1))
             out = out.reshaped(view.shape[:-1])
-            self._emit(Peak(out, view) if isinstance(o, selection.Peak) else Reduce(out, o.op, view))
+            self._emit(Peak(out, view) if isinstance(o, operations.Peak) else Reduce(out, o.op, view))
             return
         view = self._regular(space, rows)
         view = (view if view.contiguous else self._gather(space, rows)).reshaped(rows.shape)
         starts = np.cumsum(lengths) - lengths
-        self._emit(Peaks(out, view, starts) if isinstance(o, selection.Peak) else Segments(out, o.op, view, starts))
+        self._emit(Peaks(out, view, starts) if isinstance(o, operations.Peak) else Segments(out, o.op, view, starts))
 
-    def _project(self, o: selection.Project) -> None:
+    def _project(self, o: operations.Project) -> None:
         space, rows = self._rows(o.x)
         runs = sorted([np.sort(some) for some in np.split(rows, np.cumsum(o.lengths)[:-1])], key=min)
         self._emit(Project(space.all_rows, np.concatenate(runs), np.cumsum([0, *map(len, runs[:-1])])))
 
-    def _chain(self, o: selection.Chain) -> None:
+    def _chain(self, o: operations.Chain) -> None:
         """Write a chain. It begins with a copy of the given values, in the rows before its own, so that all are one block."""
         space = self._home(batched=bool(self._batched[o.out[0]]))
         self._settle(o.given)
@@ -334,7 +337,7 @@ class Allocation:
         order = np.argsort(self._places(right[:, 0, 0]), kind="stable")
         return nodes[order], left[order], right[order]
 
-    def _product(self, o: selection.Product) -> None:
+    def _product(self, o: operations.Product) -> None:
         """Write a matrix product. Biases are a column of the left factors if a row of ones can lie below the right factors."""
         k = o.left.shape[2]
         augmented = o.bias is not None and self._is_worth_ones(o.right, o.out.shape[1])
@@ -395,7 +398,7 @@ class Allocation:
             self._gathered[key] = View(self.arena, copy.start, (1, k + 1, n), contiguous((1, k + 1, n)))
         return self._gathered[key]
 
-    def _pairwise(self, o: selection.Pairwise) -> None:
+    def _pairwise(self, o: operations.Pairwise) -> None:
         nodes, left, right = self._sorted(o.out, o.left, o.right)
         a, b = self._stack(left), self._stack(right)
         finite = (b,) if (left == self._graph.zero).any() else ()
@@ -403,12 +406,12 @@ class Allocation:
 
     # Tables
 
-    def _take(self, o: selection.Take) -> None:
+    def _take(self, o: operations.Take) -> None:
         table, index = o.table, o.index
         rows, columns = [np.argsort(places, kind="stable") for places in (self._places(table)[:, 0], self._places(index))]
         self._emit(Take(self._place(o.out[np.ix_(rows, columns)]), self._stack(table[rows]), self.read(index[columns])))
 
-    def _pick(self, o: selection.Pick) -> None:
+    def _pick(self, o: operations.Pick) -> None:
         table, index = o.table, o.index
         order = np.argsort(self._places(table)[:, 0], kind="stable")
         self._emit(Pick(self._place(o.out[order]), self._stack(table[order]), self.read(index[order])))

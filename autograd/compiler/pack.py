@@ -1,23 +1,25 @@
-"""Pack: group nodes that do the same, so that one operation on vectors or matrices computes all of them.
+"""Pack: find nodes that do the same, so that one operation on vectors or matrices computes all of them.
 
-Nodes of one level do not need one another. Those of one row become a group, and scalar products that share factors become a
-matrix product. Of the inputs x0, x1, a layer of two neurons and their ReLUs become
+Nodes of one level do not need one another. Those of one row become one operation, and scalar products that share factors become
+a matrix product. Of the inputs x0, x1, a layer of two neurons and their ReLUs become
 
-    d0 = dot([w0, w1], [x0, x1])        product   nodes [[[d0], [d1]]]   left [[[w0, w1], [w2, w3]]]   right [[[x0, x1]]]
+    d0 = dot([w0, w1], [x0, x1])        Product   out [[[d0], [d1]]]   left [[[w0, w1], [w2, w3]]]   right [[[x0, x1]]]
     d1 = dot([w2, w3], [x0, x1])
-    r0 = relu(d0), r1 = relu(d1)        map       nodes [r0, r1]         of [d0, d1]
+    r0 = relu(d0), r1 = relu(d1)        Map       out [r0, r1]         of [d0, d1]
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.folds import Fold
+from autograd.compiler.operations import Chain, Dots, Map, Operation, Pairwise, Pick, Product, Project, Reduce, Take
 from autograd.compiler.record import CODE, ROWS
-from autograd.compiler.simplify import DOT, FOLD, FSUM, LOGSUMEXP, MUL, PROJECT, Simplified, halves
+from autograd.compiler.simplify import CONSTANT, DOT, FOLD, FSUM, LOGSUMEXP, MUL, PROJECT, Simplified, halves
+from autograd.compiler.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,31 +34,6 @@ _ANY_NUMBER = (DOT, FSUM, LOGSUMEXP, HYPOT, PROJECT)
 """Rows whose nodes are packed together although they have different numbers of arguments."""
 _DENSE = 0.5
 """The smallest part of the items of a matrix product that has to be wanted."""
-
-
-@dataclass
-class Group:
-    """Nodes that are computed together.
-
-    kind       nodes       operands
-    map        (k)         an array (k) for each argument
-    reduce     (k)         the arguments of all nodes, one after the other, and how many each node has
-    project    (k)         the same
-    product    (g, m, n)   left factors (g, m, k), which all examples share, and right factors (g, n, k)
-    pairwise   (g, m, n)   left factors (g, m, k) and right factors (g, n, k), which differ between examples
-    take       (f, p)      tables (f, n), indices (p)
-    pick       (p)         tables (p, n), indices (p)
-    dots       (k)         left factors of all nodes, one after the other, right ones likewise, and how many each node has
-    chain      (n)         the row of each step, where its arguments begin, and the arguments of all steps
-
-    A -1 among the nodes is an item that is computed although no node needs it. The left factors of pairwise products may end
-    in zeros that are not in the graph.
-    """
-
-    kind: str
-    code: int
-    nodes: Rows
-    operands: list[Rows]
 
 
 _NARROW, _LONG = 1.5, 16
@@ -75,12 +52,13 @@ _ONE_BY_ONE[CODE[ops.constant]] = False
 _ONE_BY_ONE[[FOLD + CODE[op] for op in (ops.maximum, ops.minimum, ops.prod)]] = True
 
 
-def pack(graph: Simplified, *, chains: bool = True) -> list[Group]:
-    """Return the groups of all nodes that the results need, in an order in which arguments come first.
+def pack(graph: Simplified, *, chains: bool = True) -> list[Operation]:
+    """Return operations that compute all nodes that the results need, in an order in which arguments come first.
 
-    Without ``chains`` there are no groups of that kind.
+    Without ``chains`` there are no operations of that kind. The left factors of a Pairwise may end in zeros that are no
+    arguments in the graph, and biases are still left factors whose right factors are 1.
     """
-    groups: list[Group] = []
+    operations: list[Operation] = []
     needed = np.zeros(len(graph.args), bool)
     needed[graph.roots] = True
     reached = needed.copy()  # by gradients. Other nodes are packed apart: a cotangent of 0 times a slope of inf would be NaN
@@ -105,10 +83,10 @@ def pack(graph: Simplified, *, chains: bool = True) -> list[Group]:
         part = interior[starts[first] : ends[last]]
         for nodes in (part[~graph.batched[part]], part[graph.batched[part]]) if narrow[first] else (part,):
             if narrow[first] and len(nodes) >= _LONG:
-                groups.append(_chain(graph, nodes))
+                operations.append(_chain(graph, nodes))
             else:
-                groups += _levels(graph, nodes, reached)
-    return groups
+                operations += _levels(graph, nodes, reached)
+    return operations
 
 
 def _runs(some: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
@@ -121,8 +99,8 @@ def _runs(some: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     yield from zip([0, *[end + 1 for end in ends[:-1]]], ends, strict=False)
 
 
-def _levels(graph: Simplified, nodes: Rows, reached: NDArray[np.bool_]) -> Iterator[Group]:
-    """Yield the groups of ``nodes``, which are sorted by level."""
+def _levels(graph: Simplified, nodes: Rows, reached: NDArray[np.bool_]) -> Iterator[Operation]:
+    """Yield the operations for ``nodes``, which are sorted by level."""
     levels = graph.level[nodes]
     for some in np.split(nodes, np.flatnonzero(np.diff(levels)) + 1) if len(nodes) else []:
         for part in (some[reached[some]], some[~reached[some]]):
@@ -180,14 +158,41 @@ def _alike(numbers: Rows, group: Rows, groups: int) -> NDArray[np.bool_]:
     return ~differs
 
 
-def _chain(graph: Simplified, nodes: Rows) -> Group:
-    args = [graph.args[i] for i in nodes.tolist()]
-    first = np.cumsum(np.fromiter([0, *map(len, args)], np.int64, len(args) + 1))
-    return Group("chain", -1, nodes, [graph.code[nodes], first, np.concatenate(args)])
+def _chain(graph: Simplified, nodes: Rows) -> Chain:
+    """Return the steps that compute ``nodes`` one after the other.
+
+    Of ``y = sin(x)``, ``z = y * 2`` and ``w = z * x``, x is given, 2 is a number, and y, z and w are written. They get the
+    cells 0 to 4 in this order, and the steps are sin(0), mul(2, 1) and mul(3, 0).
+    """
+    arg, lengths = _runs_of([graph.args[i] for i in nodes.tolist()])
+    cells = np.full(len(graph.args), -1)
+    cells[nodes] = 0
+    outside = arg[cells[arg] < 0]
+    outside = outside[np.sort(np.unique(outside, return_index=True)[1])]
+    is_number = graph.code[outside] == CONSTANT
+    given, numbers = outside[~is_number], outside[is_number]
+    order = np.concatenate([given, numbers, nodes])
+    cells[order] = np.arange(len(order))
+    codes, which = np.unique(graph.code[nodes], return_inverse=True)
+    steps = Steps(
+        [*map(_step, codes.tolist())],
+        which.astype(np.int32),
+        np.append(0, np.cumsum(lengths)).astype(np.int32),
+        cells[arg].astype(np.int32),
+        len(given),
+        graph.number[numbers].tolist(),
+    )
+    return Chain(nodes, given, steps)
 
 
-def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - one branch a kind of group
-    """Yield the groups of nodes that do not need one another."""
+def _step(code: int) -> ops.Op:
+    """Return the operation of a step. The fold of a row takes any number of arguments; a product does so anyway."""
+    row = ROWS[code % FOLD]
+    return row if code < FOLD or row is ops.prod else Fold(row)
+
+
+def _level(graph: Simplified, nodes: Rows) -> Iterator[Operation]:  # noqa: C901 - one branch a kind
+    """Yield the operations for nodes that do not need one another."""
     alike: dict[tuple[int, bool, int], list[int]] = {}
     codes, batched = graph.code[nodes].tolist(), graph.batched[nodes].tolist()
     for node, code, varies in zip(nodes.tolist(), codes, batched, strict=True):
@@ -199,7 +204,7 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - o
         rest, products, padded = _families(graph, dots, alike.get((MUL, True, 2), []))
         for some, left, right in padded:
             found, others = _matrices(_numbered(left), _numbered(right), lone=False)
-            yield from _stacks("pairwise", some, left, right, found)
+            yield from _stacks(Pairwise, some, left, right, found)
             for node in some[others].tolist():
                 (rest if graph.code[node] == DOT else products).append(node)
         alike[DOT, True, 0], alike[MUL, True, 2] = rest, products
@@ -212,12 +217,14 @@ def _level(graph: Simplified, nodes: Rows) -> Iterator[Group]:  # noqa: C901 - o
             continue
         if code == DOT:
             yield from _products(graph, some, args)
+        elif code == PROJECT:
+            yield Project(some, *_runs_of(args))
         elif code >= FOLD or (code in _ANY_NUMBER and not arity):
-            yield Group("project" if code == PROJECT else "reduce", code, some, _runs_of(args))
+            yield Reduce(some, *_runs_of(args), ROWS[code % FOLD])
         elif code == SELECT and graph.batched[some[0]]:
             yield from _lookups(graph, some, np.stack(args))
         else:
-            yield Group("map", code, some, list(np.stack(args, axis=1)))
+            yield Map(some, tuple([_number_or_values(graph, values) for values in np.stack(args, axis=1)]), ROWS[code])
 
 
 def _families(
@@ -261,21 +268,27 @@ def _families(
     return [n for n in dots if n not in used], [n for n in products if n not in used], out
 
 
-def _runs_of(args: Sequence[Rows]) -> list[Rows]:
+def _runs_of(args: Sequence[Rows]) -> tuple[Rows, Rows]:
     """Return all ``args`` as one array, and the length of each."""
-    return [np.concatenate(args), np.array([*map(len, args)])]
+    return np.concatenate(args), np.array([*map(len, args)])
 
 
-def _lookups(graph: Simplified, nodes: Rows, args: Rows) -> Iterator[Group]:
-    """Yield the groups of selections: columns of a shared table if each row meets each index, otherwise items of rows."""
+def _number_or_values(graph: Simplified, values: Rows) -> Rows | float:
+    """Return the ``values``, or the number that all of them are."""
+    is_number = graph.code[values[0]] == CONSTANT and (values == values[0]).all()
+    return float(graph.number[values[0]]) if is_number else values
+
+
+def _lookups(graph: Simplified, nodes: Rows, args: Rows) -> Iterator[Operation]:
+    """Yield the selections: columns of a shared table if each row meets each index, otherwise items of rows."""
     shared = ~graph.batched[args[:, 1:]].any(axis=1) & graph.batched[args[:, 0]]
     for mine, columns in ((shared, True), (~shared, False)):
         some, rows = nodes[mine], args[mine]
         matrix = _matrix(_numbered(rows[:, 1:]), _numbered(rows[:, :1])) if columns and len(some) else None
         if matrix is not None and (matrix >= 0).all():
-            yield Group("take", SELECT, some[matrix], [rows[matrix[:, 0], 1:], rows[matrix[0], 0]])
+            yield Take(some[matrix], rows[matrix[:, 0], 1:], rows[matrix[0], 0])
         elif len(some):
-            yield Group("pick", SELECT, some, [rows[:, 1:], rows[:, 0]])
+            yield Pick(some, rows[:, 1:], rows[:, 0])
 
 
 def _numbered(tuples: Rows) -> Rows:
@@ -306,8 +319,8 @@ def _matrix(left: Rows, right: Rows) -> Rows | None:
     return matrix
 
 
-def _products(graph: Simplified, nodes: Rows, args: list[Rows]) -> Iterator[Group]:
-    """Yield the groups of scalar products: matrix products where the same factors meet often enough, and ``dots``."""
+def _products(graph: Simplified, nodes: Rows, args: list[Rows]) -> Iterator[Operation]:
+    """Yield scalar products: as matrix products where the same factors meet often enough, and one by one."""
     loose: list[int] = []
     alike: dict[tuple[int, bool], list[int]] = {}
     for i, a in enumerate(args):
@@ -320,19 +333,22 @@ def _products(graph: Simplified, nodes: Rows, args: list[Rows]) -> Iterator[Grou
         left, right = table[:, :half], table[:, half:]
         found, others = _matrices(_numbered(left), _numbered(right), lone=shared)
         loose += mine[others].tolist()
-        yield from _stacks("product" if shared or not graph.batched[nodes[0]] else "pairwise", nodes[mine], left, right, found)
+        kind = Product if shared or not graph.batched[nodes[0]] else Pairwise
+        yield from _stacks(kind, nodes[mine], left, right, found)
     if loose:
         rest = [args[i] for i in sorted(loose)]
         lefts, rights = zip(*map(halves, rest), strict=True)
-        yield Group("dots", DOT, nodes[sorted(loose)], [np.concatenate(lefts), *_runs_of(rights)])
+        yield Dots(nodes[sorted(loose)], np.concatenate(lefts), *_runs_of(rights))
 
 
-def _stacks(kind: str, nodes: Rows, left: Rows, right: Rows, found: list[Rows]) -> Iterator[Group]:
-    """Yield a group for each stack of matrices of edges: edge i is ``nodes[i]``, of ``left[i]`` and ``right[i]``."""
+def _stacks(
+    kind: type[Product | Pairwise], nodes: Rows, left: Rows, right: Rows, found: list[Rows]
+) -> Iterator[Product | Pairwise]:
+    """Yield an operation for each stack of matrices of edges: edge i is ``nodes[i]``, of ``left[i]`` and ``right[i]``."""
     for stack in found:
         # Any edge in a row of a matrix tells the left factors of this row, and any edge in a column the right ones.
         wanted = np.where(stack >= 0, nodes[stack], -1)
-        yield Group(kind, DOT, wanted, [left[stack.max(axis=2)], right[stack.max(axis=1)]])
+        yield kind(wanted, left[stack.max(axis=2)], right[stack.max(axis=1)])
 
 
 _FEW = 8

@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd import Value, gradient, math
 from autograd.compiler.lower import lower
-from autograd.compiler.pack import Group, pack
+from autograd.compiler.pack import pack
 from autograd.compiler.program import Program
 from autograd.compiler.record import INPUT, ROWS, VARIABLE, Graph, Input, as_graph, record
 from autograd.compiler.simplify import CONSTANT, FOLD, Simplified, simplify
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from autograd.compiler.instructions import Instruction
+    from autograd.compiler.operations import Operation
     from autograd.compiler.plan import Plan
 
     Function = Callable[[list[Value]], Any]
@@ -66,7 +67,7 @@ def simpler(fn: Function, size: int = 0) -> str:
     return formula
 
 
-def packed(fn: Function, size: int = 0) -> list[Group]:
+def packed(fn: Function, size: int = 0) -> list[Operation]:
     """What ``pack`` makes of it."""
     return pack(simplified(fn, size))
 

@@ -1,4 +1,4 @@
-"""Selection: groups of nodes become operations over values. Runs of any lengths are lowered in the same way."""
+"""Selection: what has no instruction becomes several operations. Runs of any lengths are lowered in the same way."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 from passes import packed, simplified, variables
 
 from autograd import Value, math
+from autograd.compiler.operations import Chain, Map, Product, Reduce
 from autograd.compiler.pack import pack
-from autograd.compiler.selection import Chain, Map, Product, Reduce, Selection, select
+from autograd.compiler.selection import Selection, select
 
 w = variables(8)
 
@@ -72,13 +73,14 @@ def test_biases_are_apart_from_other_factors() -> None:
     def layer(x: list[Value]) -> list[Value]:
         return [math.sumprod(w[2 * i : 2 * i + 2], x) + w[4 + i] for i in range(2)]
 
-    (group,) = packed(layer, 2)
+    (packed_product,) = packed(layer, 2)
     (product,) = selected(layer, 2).operations
     assert isinstance(product, Product)
-    assert product.left.tolist() == group.operands[0][..., :2].tolist()
-    assert product.right.tolist() == group.operands[1][..., :2].tolist()
+    assert isinstance(packed_product, Product)
+    assert product.left.tolist() == packed_product.left[..., :2].tolist()
+    assert product.right.tolist() == packed_product.right[..., :2].tolist()
     assert product.bias is not None
-    assert product.bias.tolist() == group.operands[0][..., 2].tolist()
+    assert product.bias.tolist() == packed_product.left[..., 2].tolist()
     (plain,) = selected(lambda x: [math.sumprod(w[:2], x), math.sumprod(w[2:4], x)], 2).operations
     assert isinstance(plain, Product)
     assert plain.bias is None
