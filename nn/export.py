@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def export(model: Module, path: str | os.PathLike[str], *, example: Any = None) -> Path:
-    """The path, after writing ``model`` there as one file: plain Python if it ends in .py, C99 if it ends in .c.
+    """Write ``model`` as one file that needs no library, and return its path: Python if that ends in .py, C99 if it ends in .c.
 
-    The file has ``predict``, which gives what the model gives for one example, and ``gradient``, the derivatives by the inputs:
-    see ``autograd.export``. How many inputs neurons, layers, MLPs, and Sequentials that begin with one of these take, is known;
-    for your own Modules give an ``example``, what they are called with. Raises RecordingError for a model that
-    ``autograd.compile`` cannot record.
+    The file has a function ``predict``, which gives what the model gives for one example, and a function ``gradient``, which
+    gives the derivatives by the inputs: see ``autograd.export``. For a Neuron, a Layer, an MLP, or a Sequential that begins
+    with one of these, the number of inputs is known. For other Modules, pass an ``example`` of what they are called with.
+    Raises TypeError without one, and RecordingError if ``autograd.compile`` cannot record the model.
 
     >>> import runpy, tempfile
     >>> model = Neuron(2, "linear", rng=0)
@@ -34,15 +34,15 @@ def export(model: Module, path: str | os.PathLike[str], *, example: Any = None) 
     [1.0, 2.0]
     """
     if not isinstance(model, Module):
-        msg = f"nn.export() takes a Module, not {type(model).__name__} {shown(model)}: for functions there is autograd.export"
+        msg = f"nn.export() expects a Module, not {type(model).__name__} {shown(model)}: for a function, use autograd.export()"
         raise TypeError(msg)
     path = as_path(path, "path")
     if example is None:
         count = _inputs(model)
         if count is None:
             msg = (
-                f"nn.export() does not know what a {type(model).__name__} is called with: give an example of it, "
-                "as nn.export(model, path, example=[0.0, 0.0])"
+                f"nn.export() cannot tell how many inputs a {type(model).__name__} takes: pass an example of what it is called "
+                "with, as in nn.export(model, path, example=[0.0, 0.0])"
             )
             raise TypeError(msg)
         example = [0.0] * count
@@ -50,7 +50,7 @@ def export(model: Module, path: str | os.PathLike[str], *, example: Any = None) 
 
 
 def _inputs(model: object) -> int | None:
-    """How many inputs a model of this package's own takes; None if it is another."""
+    """Return how many inputs a model takes; None if that is not known."""
     if type(model) is Sequential:
         return _inputs(model.steps[0]) if model.steps else None
     if type(model) is MLP:

@@ -14,7 +14,8 @@ import pytest
 import autograd
 from autograd import Value, math
 from autograd.compiler.executors.numpy import RESERVED
-from autograd.compiler.languages import C, Python
+from autograd.compiler.export.c import C
+from autograd.compiler.export.python import Python
 from autograd.compiler.names import distinct
 
 if TYPE_CHECKING:

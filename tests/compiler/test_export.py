@@ -7,6 +7,7 @@ import fractions
 import itertools
 import math as python_math
 import random
+import re
 import runpy
 import shutil
 import subprocess
@@ -21,12 +22,14 @@ from random_programs import example, random_program
 import autograd
 from autograd import RecordingError, Value, gradient, math, ops
 from autograd.compiler.calls import Call, taken_apart
-from autograd.compiler.export import _c, _Export, _python, export
-from autograd.compiler.languages import C, Python
+from autograd.compiler.export import LANGUAGES, export
+from autograd.compiler.export import function as exporting
+from autograd.compiler.export.language import OWN, lines
+from autograd.compiler.export.loops import Loop, at
 from autograd.compiler.record import INPUT, VARIABLE, as_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -158,9 +161,87 @@ def test_polygamma(n: int, tmp_path: Path) -> None:
         y = f(x)
         same(file.predict(number), y.data)
         same(file.gradient(number), gradient(y, [x]))
-    with pytest.raises(ValueError, match=r"polygamma \(ψ\) is no function of C's math.h, so there can be no .c file"):
+    with pytest.raises(
+        ValueError,
+        match=r"polygamma \(ψ\) is not in C's math.h, so the function cannot be exported to C: export it to a .py file",
+    ):
         export(f, tmp_path / "no.c", 1.5)
     assert [*tmp_path.iterdir()] == [tmp_path / "exported.py"]
+
+
+@pytest.mark.parametrize("suffix", LANGUAGES)
+def test_each_row_is_spelled_or_refused_by_name(suffix: str) -> None:
+    """C has no polygamma; what else it refuses never reaches a language, as the compiler makes loops of it."""
+    refused = []
+    for row in ops.TABLE.values():
+        args = ["first", "second", "third"][: row.arity or 2]
+        try:
+            text = LANGUAGES[suffix]().call(row, args)
+        except ValueError as error:
+            assert str(error).startswith(f"{row.name} ({row.label}) ")  # noqa: PT017 - or else there is no telling which
+            refused.append(row)
+        else:
+            assert all(arg in text for arg in args)
+    lowered = [ops.constant, ops.polygamma, ops.dot, ops.fsum, ops.select, ops.logsumexp]
+    assert refused == {".py": [], ".c": lowered}[suffix]
+
+
+@pytest.mark.parametrize("suffix", LANGUAGES)
+def test_an_operation_that_a_language_does_not_have_is_refused_by_name(suffix: str) -> None:
+    """Mistake: Python called a lambda by the name of its module."""
+    row = ops.Op("thirds", "⅓", lambda a: a / 3, np.positive, lambda y, a: (1 / 3,), ops.REAL)  # noqa: ARG005
+    with pytest.raises(ValueError, match=r"thirds \(⅓\) "):
+        LANGUAGES[suffix]().call(row, ["x"])
+
+
+class Toy:
+    """A third language, in which a test runs: numbers, operations and indices are calls of functions."""
+
+    suffix, end, close = ".toy", ";", "pass"
+    reserved = re.compile(f"{OWN}|x")
+
+    def number(self, x: float) -> str:
+        return f"float('{x}')"
+
+    def call(self, op: ops.Op, args: Sequence[str]) -> str:
+        return f"TABLE['{op.name}']({', '.join(args)})"
+
+    def item(self, index: str, size: int) -> str:
+        return f"range({size})[int({index})]"
+
+    def found(self, x: str) -> str:
+        return f"({x})"
+
+    def when(self, condition: str, statement: str) -> str:
+        return f"exec('{statement}' if {condition} else '')"
+
+    def loop(self, loop: Loop) -> str:
+        return f"for {loop.variable} in range({loop.start}, {loop.stop}):"
+
+    def file(self, function: exporting.Exported, name: str) -> str:
+        tables = [f"{table.name} = {table.numbers}" for table in function.tables]
+        parts = [part for part in (function.predict, function.gradient) if part]
+        arrays = [f"{array} = [0.0] * {size}" for part in parts for array, size in part.arrays]
+        return "\n".join([f"# {name}", *tables, *arrays, *[line for part in parts for line in lines(self, part.body, 0)]])
+
+
+def test_a_third_language_is_one_class() -> None:
+    """What the others share knows neither of them: lookups, matrix products, chains and sums, and their derivatives."""
+    w = [[Value(0.5), Value(-1.0)], [Value(2.0), Value(3.0)]]
+
+    def f(x: Any, i: Any) -> Any:
+        hidden = [math.tanh(math.sumprod(row, x)) for row in w]
+        return [math.select(hidden, i) * math.exp(x[0]), math.logsumexp(hidden)]
+
+    toy = Toy()
+    made = exporting.exported(f, ([0.5, 0.25], 0), toy)
+    assert [a.name for a in made.arguments] == ["x_", "i_"]
+    names = {"TABLE": ops.TABLE, "x_": [0.75, -0.5], "i_": [1], "cotangents": [2.0, -1.0]}
+    exec(toy.file(made, "f.toy"), names)  # noqa: S102 - it is to be run
+    x = [Value(0.75), Value(-0.5)]
+    y = f(x, Value(1.0))
+    same([eval(at(made.results, [str(k)]), names) for k in range(2)], [v.data for v in y])
+    same(names["d_x_"], gradient(2.0 * y[0] - y[1], x))
 
 
 # Random programs
@@ -205,15 +286,14 @@ def _compare(seed: int, folder: Path, suffix: str) -> int:
     arguments = [*program.arguments(rng, 4).values()]
     if not arguments:
         return 0
+    language = LANGUAGES[f".{suffix}"]()
     try:
-        made = _Export(
-            lambda *x: _first(function(*x)), tuple([_which(x, 0) for x in arguments]), Python() if suffix == "py" else C()
-        )
+        made = exporting.exported(lambda *x: _first(function(*x)), tuple([_which(x, 0) for x in arguments]), language)
     except ValueError as error:
         assert suffix == "c" and "polygamma" in str(error)  # noqa: PT017, PT018 - or else there is no telling which
         return 0
     path = folder / f"p{seed}.{suffix}"
-    path.write_text(_python(made, "p") if suffix == "py" else _c(made, "p.c"), encoding="utf-8")
+    path.write_text(language.file(made, path.name), encoding="utf-8")
     file = Exported(path, outputs=1, trained=[a.size for a in made.trained])
     trained = np.concatenate([np.full(a.size, not a.index) for a in made.arguments])
     compared = 0
@@ -394,7 +474,7 @@ def _parabola(x: Any) -> Any:
 def test_python_files_say_how_to_use_them(tmp_path: Path) -> None:
     text = export(_parabola, tmp_path / "parabola.py", 0.0).read_text()
     assert text.startswith(
-        '"""_parabola.\n\nPrediction and gradient, in plain Python, of one example at a time. Written by scalar-autograd.\n\n'
+        '"""_parabola.\n\nPrediction and gradient of one example at a time, in plain Python. Written by scalar-autograd.\n\n'
         "    from parabola import gradient, predict\n\n    predict(x)\n    gradient(x, cotangent=1.0)\n\n    x: a number\n"
     )
     assert "import parabola" not in export(_parabola, tmp_path / "not-a-name.py", 0.0).read_text()
@@ -434,17 +514,17 @@ def test_a_file_is_replaced_only_by_a_whole_one(tmp_path: Path, monkeypatch: pyt
 
 
 def test_mistakes(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"export\(\) writes .py and .c files, not '.*f.js': end the name in one of these"):
+    with pytest.raises(ValueError, match=r"export\(\) writes files that end in .py or .c, not '.*f.js'"):
         export(_parabola, tmp_path / "f.js", 0.0)
-    with pytest.raises(FileNotFoundError, match=r"there is no folder '.*none' to export f.c to: make it first"):
-        export(_parabola, tmp_path / "none" / "f.c", 0.0)
     with pytest.raises(
-        TypeError, match=r"records what the function does with an example, and there is none: export\(fn, path, "
+        FileNotFoundError, match=r"cannot write f.c, because the folder '.*none' does not exist: create it first"
     ):
+        export(_parabola, tmp_path / "none" / "f.c", 0.0)
+    with pytest.raises(TypeError, match=r"needs an example of the arguments, to record what .*: export\(fn, path, "):
         export(_parabola, tmp_path / "f.c")
     with pytest.raises(RecordingError, match="the truth of a Value was asked for"):
         export(lambda x: x if x > 0 else -x, tmp_path / "f.c", 1.0)
-    with pytest.raises(TypeError, match=r"compile\(\) expects a function of one example, not int 3"):
+    with pytest.raises(TypeError, match=r"export\(\) expects a function of one example, not int 3"):
         export(3, tmp_path / "f.c", 1.0)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"which holds no Value|expected Values"):
         export(lambda x: "text", tmp_path / "f.c", 1.0)  # noqa: ARG005
@@ -455,9 +535,9 @@ def test_mistakes(tmp_path: Path) -> None:
 
 def test_mistakes_in_calls_of_the_file(tmp_path: Path) -> None:
     file = exported(lambda x: [x[0], w[0] * x[1]], tmp_path, "py", [1.0, 2.0], outputs=2)
-    with pytest.raises(ValueError, match="x has 2 numbers, and here are 3"):
+    with pytest.raises(ValueError, match="x must hold 2 numbers, not 3"):
         file.names["predict"]([1.0, 2.0, 3.0])
-    with pytest.raises(ValueError, match="cotangents has 2 numbers, and here are 1"):
+    with pytest.raises(ValueError, match="cotangents must hold 2 numbers, not 1"):
         file.names["gradient"]([1.0, 2.0], 1.0)
     with pytest.raises(TypeError, match="cotangents"):
         file.names["gradient"]([1.0, 2.0])

@@ -255,19 +255,20 @@ def test_a_c_file_says_what_a_program_needs(tmp_path: Path) -> None:
 
 def test_mistakes(tmp_path: Path) -> None:
     path = tmp_path / "model.py"
-    with pytest.raises(TypeError, match=r"nn.export\(\) takes a Module, not builtin_function_or_method .* autograd.export"):
+    with pytest.raises(TypeError, match=r"nn.export\(\) expects a Module, not builtin_function_or_method .* autograd.export"):
         export(max, path)  # type: ignore[arg-type]
     for model in (Mixture(), nn.Sequential(), nn.Sequential(math.tanh, nn.Layer(2, 1))):
         message = (
-            f"does not know what a {type(model).__name__} is called with: give an example of it, as nn.export(model, path, "
+            f"cannot tell how many inputs a {type(model).__name__} takes: pass an example of what it is called with, as in "
+            "nn.export(model, path, example=[0.0, 0.0])"
         )
         with pytest.raises(TypeError, match=re.escape(message)):
             export(model, path)
     with pytest.raises(ValueError, match=r"expects 2 inputs, not 3"):
         export(nn.MLP(2, [1]), path, example=[0.0, 0.0, 0.0])
-    with pytest.raises(ValueError, match=r"writes .py and .c files, not"):
+    with pytest.raises(ValueError, match="writes files that end in .py or .c, not"):
         export(nn.MLP(2, [1]), tmp_path / "model.txt")
-    with pytest.raises(FileNotFoundError, match=r"there is no folder"):
+    with pytest.raises(FileNotFoundError, match="the folder .* does not exist: create it first"):
         export(nn.MLP(2, [1]), tmp_path / "none" / "model.py")
     with pytest.raises(RecordingError, match=r"the truth of a Value was asked for"):
         export(nn.Sequential(nn.Layer(2, 2), max), path)
