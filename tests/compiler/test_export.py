@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import fractions
 import itertools
 import math as python_math
@@ -365,6 +366,20 @@ def test_results_keep_their_form_in_python(tmp_path: Path) -> None:
     for k, wanted in enumerate(forms([1.0, 2.0])):
         file = exported(lambda x, k=k: forms(x)[k], tmp_path, "py", [5.0, 6.0], outputs=1)
         assert repr(file.names["predict"]([1.0, 2.0])) == repr(wanted)
+
+
+@dataclasses.dataclass
+class Two:
+    """What a function may return."""
+
+    first: Any
+    others: list[Any]
+
+
+def test_a_dataclass_becomes_a_dict_in_python(tmp_path: Path) -> None:
+    """Mistake: it ended in an internal error."""
+    file = exported(lambda x: [x, Two(x * w[0], [x, w[1]])], tmp_path, "py", 1.0, outputs=4)
+    assert file.names["predict"](5.0) == [5.0, {"first": 10.0, "others": [5.0, 3.0]}]
 
 
 def test_derivatives_have_the_form_of_the_arguments_in_python(tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ def export(fn: Callable[..., Any], path: str | os.PathLike[str], *example: Any) 
     nested lists or arrays of numbers. A tuple or a dict may hold several of these, and each becomes an argument of its own.
     The Values that ``fn`` uses become numbers in the file. C++ compiles the C files as well. A file has two functions:
 
-    ``predict`` takes the arguments and gives what ``fn`` gives: in Python in the same form, in C one number after the other.
+    ``predict`` takes the arguments and gives what ``fn`` gives: in Python in the same form (dataclasses become dicts), in C one
+    number after the other.
 
     ``gradient`` gives the derivatives of the result, times ``cotangent``, by the arguments. In Python, ``cotangent`` is 1 by
     default. If there are several results, ``gradient`` takes an array ``cotangents``, one number for each result, and gives

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import inspect
 import keyword
 import math
@@ -177,6 +178,8 @@ def _spelled(form: Any, places: Iterator[int]) -> str:
     """Spell a result of that ``form``, whose numbers are at the next ``places`` of the outputs."""
     if form is NUMBER:
         return f"outputs[{next(places)}]"
+    if dataclasses.is_dataclass(form):  # whose class is not in the file
+        form = {field.name: getattr(form, field.name) for field in dataclasses.fields(form)}
     if isinstance(form, dict):
         return f"{{{', '.join([f'{key!r}: {_spelled(part, places)}' for key, part in form.items()])}}}"
     if isinstance(form, tuple):
