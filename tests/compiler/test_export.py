@@ -455,6 +455,13 @@ def test_chains_are_exported_as_they_are_written(suffix: str, tmp_path: Path) ->
         same(file.gradient(x), [leaf.grad for leaf in leaves], off=1e-13)
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_hypot_of_one_number(suffix: str, tmp_path: Path) -> None:
+    """It is the size of that number; C's function takes two."""
+    file = exported(lambda x: math.hypot(x), tmp_path, suffix, 1.0, outputs=1)  # noqa: PLW0108 - a function of one argument
+    assert (file.predict(-3.0).tolist(), file.gradient(-3.0).tolist()) == ([3.0], [-1.0])
+
+
 # Files
 
 
