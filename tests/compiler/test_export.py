@@ -21,7 +21,7 @@ from noisy import Noisy
 from random_programs import example, random_program
 
 import autograd
-from autograd import RecordingError, Value, gradient, math, ops
+from autograd import RecordingError, Value, gradient, math, modes, ops
 from autograd.compiler.calls import Call, taken_apart
 from autograd.compiler.export import LANGUAGES, export
 from autograd.compiler.export import function as exporting
@@ -489,6 +489,18 @@ def test_the_same_function_gives_the_same_bytes(tmp_path: Path) -> None:
         assert export(compiled, str(tmp_path / f"a.{suffix}"), 0.0).read_bytes() == a
 
 
+def test_a_function_is_recorded_once(tmp_path: Path) -> None:
+    """Afterwards it is called again, to see that it does the same: once with a Value, and once with a number."""
+    calls = []
+
+    def f(x: Any) -> Any:
+        calls.append((modes.is_compiling(), type(x)))
+        return w[0] * x
+
+    export(f, tmp_path / "f.py", 1.0)
+    assert calls == [(True, Value), (False, Value), (False, float)]
+
+
 def _parabola(x: Any) -> Any:
     return w[0] * x * x
 
@@ -550,8 +562,22 @@ def test_mistakes(tmp_path: Path) -> None:
         export(3, tmp_path / "f.c", 1.0)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"which holds no Value|expected Values"):
         export(lambda x: "text", tmp_path / "f.c", 1.0)  # noqa: ARG005
-    with pytest.raises(TypeError, match="holds Values"):
+    with pytest.raises(TypeError, match="x holds Values"):
         export(_parabola, tmp_path / "f.c", Value(1.0))
+    with pytest.raises(RecordingError, match="the function _parabola was exported in a function that autograd.compile records"):
+        autograd.compile(lambda x: export(_parabola, tmp_path / "f.c", 1.0) and x)([1.0])
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_function_that_changes_is_refused(tmp_path: Path) -> None:
+    """As when it is compiled."""
+    counter = itertools.count()
+
+    def changing(x: Any) -> Any:
+        return x * next(counter)
+
+    with pytest.raises(RecordingError, match="the function changing: recorded, the function gives 0.0 .* called again, 1.0"):
+        export(changing, tmp_path / "f.c", 1.0)
     assert not [*tmp_path.iterdir()]
 
 
