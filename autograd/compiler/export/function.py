@@ -43,7 +43,7 @@ class Argument:
     name: str
     shape: tuple[int, ...]
     index: bool
-    """Whether the function looks up with it. Then there is no derivative by it."""
+    """Whether the function uses it as an index. Then there is no derivative by it."""
 
     @property
     def size(self) -> int:
@@ -72,9 +72,9 @@ class Function:
 class Exported:
     """What a file is made of.
 
-    The statements know two arrays beside those of the functions and the tables: ``inputs`` holds the numbers of all arguments
-    that are differentiated by, one argument after the other, and ``cotangents`` one number for each result. ``gradient``
-    writes to ``slopes``, which is arranged as ``inputs`` is.
+    Two arrays that the statements read must be made of the arguments: the one that is called like ``inputs`` holds the numbers
+    of all arguments that are differentiated by, one argument after the other, and ``cotangents`` one number for each result.
+    ``gradient`` leaves the derivatives in the array ``slopes``, in the same order as in ``inputs``.
     """
 
     title: str

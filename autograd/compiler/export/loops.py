@@ -66,7 +66,7 @@ class Loops:
     """Writes statements, and collects the tables of whole numbers that they mention."""
 
     def __init__(self, language: Language, tables: Mapping[Space, Iterable[Table]]) -> None:
-        """``tables`` hold the rows of some spaces. Each other space is an array of its name."""
+        """``tables`` hold the rows of some spaces. Any other space is an array that has the name of the space."""
         self.tables: dict[tuple[str, bytes], Table] = {}
         self._language = language
         self._constants = tables
@@ -82,11 +82,15 @@ class Loops:
         return written
 
     def constants(self, space: Space, rows: Iterable[int]) -> list[Statement]:
-        """Return the statements that fill these ``rows`` of ``space`` with their constants.
+        """Return the statements that fill ``rows`` of ``space``, which are sorted, with their constants.
 
-        There is one loop for each run of rows of the same number. In a run, a row and its place among ``rows`` go in step.
+        Consecutive rows of the same number become one loop. If the rows 3, 4 and 5 hold 1.0, that is, in Python:
+
+            for i in range(3):
+                v[3 + i] = 1.0
         """
         written: list[Statement] = []
+        # Row minus place is the same for consecutive rows; repr tells 0.0 from -0.0, and finds NaN equal to NaN.
         for _, run in groupby(enumerate(rows), lambda pair: (pair[1] - pair[0], repr(space.filled[pair[1]]))):
             (_, first), *rest = run
             out = View(space, first, (1 + len(rest),), (1,))
@@ -94,9 +98,10 @@ class Loops:
         return written
 
     def located(self, view: View) -> View:
-        """Return the items of a view as those of an array of the file, which the space is called after."""
+        """Return the view of an array in the file that has the items of ``view``. The array has the name of the new space."""
+        first = view.rows.min()
         for table in self._constants.get(view.space, ()):
-            if table.start <= view.rows.min() < table.start + len(table.numbers):
+            if table.start <= first < table.start + len(table.numbers):
                 return View(Space(table.name, batched=False), view.start - table.start, view.shape, view.strides)
         return view
 
@@ -117,7 +122,10 @@ class Loops:
         variables = _variables(out.shape)
         return _nest(out.shape, variables, [f"{self._at(out, variables)} = {expression}"])
 
-    # A product may have zeros that the function does not have (see "Giving up" in instructions.py). A loop leaves them out.
+    # A product may have zeros that the function does not have (see "Giving up" in instructions.py). Where these could meet an
+    # infinity, the loop skips them, by a table that says which factors are real:
+    #
+    #     if mask1[3 * i + j]: total += v[3 * i + j] * v[9 + j]
 
     def _is_zero(self, space: Space) -> NDArray[np.bool_]:
         """Return which rows of ``space`` hold the constant 0, or a copy of it."""
@@ -126,6 +134,7 @@ class Loops:
         return self._zeros[space]
 
     def _follow_zeros(self, i: ir.Instruction) -> None:
+        """Note what ``i`` writes: a copy of a zero is a zero, and other results may be anything."""
         copied = isinstance(i, ir.Gather | ir.Move | ir.Scatter) and self._is_zero(i.reads[0][0])[i.reads[0][1]]
         self._is_zero(i.out.space)[i.writes] = copied
 
@@ -196,7 +205,7 @@ class Loops:
         return [Loop("i", "0", str(out.size), [start, inner, f"{self._at(out, ['i'])} = {end}"])]
 
     def _fold(self, op: ops.Op, x: str) -> tuple[str, str, str]:
-        """Return how to begin, what to do with each ``x``, and the result."""
+        """Return how to begin, what to do with each ``x``, and the result: for a sum total = 0.0, total += x, and total."""
         language = self._language
         if op is ops.maximum:  # a peak, which must be finite
             largest = language.number(_LARGEST)
@@ -226,7 +235,7 @@ class Loops:
         return _nest(i.out.shape, names, body)
 
     def _looked_up(self, index: View, variables: Sequence[str], size: int, body: Sequence[Statement]) -> list[Statement]:
-        """Return the ``body`` for each item of ``index``, which is there called ``at``, an integer below ``size``."""
+        """Return the ``body`` in a loop over the items of ``index``. In it, ``at`` is the item as an integer below ``size``."""
         return _nest(index.shape, variables, [f"at = {self._language.item(self._at(index, variables), size)}", *body])
 
 
@@ -262,9 +271,9 @@ def _nest(shape: Sequence[int], variables: Sequence[str], statements: Sequence[S
 
 
 def needed(instructions: Sequence[ir.Instruction], wanted: View) -> tuple[list[ir.Instruction], dict[Space, NDArray[np.bool_]]]:
-    """Return those of the ``instructions`` that the rows ``wanted`` need, and which rows of each space these read or are.
+    """Return the ``instructions`` that compute the rows ``wanted``, and which rows of each space are read or wanted.
 
-    Gradients of unused results, for instance, are not computed. The last of these instructions is not needed for y:
+    If y is wanted, these are the first two of
 
         v = sin(x);   y = 2 * v;   z = v + x
     """
@@ -282,8 +291,8 @@ def needed(instructions: Sequence[ir.Instruction], wanted: View) -> tuple[list[i
 def tables(space: Space, numbers: NDArray[np.float64], views: Iterable[View], stems: tuple[str, str]) -> list[Table]:
     """Return the ``numbers`` of ``space`` that the ``views`` read, as tables.
 
-    There is a table for each view, but for views that overlap, which share one. The first of the ``stems`` is for the names of
-    matrices, the second for those of other tables.
+    Each view has a table of its own, but views that overlap share one: views of the rows 0 to 5 and 4 to 7 read a table of the
+    rows 0 to 7. The first of the ``stems`` begins the names of matrices, the second those of other tables.
     """
     spans = [(int(v.rows.min()), int(v.rows.max()) + 1, v.shape) for v in views if v.space is space]
     merged: list[tuple[int, int, tuple[int, ...]]] = []
