@@ -13,7 +13,7 @@ import pytest
 
 import autograd.functional
 from autograd import AutogradError, GradcheckError, Value, chain_rule, gradcheck, gradient, math, ops
-from autograd.gradcheck import _extrapolated
+from autograd.gradcheck.slopes import extrapolated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +78,7 @@ def test_a_wrong_sweep_is_found_and_no_rule_is_blamed(sound: str, wrong: str, mo
 
     assert gradcheck(fn, [Value(1.3), Value(0.7)])
     monkeypatch.setattr(autograd.functional, "reverse", namespace["reverse"])
-    with pytest.raises(GradcheckError, match="Every rule used fits its own function, .* or a sweep is wrong"):
+    with pytest.raises(GradcheckError, match="Every rule used fits its own function[.] .* or a sweep is wrong"):
         gradcheck(fn, [Value(1.3), Value(0.7)])
 
 
@@ -99,7 +99,7 @@ def test_the_table_of_mismatches() -> None:
         assert title in lines[1]
     assert lines[2].split()[:8] == ["1", "0", "x", "3", "reverse", "3", "6", "3"]
     assert lines[3].split()[:6] == ["1", "0", "x", "3", "forward", "3"]
-    assert "was .data read, or detach() called, on the way?" in lines[4]
+    assert "does fn read .data or call detach()?" in lines[4]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_poles_nearby_and_kinked_slopes_are_no_faults(fn: Callable[[Any], Any], 
 def test_what_is_no_value_is_not_skipped() -> None:
     with pytest.raises(TypeError, match="to return Values, or lists of them, not float 3.0"):
         gradcheck(lambda x: [x * 1.0, x.data * 3], Value(1.0))
-    with pytest.raises(ValueError, match="of order 1 or more, not 0"):
+    with pytest.raises(ValueError, match="expects order to be a whole number from 1 to 20, not 0"):
         gradcheck(lambda x: x, Value(1.0), order=0)
 
 
@@ -197,15 +197,15 @@ def test_misuse() -> None:
 
 def test_extrapolation_reaches_what_plain_differences_cannot() -> None:
     """At the default step the largest error is below 5e-13; plain central differences, at their best step, go beyond 1e-11."""
-    extrapolated, plain = [], []
+    ours, plain = [], []
     for k in range(200):
         x = -2.0 + 0.02 * k
         for f, slope in ((python_math.sin, python_math.cos), (python_math.exp, python_math.exp)):
-            (found,) = _extrapolated(lambda t, f=f: [f(t)], x, [f(x)], 1e-3 * max(abs(x), 1.0))
+            (found,) = extrapolated(lambda t, f=f: [f(t)], x, [f(x)], 1e-3 * max(abs(x), 1.0))
             size = max(1.0, abs(slope(x)))
-            extrapolated.append(abs(found.value - slope(x)) / size)
+            ours.append(abs(found.value - slope(x)) / size)
             plain.append(abs((f(x + 6e-6) - f(x - 6e-6)) / 12e-6 - slope(x)) / size)
-    assert max(extrapolated) < 5e-13
+    assert max(ours) < 5e-13
     assert max(plain) > 1e-11
 
 
@@ -349,7 +349,7 @@ def test_every_row_passes_everywhere_and_a_thousandth_more_is_named(row: ops.Op,
     ],
 )
 def test_a_missing_gradient_is_found_at_any_scale(fn: Callable[..., Any], point: list[float]) -> None:
-    with pytest.raises(GradcheckError, match=r"do not fit[^!]*so the graph is not that of fn"):
+    with pytest.raises(GradcheckError, match=r"do not fit[^!]*either the graph is not that of fn"):
         gradcheck(fn, [Value(x) for x in point])
 
 
@@ -467,7 +467,7 @@ def test_nested_in_itself() -> None:
     ],
 )
 def test_settings_that_mean_nothing(settings: dict[str, Any], kind: type[Exception]) -> None:
-    with pytest.raises(kind, match=rf"gradcheck\(\) (expects|checks) .*{next(iter(settings)) if kind is TypeError else 'not'}"):
+    with pytest.raises(kind, match=rf"gradcheck\(\) expects .*{next(iter(settings)) if kind is TypeError else 'not'}"):
         gradcheck(lambda x: x, Value(1.0), **settings)
     with pytest.raises(TypeError, match="expects a function, not int 3"):
         gradcheck(3, Value(1.0))  # type: ignore[arg-type]  # the mistake
