@@ -1,4 +1,4 @@
-"""``minimize``: SciPy's, of a function of Values, with the exact gradient and, where a method takes it, the exact Hessian."""
+"""``minimize``: SciPy's function of that name, with exact gradients and Hessians of functions of Values."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 _PRODUCTS = ("newton-cg", "trust-ncg", "trust-krylov", "trust-constr")
-"""The methods that take the products of the Hessian with vectors."""
+"""Methods that use products of the Hessian with vectors."""
 _HESSIANS = ("dogleg", "trust-exact")
-"""And those that take it whole."""
+"""Methods that use the whole Hessian."""
 
 
 def minimize(
@@ -38,18 +38,20 @@ def minimize(
     compiled: bool = True,
     **kwargs: Any,
 ) -> OptimizeResult:
-    """What ``scipy.optimize.minimize(fn, x0, args, method, ...)`` returns, where the gradient is exact, not by differences.
+    """Return what ``scipy.optimize.minimize(fn, x0, args, method, ...)`` returns, using the exact gradient of ``fn``.
 
-    ``fn(x, *args)`` gets an array of Values, of the shape (n,) that ``x0`` has, and returns one Value. ``args`` are handed on
-    as they are, whole. All else is SciPy's: the default method (BFGS, or L-BFGS-B with ``bounds``), ``constraints`` (functions
-    of numbers), ``tol``, ``callback``, ``options``. Whether it converged is in ``result.success``; a NaN is no exception.
+    ``fn(x, *args)`` is called with an array of Values that has the shape (n,) of ``x0``, and returns one Value. ``args`` are
+    passed on unchanged. Everything else is SciPy's: the default method (BFGS, or L-BFGS-B with ``bounds``), ``constraints``
+    (functions of numbers), ``tol``, ``callback`` and ``options``. ``result.success`` says whether the search converged. A NaN
+    raises no exception.
 
-    Methods that use second derivatives get exact ones: "Newton-CG", "trust-ncg", "trust-krylov" and "trust-constr" the products
-    of the Hessian with vectors, "dogleg" and "trust-exact" the Hessian, which is n products. Your own ``hess`` or ``hessp``
-    is used instead if you give one.
+    Methods that use second derivatives get exact ones. "Newton-CG", "trust-ncg", "trust-krylov" and "trust-constr" get the
+    products of the Hessian with vectors. "dogleg" and "trust-exact" get the Hessian, which costs n products. If you pass
+    ``hess`` or ``hessp``, it is used instead.
 
-    The function is compiled, once for each call of ``minimize``. One that ``autograd.compile`` cannot record, as it branches
-    on numbers, raises RecordingError: with ``compiled`` false each evaluation is a graph of Values, and slower.
+    ``fn`` is compiled once for each call of ``minimize``. A function that ``autograd.compile`` cannot record, for example
+    because it branches on numbers, raises RecordingError. Pass ``compiled=False`` for such a function: each evaluation is then
+    a graph of Values, which is slower.
 
     >>> def rosenbrock(x):
     ...     a, b = x
@@ -58,7 +60,8 @@ def minimize(
     >>> result.success, result.x.round(4)
     (True, array([1., 1.]))
 
-    For a sum over many examples, ``value_and_grad`` of a function of one example is what SciPy expects with ``jac=True``:
+    If ``fn`` is a sum over many examples, compile the function of one example instead, and pass its ``value_and_grad`` to SciPy
+    with ``jac=True``:
 
     >>> from autograd import compile
     >>> from scipy import optimize
@@ -76,7 +79,7 @@ def minimize(
         msg = f"minimize() expects a function of an array of Values, not {type(fn).__name__} {shown(fn)}"
         raise TypeError(msg)
     if "jac" in kwargs:
-        msg = "minimize() finds the gradient itself: leave jac out, or give your own to scipy.optimize.minimize()"
+        msg = "autograd.scipy.minimize() computes the gradient itself: omit jac, or pass your own to scipy.optimize.minimize()"
         raise TypeError(msg)
     start = _checked(x0)
     rest = args if isinstance(args, tuple) else (args,)
@@ -90,27 +93,29 @@ def minimize(
     try:
         return optimize.minimize(value_and_grad, start, method=method, jac=True, **kwargs)
     except RecordingError as error:
-        error.add_note("In autograd.scipy.minimize, compiled=False evaluates graphs of Values instead, more slowly.")
+        error.add_note(
+            "autograd.scipy.minimize(..., compiled=False) evaluates such a function on graphs of Values, more slowly."
+        )
         raise
 
 
 def _checked(x0: Any) -> Array:
-    """``x0`` as an array (n,) of numbers."""
+    """Return ``x0`` as an array (n,) of floats."""
     start = np.atleast_1d(as_array(x0, "x0"))
     if start.dtype.kind not in "fiu":
         msg = f"x0 must be a list or an array of real numbers, not {type(x0).__name__} {shown(x0)}"
         raise TypeError(msg)
     if start.ndim > 1 or not start.size:
-        msg = f"x0 must be of the shape (n,), n at least 1, not {start.shape}: flatten it, and reshape in the function"
+        msg = f"x0 must have the shape (n,) with n at least 1, not {start.shape}: flatten it, and reshape x in the function"
         raise ValueError(msg)
     if not np.isfinite(start).all():
-        msg = f"the search cannot start from x0 = {shown(x0)}: all of its numbers must be finite"
+        msg = f"x0 must contain finite numbers only, not {shown(x0)}"
         raise ValueError(msg)
     return start.astype(float)
 
 
 Evaluations = tuple["Callable[[Array], tuple[float, Array]]", "Callable[[Array, Array], Array]"]
-"""What gives the number and its gradient, and what gives the product of the Hessian with a vector."""
+"""A function that returns the value and its gradient, and one that returns the product of the Hessian with a vector."""
 
 
 def _compiled(fn: Callable[..., Any], start: Array, args: tuple[Any, ...]) -> Evaluations:
@@ -133,7 +138,7 @@ def _eager(fn: Callable[..., Any], _: Array, args: tuple[Any, ...]) -> Evaluatio
     def value_and_grad(x: Array) -> tuple[float, Array]:
         values = values_at(x)
         with enable_grad():
-            y = Value(0.0).detach() + _result(fn, values, args)  # a plain number is a Value then, too
+            y = Value(0.0).detach() + _result(fn, values, args)  # makes a Value of a plain number
         return y.data, np.array(gradient(y, values))
 
     def product(x: Array, direction: Array) -> Array:
@@ -146,17 +151,17 @@ def _eager(fn: Callable[..., Any], _: Array, args: tuple[Any, ...]) -> Evaluatio
 
 
 def _slope(y: Any, values: list[Value], direction: Any) -> Any:
-    """The derivative of ``y`` as ``values`` move in a direction; its own gradient is the Hessian times that."""
-    y = Value(0.0).detach() + y  # a plain number is a Value then, too
+    """Return the derivative of ``y`` along ``direction``. Its gradient is the product of the Hessian with ``direction``."""
+    y = Value(0.0).detach() + y  # makes a Value of a plain number
     return sumprod(gradient(y, values, create_graph=True), direction)
 
 
 def _result(fn: Callable[..., Any], values: list[Value], args: tuple[Any, ...]) -> Any:
-    """What ``fn`` makes of ``values``; TypeError unless that is one number."""
+    """Return ``fn`` of an array of ``values``. Raises TypeError unless that is one number or Value."""
     y = fn(np.array(values, object), *args)
     if isinstance(y, np.ndarray) and y.size == 1:  # as SciPy allows
         y = y.item()
     if not isinstance(y, Value | numbers.Real):
-        msg = f"the function to minimize must return one Value, not {type(y).__name__} {shown(y)}: a sum, or a mean, of these"
+        msg = f"the function to minimize must return one Value, not {type(y).__name__} {shown(y)}: return a sum or a mean"
         raise TypeError(msg)
     return y

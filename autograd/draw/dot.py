@@ -27,9 +27,9 @@ OPERATION = {"shape": "ellipse", "style": "filled", "fillcolor": "#eef1f4", "col
 
 LONGEST = 60  # characters of a label; Graphviz gives up at 16,384 bytes
 
-# What stands in a label for the characters that mean something to DOT or that XML forbids. A backslash is doubled, or \N would
-# become the name of the node; with a last ] Graphviz 2.43 fails.
-# Control characters become their pictures, what is no character becomes U+FFFD.
+# Replacements, in labels, for characters that DOT interprets or XML forbids. A backslash is doubled because \N would become the
+# name of the node. A ] is escaped because Graphviz 2.43 fails if it is the last character. Control characters become their
+# pictures, and code points that are no characters become U+FFFD.
 STAND_INS = {
     **{code: chr(0x2400 + code) for code in range(0x20)},
     0x7F: "\u2421",
@@ -39,9 +39,9 @@ STAND_INS = {
 
 
 def to_dot(order: Sequence[Value], fields: Sequence[str], rankdir: str) -> str:
-    """The DOT text of the graph whose nodes are ``order``, the result last; ``fields`` are "data" and "grad", as wanted.
+    """Return the DOT text of the graph whose nodes are ``order``, the result last. ``fields`` may contain "data" and "grad".
 
-    Box ``n3`` is the fourth Value and ``o3`` the operation that made it: names never come from labels.
+    Names in DOT are numbers, never labels: box ``n3`` is the fourth Value, and ``o3`` is the operation that computed it.
     """
     from graphviz import Digraph  # noqa: PLC0415 - to import autograd stays cheap
 
@@ -63,7 +63,7 @@ def to_dot(order: Sequence[Value], fields: Sequence[str], rankdir: str) -> str:
 
 
 def _box(node: Value, fields: Sequence[str]) -> str:
-    """The label of a box, a row of cells. It is HTML-like: only there is every label drawn as it is."""
+    """Return the label of a box: a row of cells. It is HTML-like, because only such labels can show every character."""
     cells = [f"<B>{_text(str(node.label))}</B>"] if node.label else []
     if node.op is ops.constant:
         cells.append(f"{node.data:.4g}")
@@ -76,7 +76,7 @@ def _box(node: Value, fields: Sequence[str]) -> str:
 
 
 def _text(text: str) -> str:
-    r"""``text`` as it must be written in an HTML-like label, to be seen as it is; what is too long ends in an ellipsis.
+    r"""Return ``text`` escaped for an HTML-like label. Text that is too long ends in an ellipsis.
 
     >>> _text("a<b & \\N")
     'a&lt;b &amp; \\\\N'

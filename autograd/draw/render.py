@@ -1,4 +1,4 @@
-"""Renders DOT text as a picture: by the program ``dot`` or, failing that, by the Graphviz inside the package pygraphviz."""
+"""Renders DOT text as a picture, by the program ``dot``, or else by the Graphviz that the package pygraphviz contains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INSTALL = 'python -m pip install "scalar-autograd[render]"'
 
 
 def render(dot: str, file_format: str, timeout: float) -> bytes:
-    """The picture in ``file_format``: "svg", "png" or "pdf". Raises DrawError when nothing installed gives one.
+    """Return the picture in ``file_format``: "svg", "png" or "pdf". Raises DrawError if no installed renderer can make it.
 
     Each renderer runs in a process of its own, which is killed after ``timeout`` seconds.
     """
@@ -42,14 +42,14 @@ def render(dot: str, file_format: str, timeout: float) -> bytes:
             said = done.stderr.decode(errors="replace").strip()[-500:]
             failures.append(f"{name} failed (exit status {done.returncode}): {said}")
     found = "; ".join(failures) or "neither the program dot nor the package pygraphviz is installed"
-    msg = f"no {file_format} could be made: {found}. The drawing's .dot still has its DOT text"
+    msg = f"the graph could not be drawn as {file_format}: {found}. The attribute .dot of the drawing holds the DOT text"
     if not importlib.util.find_spec("pygraphviz"):
         msg += f". To install a renderer: {INSTALL}"
     raise DrawError(msg)
 
 
 def _renderers(file_format: str) -> Iterator[tuple[str, list[str]]]:
-    """The name and the command of each renderer that is installed; the commands read DOT and write the picture."""
+    """Yield the name and the command of each installed renderer. It reads DOT from stdin and writes to stdout."""
     if program := shutil.which("dot"):
         yield "dot", [program, f"-T{file_format}"]
     if importlib.util.find_spec("pygraphviz"):

@@ -66,13 +66,13 @@ def test_rankdir(rankdir: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["lr", "", "LR]; a -> b", None])
 def test_wrong_rankdir(wrong: str) -> None:
-    with pytest.raises(ValueError, match="rankdir is one of LR, TB, RL, BT, not "):
+    with pytest.raises(ValueError, match="expects rankdir to be one of LR, TB, RL, BT, not "):
         draw(product(), rankdir=wrong)
 
 
 @pytest.mark.parametrize("wrong", ["label", "grad, data", "data,", "all", None])
 def test_wrong_show(wrong: str) -> None:
-    with pytest.raises(ValueError, match="show is one of '', 'data', 'grad', 'data, grad', not "):
+    with pytest.raises(ValueError, match="expects show to be one of '', 'data', 'grad', 'data, grad', not "):
         draw(product(), show=wrong)
 
 
@@ -82,7 +82,7 @@ def test_max_nodes() -> None:
     with pytest.raises(DrawError) as caught:
         draw(chain(501))
     assert str(caught.value) == (
-        "the graph has 501 nodes, and draw() stops at max_nodes=500 to stay readable: "
+        "the graph has 501 nodes, more than max_nodes=500, and its picture would be hard to read: "
         "draw a smaller part, such as one neuron or one example, or pass max_nodes=501"
     )
     assert draw(chain(501), max_nodes=501).nodes == 501
@@ -117,7 +117,7 @@ def test_save_dot_needs_no_renderer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a", "a.gif", "a.svg.gz", ".svg"])
 def test_save_under_an_unknown_suffix(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"save\(\) writes \.svg, \.png, \.pdf, \.dot, not "):
+    with pytest.raises(ValueError, match=r"save\(\) writes files that end in \.svg, \.png, \.pdf, \.dot, not "):
         draw(product()).save(tmp_path / name)
     assert not list(tmp_path.iterdir())
 
@@ -159,7 +159,7 @@ def test_notebooks_show_a_drawing() -> None:
 def test_notebooks_say_why_there_is_no_drawing() -> None:
     bundle = draw(product())._repr_mimebundle_()
     assert list(bundle) == ["text/plain"]
-    assert bundle["text/plain"].startswith("Drawing(3 nodes, 2 edges): no svg could be made")
+    assert bundle["text/plain"].startswith("Drawing(3 nodes, 2 edges): the graph could not be drawn as svg")
 
 
 def test_notebooks_show_a_value() -> None:

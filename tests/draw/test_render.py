@@ -59,8 +59,8 @@ def test_nothing_installed() -> None:
     with pytest.raises(DrawError) as caught:
         render(TINY, "svg", 30)
     assert str(caught.value) == (
-        "no svg could be made: neither the program dot nor the package pygraphviz is installed. "
-        f"The drawing's .dot still has its DOT text. To install a renderer: {MEND}"
+        "the graph could not be drawn as svg: neither the program dot nor the package pygraphviz is installed. "
+        f"The attribute .dot of the drawing holds the DOT text. To install a renderer: {MEND}"
     )
 
 
