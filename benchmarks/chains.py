@@ -1,10 +1,10 @@
-"""Graphs in which little packs: long chains, recurrences, random graphs, and the softmax that people write by hand.
+"""Measures graphs with few operations to combine: long chains, recurrences, random graphs; and a softmax written by hand.
 
     python -m benchmarks.chains [NAME …]
 
-For each graph: the time (the processor's, best of three) and the memory of compiling, a node (recording aside); a step at
-batch 1 against the eager engine's forward and backward; a step at batch 1,000 against the same graph node by node on arrays.
-Ratios are medians over rounds in which both take their turns.
+For each graph it prints, per node, the processor time (best of three) and the memory of compiling, without recording. Then it
+compares a step at batch 1 with forward and backward of the eager engine, and a step at batch 1,000 with the same graph computed
+node by node on arrays. Ratios are medians over rounds in which both take turns.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ROUNDS = 7
 
 
 def tanh_chain(x: Sequence[Any], w: Sequence[Any], steps: int = 10_000) -> Any:
-    """A product, of which tanh is taken again and again."""
+    """Apply tanh to a product, again and again."""
     y = x[0] * w[0]
     for _ in range(steps):
         y = math.tanh(y)
@@ -55,7 +55,7 @@ def mixed_chain(x: Sequence[Any], w: Sequence[Any], steps: int = 3_333) -> Any:
 
 
 def deep_graph(x: Sequence[Any], w: Sequence[Any], steps: int = 10_000) -> Any:
-    """A random graph each of whose operations takes some of the last 30 results."""
+    """A random graph, in which each operation takes some of the last 30 results."""
     rng = random.Random(0)
     nodes = [*x, *w]
     kinds: list[Any] = [lambda a, b: (a + b) * 0.5, lambda a, b: a * b, lambda a, _: math.sin(a), lambda a, _: math.tanh(a)]
@@ -65,7 +65,7 @@ def deep_graph(x: Sequence[Any], w: Sequence[Any], steps: int = 10_000) -> Any:
 
 
 def random_graph(x: Sequence[Any], w: Sequence[Any]) -> Any:
-    """The random graph of benchmarks/irregular.py, whose operations take any results before."""
+    """The random graph of benchmarks/irregular.py, in which operations take any earlier results."""
     return irregular.random_graph([*x, *w])
 
 
@@ -88,7 +88,7 @@ def cell(x: Sequence[Any], w: Sequence[Any], steps: int = 1000) -> Any:
 
 
 def oscillators(x: Sequence[Any], w: Sequence[Any], steps: int = 800) -> Any:
-    """Four oscillators, each of which pulls the next one, over 800 steps."""
+    """Four oscillators, each pulled by the next one, over 800 steps."""
     h = [*x]
     for _ in range(steps):
         h = [a + w[0] * math.sin(b - a) for a, b in zip(h, [*h[1:], h[0]], strict=True)]
@@ -107,7 +107,7 @@ GRAPHS: dict[str, tuple[Callable[..., Any], int, int]] = {
 
 
 def interleaved(*steps: Callable[[], Any], rounds: int = ROUNDS) -> list[float]:
-    """The median over rounds of the time of each step divided by that of the last one, and of the last one's time."""
+    """Return the time of each step relative to the last one, and the last one's time, as medians over rounds."""
     table = []
     for _ in range(rounds):
         row = []
@@ -126,7 +126,7 @@ def interleaved(*steps: Callable[[], Any], rounds: int = ROUNDS) -> list[float]:
 
 
 def recorded(name: str) -> tuple[Graph, Callable[[Sequence[Any]], Any], list[Value], int]:
-    """The graph of a function, the function, what it captures, and how many inputs it has."""
+    """Return the graph of a function, the function, the Values that it captures, and its number of inputs."""
     function, inputs, variables = GRAPHS[name]
     w = [Value(0.3 + 0.4 * k / variables) for k in range(variables)]
     with collector_paused():
@@ -174,7 +174,7 @@ def measure(name: str) -> None:
 
 
 def softmax_by_hand(_: str) -> None:
-    """An MLP 64-32-10 whose cross-entropy is written with loops, a stable softmax, against NumPy by hand, batch 128."""
+    """Compare an MLP 64-32-10, whose cross-entropy is written as loops over a stable softmax, with NumPy by hand."""
     rng = np.random.default_rng(0)
     model = nn.MLP(64, [32, 10], rng=0)
 

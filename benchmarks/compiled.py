@@ -1,10 +1,11 @@
-"""How long compiled functions take: against NumPy by hand, the eager engine, PyTorch, JAX and CasADi.
+"""Compares the speed of compiled functions with NumPy by hand, the eager engine, PyTorch, JAX and CasADi.
 
     python -m pip install -e ".[demos]" torch jax casadi && python -m benchmarks.compiled [--rounds N] [--only NAME ...]
 
-All contestants take turns in one process, on one core, in float64; first they must agree on losses and gradients. Functions are
-compiled from what is written for one example: with ``nn``, or in plain loops over scalars. A limit is what was aimed at. Peers
-that aren't installed are skipped. The eager engine has few turns, and where it would take minutes, a part of the job.
+All contestants take turns in one process, on one core, in float64. Before that, they must agree on losses and gradients. The
+compiled functions are written for one example, with ``nn`` or as plain loops over scalars. A limit is a goal that was set for a
+ratio. Peers that are not installed are skipped. The eager engine has few turns. Where it would take minutes, it does a part of
+the job.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
     Layers = list[list[tuple[list[Value], Value]]]
 
-SLOW = 3  # rounds, of what takes seconds
+SLOW = 3  # rounds, for jobs that take seconds
 POINTS = 1000  # at which the irregular functions are evaluated
 
 MLPS = {  # sizes, examples, limits for: NumPy by hand, PyTorch
@@ -53,7 +54,7 @@ MLPS = {  # sizes, examples, limits for: NumPy by hand, PyTorch
 
 
 class Job(NamedTuple):
-    """The mean of ``loss`` over examples, the rows of ``x`` and ``y``, and its gradient by ``parameters``."""
+    """A job: the mean of ``loss`` over examples, the rows of ``x`` and ``y``, and its gradient by ``parameters``."""
 
     loss: Callable[[Any, Any], Any]
     parameters: list[Value]
@@ -71,7 +72,7 @@ class Job(NamedTuple):
 
 
 def mlp(sizes: Sequence[int], examples: int) -> dict[str, Job]:
-    """The training step of an MLP with ReLUs, by how it is written: MSE of one output or cross-entropy of classes."""
+    """Return the training step of an MLP with ReLUs, written in two ways: MSE of one output, or cross-entropy of classes."""
     rng = np.random.default_rng(0)
     model = nn.MLP(sizes[0], list(sizes[1:]), rng=0)
     parameters = model.parameters()
@@ -87,7 +88,7 @@ def mlp(sizes: Sequence[int], examples: int) -> dict[str, Job]:
 
 
 def plain_loops(layers: Layers) -> Callable[[Any], list[Any]]:
-    """A network of neurons ``(w, b)`` with ReLUs between layers, a multiplication and an addition at a time."""
+    """Return a network of neurons ``(w, b)`` with ReLUs between layers, written as single multiplications and additions."""
 
     def network(x: Any) -> list[Any]:
         for layer in layers:
@@ -124,7 +125,7 @@ def gpt(documents: int) -> Job:
 
 
 def compiled(job: Job, *, jobs: float = 1.0, limit: float | None = None) -> Contestant:
-    """The subject: the compiled function, its parameters in the order that it chooses itself."""
+    """Return the compiled function, which chooses the order of its parameters."""
     function = autograd.compile(job.loss)
     first = stopwatch(lambda: function(job.x[:1], job.y[:1]))
     theta = np.array([parameter.data for parameter in function.parameters])
@@ -142,7 +143,7 @@ def compiled(job: Job, *, jobs: float = 1.0, limit: float | None = None) -> Cont
 
 
 def recorded_and_compiled(job: Job) -> Contestant:
-    """The call that records and compiles, of a function that was never called."""
+    """Return the first call of a compiled function, which records and compiles."""
     theta, one = job.theta, job.first(1)
 
     def step() -> Any:
@@ -167,12 +168,12 @@ def eager(job: Job, *, limit: float | None = None, jobs: float = 1.0) -> Contest
 
 
 def gradient(loss: Any, parameters: list[Value]) -> tuple[float, Array]:
-    """The number of ``loss`` and the vector of what ``backward`` left at ``parameters``."""
+    """Return the number of ``loss`` and the vector of the gradients that ``backward`` stored in ``parameters``."""
     return loss.data, np.array([parameter.grad for parameter in parameters])
 
 
 def race_mlp(name: str, rounds: int) -> None:
-    """A step of an MLP against everybody's."""
+    """Compare a step of an MLP with all peers."""
     sizes, examples, hand_limit, torch_limit = MLPS[name]
     for way, job in mlp(sizes, examples).items():
         arrays = peers.unflat_layers(job.theta, sizes)
@@ -183,7 +184,7 @@ def race_mlp(name: str, rounds: int) -> None:
 
 
 def hand_mlp(arrays: Sequence[Array], x: Array, y: Array, limit: float) -> Contestant:
-    """``hand_numpy`` on an MLP of W, b, W, b, …."""
+    """Return ``hand_numpy`` on an MLP with the arrays W, b, W, b, …."""
     outputs = len(arrays[-1])
     function: Any = hand_numpy.mse_step if outputs == 1 else hand_numpy.cross_entropy_step
     targets = y[:, None] if outputs == 1 else np.eye(outputs)[y]
@@ -196,7 +197,7 @@ def hand_mlp(arrays: Sequence[Array], x: Array, y: Array, limit: float) -> Conte
 
 
 def race_gpt(rounds: int) -> None:
-    """A step of the GPT on 1 and on 32 documents, per document."""
+    """Compare a step of the GPT on 1 and on 32 documents, per document."""
     one, many = gpt(1), gpt(32)
     contestants = [eager(one, limit=1 / 300), hand_gpt_step(one), *peers.gpt(one.theta, one.x, one.y, 1.0)]
     race("gpt, 16 positions, 1 document", compiled(one), contestants, rounds)
@@ -215,14 +216,14 @@ def hand_gpt_step(job: Job) -> Contestant:
 
 
 def race_compiling(rounds: int) -> None:
-    """Recording and compiling, against forward and backward on Values of the same graph of one example."""
+    """Compare recording and compiling with forward and backward on Values, for one example."""
     jobs = {f"{name}, {way}": job for name, (sizes, *_) in MLPS.items() for way, job in mlp(sizes, 1).items()}
     for name, job in {**jobs, "gpt": gpt(1)}.items():
         race(f"compiling {name}", recorded_and_compiled(job), [eager(job, limit=3.0)], min(rounds, SLOW))
 
 
 def race_scaling(rounds: int) -> None:
-    """Recording and compiling graphs of 10,000 to 1,000,000 operations, per operation."""
+    """Measure recording and compiling, per operation, for graphs of 10,000 to 1,000,000 operations."""
     jobs = [mlp((width, width, 10), 1)["loops"] for width in (66, 219, 702)]
     nodes = [operations(job.loss(job.x[0].tolist(), job.y[0].tolist())) for job in jobs]
     contestants = [recorded_and_compiled(job) for job in jobs]
@@ -239,25 +240,25 @@ def race_scaling(rounds: int) -> None:
 
 
 def operations(result: Any) -> int:
-    """How many nodes of the graph of ``result`` were computed."""
+    """Return the number of nodes in the graph of ``result`` that are not leaves."""
     return sum(not node.is_leaf for node in topological_sort(result))
 
 
 def measure_memory(_rounds: int) -> None:
-    """The largest resident set of a process that records, compiles and steps 784-512-512-10."""
+    """Measure the largest resident set of a process that records, compiles and runs an MLP 784-512-512-10."""
     print("\nmemory: 784-512-512-10 recorded, compiled and stepped on 128 examples, in a process of its own")
     for way in ("nn.MLP", "loops"):
         mine, its = multiprocessing.Pipe()
         process = multiprocessing.get_context("spawn").Process(target=report_memory, args=(way, its))
         process.start()
-        its.close()  # so that a process that fails is not waited for
+        its.close()  # then recv() fails, rather than waits, if the process does
         before, values, after = mine.recv()
         process.join()
         print(f"  {way:>20}: {before:5.0f} MB after the imports, {values:5.0f} MB with the Values, {after:5.0f} MB at the most")
 
 
 def report_memory(way: str, pipe: Any) -> None:
-    """Send the megabytes of the largest resident set: of a bare process, with the model, and after two steps."""
+    """Send the largest resident set in megabytes: after the imports, with the model, and after two steps."""
     sizes = [peak()]
     job = mlp((784, 512, 512, 10), 128)[way]
     sizes.append(peak())
@@ -268,15 +269,15 @@ def report_memory(way: str, pipe: Any) -> None:
 
 
 def peak() -> float:
-    """The largest resident set so far, in megabytes."""
-    if (status := Path("/proc/self/status")).exists():  # where getrusage counts what the parent process held
+    """Return the largest resident set so far, in megabytes."""
+    if (status := Path("/proc/self/status")).exists():  # here getrusage includes the parent process
         return float(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1]) / 1e3
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def race_irregular(name: str, rounds: int) -> None:
-    """A function and its gradient at one point, and summed over many, by a shift of them all."""
+    """Compare a function and its gradient at one point, and summed over many points that are shifted together."""
     function, dimension = getattr(irregular, name), irregular.DIMENSIONS[name]
     points = np.random.default_rng(0).uniform(-1.0, 1.0, (POINTS, dimension))
     variables = [Value(number) for number in points[0].tolist()]

@@ -1,12 +1,14 @@
-"""How long a training step, an assignment and an import take, and what a node costs in memory: this engine against micrograd.
+"""Compares this engine with micrograd: the time of a training step, of an assignment and of an import; the memory of a node.
 
     python -m pip install micrograd && python -m benchmarks.eager [--rounds N]
 
-The job is micrograd's own: forward and backward of MLP(2, [16, 16, 1]) over 100 points. ``loops`` runs micrograd's loops over
-each engine's Value, ``nn.MLP`` this project's network. Every contestant lives in a process of its own, so that none pays for
-another's garbage; they take turns, and the ratio of a round is that of neighbours in time. Figures are medians over rounds.
-An optimizer's step assigns ``data`` of each parameter; autograd is imported by new processes that have imported numpy already.
-The figures of these two are the least of all rounds.
+The job is micrograd's own example: forward and backward of MLP(2, [16, 16, 1]) over 100 points. ``loops`` runs micrograd's
+loops on this engine's Value, and ``nn.MLP`` is this project's network. Every contestant has a process of its own, so that none
+pays for another's garbage. They take turns. The ratio of a round compares steps that follow one another, and the figures are
+medians over rounds.
+
+The time of an assignment to ``data``, which optimizers do for each parameter, and the time that new processes take to import
+autograd after NumPy are the shortest of all rounds.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ SIZES = (2, 16, 16, 1)
 
 
 def micrograd_loops(value: Any) -> Callable[[], Any]:
-    """The job, as micrograd's ``nn`` and its moons notebook write it, over any engine's ``value``."""
+    """Return the job as micrograd's ``nn`` and its moons notebook write it, on any engine's class ``value``."""
     rng = random.Random(0)
     layers = [
         [([value(rng.uniform(-1, 1)) for _ in range(nin)], value(0)) for _ in range(nout)] for nin, nout in pairwise(SIZES)
@@ -63,7 +65,7 @@ def micrograd_loops(value: Any) -> Callable[[], Any]:
 
 
 def micrograd() -> Callable[[], Any]:
-    """The job on micrograd."""
+    """Return the job on micrograd."""
     from micrograd.engine import Value
 
     sys.setrecursionlimit(10_000)  # micrograd recurses
@@ -71,14 +73,14 @@ def micrograd() -> Callable[[], Any]:
 
 
 def same_loops() -> Callable[[], Any]:
-    """The same loops on this engine."""
+    """Return the same loops on this engine."""
     from autograd import Value
 
     return micrograd_loops(Value)
 
 
 def fused() -> Callable[[], Any]:
-    """The job with this project's network, whose neurons are one scalar product each."""
+    """Return the job with this project's network, in which each neuron is one scalar product."""
     import nn
 
     rng = random.Random(0)
@@ -98,13 +100,13 @@ CONTESTANTS = {"micrograd": micrograd, "loops": same_loops, "nn.MLP": fused}
 
 
 def pin_to_one_core() -> None:
-    """Run on the same core as all the others: cores differ."""
+    """Run on the same core as all other contestants, because cores differ."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def work(make: Callable[[], Callable[[], Any]], pipe: Connection, *, collector: bool) -> None:
-    """Run a step, and say how long it took, for as long as somebody asks."""
+    """Run a step and send its time, as often as the pipe asks for it."""
     pin_to_one_core()
     step = make()
     step()
@@ -115,12 +117,12 @@ def work(make: Callable[[], Callable[[], Any]], pipe: Connection, *, collector: 
         step()
         seconds = time.perf_counter() - start
         if not collector:
-            gc.collect()  # what the step left behind, outside of the time, and before the next one's turn
+            gc.collect()  # of the step's garbage, untimed, before the next contestant's turn
         pipe.send(seconds)
 
 
 def race(*, collector: bool, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each step, by contestant, all of them taking turns."""
+    """Return the seconds of each step, by contestant. All take turns."""
     context = multiprocessing.get_context("spawn")
     workers = {}
     for name, make in CONTESTANTS.items():
@@ -139,7 +141,7 @@ def race(*, collector: bool, rounds: int) -> dict[str, list[float]]:
 
 
 def memory() -> tuple[float, int]:
-    """Bytes per node of a graph after ``backward``, and what the collector finds when the graph is dropped."""
+    """Return the bytes per node of a graph after ``backward``, and the number of objects left for the garbage collector."""
     from autograd import topological_sort
 
     step = same_loops()
@@ -150,18 +152,18 @@ def memory() -> tuple[float, int]:
     loss = step()
     used = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    nodes = sum(not node.is_leaf for node in topological_sort(loss)) + 2 * POINTS  # the inputs are made by the step, too
+    nodes = sum(not node.is_leaf for node in topological_sort(loss)) + 2 * POINTS  # the step also makes the inputs
     del loss
     return used / nodes, gc.collect()
 
 
 def assignment(value: Any) -> float:
-    """Microseconds for ``p.data = x``, the least of many rounds."""
+    """Return the microseconds of ``p.data = x``, the fastest of many rounds."""
     return min(timeit.repeat("p.data = x", globals={"p": value(1.0), "x": 2.0}, number=10_000, repeat=20)) * 1e6 / 10_000
 
 
 def import_over_numpy(rounds: int) -> float:
-    """Milliseconds that ``import autograd`` takes where numpy is imported already, the least of some rounds."""
+    """Return the milliseconds of ``import autograd`` after NumPy was imported, the fastest of some rounds."""
     program = "import numpy, time; start = time.perf_counter(); import autograd; print(time.perf_counter() - start)"
     command = [sys.executable, "-c", program]
     return 1e3 * min(float(subprocess.check_output(command)) for _ in range(rounds))  # noqa: S603 - the program above

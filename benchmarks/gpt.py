@@ -1,10 +1,11 @@
-"""How long a training step of the character GPT takes, Adam included: against eager code, NumPy by hand, PyTorch and JAX.
+"""Compares training steps of the character GPT, including Adam, with eager code, NumPy by hand, PyTorch and JAX.
 
     python -m pip install -e ".[demos]" torch jax && python -m benchmarks.gpt [--rounds N]
 
-A step is one document: of 3 to 16 positions, 7 on average. All contestants take turns in one process, on one core, in float64;
-first they must agree on the losses of steps 41 to 60. The compiled GPT is that of ``demos.gpt``, written one scalar at a
-time, trained as by ``nn.fit``, its documents padded to 16 positions; it races itself with a recording for each length, too.
+A step trains on one document, which has 3 to 16 positions, 7 on average. All contestants take turns in one process, on one
+core, in float64. Before that, they must agree on the losses of steps 41 to 60. The compiled GPT is that of ``demos.gpt``,
+written one scalar at a time and trained as ``nn.fit`` trains it, on documents padded to 16 positions. A variant without padding
+has a recording for each length.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
     Trainer = Callable[[], Any]
-    """Takes a step on each document, and returns the losses. The next call goes on from there."""
+    """Takes a step on each document and returns the losses. The next call continues from there."""
 
-LR, STEPS, BETAS, EPS = 0.01, 1000, (0.85, 0.99), 1e-8  # the learning rate falls to 0 in so many steps
-MIX = 20  # documents, read again and again
-SLOW = 3  # rounds, of what takes seconds
+LR, STEPS, BETAS, EPS = 0.01, 1000, (0.85, 0.99), 1e-8  # the learning rate falls to 0 in STEPS steps
+MIX = 20  # documents, which are read repeatedly
+SLOW = 3  # rounds, for jobs that take seconds
 TOLERANCE = 1e-9  # relative, of losses: Adam divides gradients by their size, which enlarges roundings of 1e-16
 
 
@@ -52,7 +53,7 @@ class Document(NamedTuple):
 
 
 def mix(count: int) -> list[Document]:
-    """Documents of random tokens, about as long as first names are."""
+    """Return documents of random tokens that are about as long as first names."""
     rng = np.random.default_rng(0)
     documents = []
     for n in rng.normal(7.1, 1.7, count).round().clip(3, hand_gpt.CONTEXT).astype(int):
@@ -62,31 +63,31 @@ def mix(count: int) -> list[Document]:
 
 
 def padded(documents: list[Document]) -> list[Document]:
-    """The same, each with positions behind it that don't count, 16 in all."""
+    """Return the same documents, padded to 16 positions with some that have the weight 0."""
     return [
         Document(*[np.pad(array, ((0, 0), (0, hand_gpt.CONTEXT - array.size))) for array in document]) for document in documents
     ]
 
 
 def rate(steps: Any) -> Any:
-    """The learning rate after so many steps, for those who have no schedule of their own."""
+    """Return the learning rate after ``steps`` steps, for contestants without a schedule."""
     return LR * (1.0 - steps / STEPS) * (steps < STEPS)
 
 
 def new_model() -> tuple[gpt.GPT, Array]:
-    """The same model every time, and the numbers of its parameters, in the order of ``hand_gpt``."""
+    """Return the same model every time, and its parameters as an array in the order of ``hand_gpt``."""
     model = gpt.GPT(hand_gpt.VOCABULARY, np.random.default_rng(0))
     return model, np.array([parameter.data for parameter in model.parameters()])
 
 
 def new_optimizer(model: gpt.GPT) -> tuple[nn.Adam, nn.LinearLR]:
-    """Adam, and what lowers its learning rate."""
+    """Return Adam and the schedule of its learning rate."""
     optimizer = nn.Adam(model.parameters(), LR, BETAS, EPS)
     return optimizer, nn.LinearLR(optimizer, 1.0, 0.0, STEPS, interval="step")
 
 
 def compiled(documents: list[Document]) -> Trainer:
-    """The steps of ``nn.fit``; a recording for each length that there is."""
+    """Take the steps of ``nn.fit``, with a recording for each length of document."""
     model, theta = new_model()
     optimizer, schedule = new_optimizer(model)
 
@@ -112,7 +113,7 @@ def compiled(documents: list[Document]) -> Trainer:
 
 
 def eager(documents: list[Document]) -> Trainer:
-    """A graph of Values for each document."""
+    """Make a graph of Values for each document."""
     model, _ = new_model()
     optimizer, schedule = new_optimizer(model)
 
@@ -132,7 +133,7 @@ def eager(documents: list[Document]) -> Trainer:
 
 
 def by_hand(documents: list[Document]) -> Trainer:
-    """``hand_gpt``, and Adam in place."""
+    """Use ``hand_gpt``, and Adam in place."""
     _, theta = new_model()
     weights = hand_gpt.unflattened(theta)  # views
     mean, square, spare = np.zeros((3, theta.size))
@@ -167,7 +168,7 @@ def by_hand(documents: list[Document]) -> Trainer:
 
 
 def pytorch(documents: list[Document]) -> Trainer:
-    """An operation at a time, and the quickest of its versions of Adam."""
+    """Run PyTorch's operations one at a time, and the fastest of its versions of Adam."""
     torch = peers.optional("torch")
     model = torch.nn.ParameterList(torch.tensor(array) for array in peers.gpt_arrays(new_model()[1]))
     optimizer = torch.optim.Adam(model.parameters(), LR, BETAS, EPS, fused=True)
@@ -191,7 +192,7 @@ def pytorch(documents: list[Document]) -> Trainer:
 
 
 def jax_start() -> Any:
-    """The parameters in JAX, the two means of Adam, and how many steps were taken."""
+    """Return the parameters in JAX, the two means of Adam, and the number of steps taken."""
     jax = peers.optional("jax")
     arrays = [jax.numpy.asarray(array) for array in peers.gpt_arrays(new_model()[1])]
     zeros = [jax.numpy.zeros_like(array) for array in arrays]
@@ -199,7 +200,7 @@ def jax_start() -> Any:
 
 
 def jax_step(state: Any, document: Any) -> Any:
-    """The state after a step, and the loss before it, in JAX."""
+    """Return the state after a step and the loss before it, in JAX."""
     jax = peers.optional("jax")
     arrays, means, squares, t = state
     b1, b2 = BETAS
@@ -221,7 +222,7 @@ def jax_step(state: Any, document: Any) -> Any:
 
 
 def jax_steps(documents: list[Document]) -> Trainer:
-    """Each step compiled as a whole, once for each length."""
+    """Compile each step as a whole, once for each length."""
     jax = peers.optional("jax")
     step, state = jax.jit(jax_step), jax_start()
     on_device = [jax.tree.map(jax.numpy.asarray, document) for document in documents]
@@ -238,7 +239,7 @@ def jax_steps(documents: list[Document]) -> Trainer:
 
 
 def jax_loop(documents: list[Document]) -> Trainer:
-    """The loop over documents of one length compiled, too."""
+    """Compile the loop over documents of one length as well."""
     jax = peers.optional("jax")
     loop, state = jax.jit(lambda state, documents: jax.lax.scan(jax_step, state, documents)), jax_start()
     stacked = jax.tree.map(lambda *arrays: jax.numpy.asarray(np.stack(arrays)), *documents)
@@ -273,7 +274,7 @@ def main() -> None:
         trainers["JAX, loop, padded"] = jax_loop(padded(documents))
     contestants = [Contestant(name, train, jobs=MIX) for name, train in trainers.items()]
     for contestant in contestants:
-        contestant.warm_up()  # which reads all documents twice
+        contestant.warm_up()  # reads all documents twice
     losses = [np.array(contestant.step()) for contestant in contestants]
     for contestant, its in zip(contestants, losses, strict=True):
         np.testing.assert_allclose(its, losses[0], rtol=TOLERANCE, err_msg=f"losses of {contestant.name}")

@@ -1,6 +1,6 @@
-"""Scalar functions with no matrix in them, of one point each: what a compiler can't turn into matrix products.
+"""Scalar functions of a single point that contain no matrices, so that a compiler cannot turn them into matrix products.
 
-Every function takes a list of numbers of any kind, and the module whose ``sin``, ``tanh``, ``exp`` and ``sqrt`` suit them:
+Every function takes a list of numbers of any kind, and a module with ``sin``, ``tanh``, ``exp`` and ``sqrt`` for such numbers:
 ``autograd.math`` or another that has these names.
 """
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DIMENSIONS = {"rosenbrock": 1000, "gravity": 30, "random_graph": 20}
-"""How many coordinates a point has, by function."""
+"""The number of coordinates of a point, for each function."""
 
 OPERATIONS = {"add": 2, "sub": 2, "mul": 1, "sin": 1, "tanh": 1, "bell": 3}
-"""How many operations each kind of step of ``random_graph`` is."""
+"""The number of operations in each kind of step of ``random_graph``."""
 
 
 def rosenbrock(x: Sequence[Any], functions: Any = math) -> Any:  # noqa: ARG001 - the functions are called alike
@@ -33,7 +33,7 @@ def rosenbrock(x: Sequence[Any], functions: Any = math) -> Any:  # noqa: ARG001 
 
 
 def gravity(x: Sequence[Any], functions: Any = math) -> Any:
-    """The potential energy of bodies of the masses 1, 2, 3, …, the coordinates of one after those of the other."""
+    """Return the potential energy of bodies with the masses 1, 2, 3, …. ``x`` holds three coordinates for each body."""
     bodies = [x[k : k + 3] for k in range(0, len(x), 3)]
     energy: Any = 0.0
     for k, a in enumerate(bodies):
@@ -44,7 +44,7 @@ def gravity(x: Sequence[Any], functions: Any = math) -> Any:
 
 
 def random_graph(x: Sequence[Any], functions: Any = math) -> Any:
-    """The sum of the ends of a random graph of 10,000 operations, whose nodes lie in [-1, 1] as the coordinates must."""
+    """Return the sum of the ends of a random graph of 10,000 operations. Nodes lie in [-1, 1] if the coordinates do."""
     nodes = [*x]
     steps, ends = random_steps(len(nodes))
     for kind, i, j in steps:
@@ -69,9 +69,9 @@ def random_graph(x: Sequence[Any], functions: Any = math) -> Any:
 
 @lru_cache
 def random_steps(inputs: int, operations: int = 10_000) -> tuple[list[tuple[str, int, int]], list[int]]:
-    """Steps ``(kind, operand, operand)`` of the same random graph each time, and the nodes that are nobody's operand.
+    """Return the steps ``(kind, operand, operand)`` of a random graph, always the same, and the nodes that no step uses.
 
-    Operands are any nodes before, all equally likely; the second counts only where ``kind`` has two.
+    An operand is any earlier node, each equally likely. Kinds with one operand ignore the second.
     """
     rng = random.Random(0)
     steps: list[tuple[str, int, int]] = []

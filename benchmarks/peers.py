@@ -1,4 +1,4 @@
-"""The same jobs in other libraries, each as its users would write it: PyTorch, JAX, CasADi. Those not installed are skipped."""
+"""The same jobs in PyTorch, JAX and CasADi, as users of these would write them. Libraries not installed are skipped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @lru_cache
 def optional(name: str) -> Any:
-    """The library, set to float64 and one thread, or None if it isn't installed, which is said once."""
+    """Return the library, set to float64 and one thread. Return None, and print so once, if it is not installed."""
     try:
         library = importlib.import_module(name)
     except ImportError:
@@ -37,17 +37,17 @@ def optional(name: str) -> Any:
 
 
 def concatenated(arrays: Sequence[Array]) -> Array:
-    """The items of all ``arrays`` in one vector."""
+    """Return the items of all ``arrays`` in one vector."""
     return np.concatenate([array.ravel() for array in arrays])
 
 
 def flat_layers(arrays: Sequence[Array]) -> Array:
-    """A vector in the order of an ``nn.MLP``: for ``arrays`` W, b, W, b, …, the row of W and then the b of each neuron."""
+    """Return ``arrays`` W, b, W, b, … as a vector in the order of an ``nn.MLP``: for each neuron its row of W, then its b."""
     return concatenated([np.column_stack(layer) for layer in zip(arrays[::2], arrays[1::2], strict=True)])
 
 
 def unflat_layers(theta: Array, sizes: Sequence[int]) -> list[Array]:
-    """The arrays W, b, W, b, … in such a vector, for layers of ``sizes``."""
+    """Return the arrays W, b, W, b, … of such a vector, for layers of ``sizes``."""
     arrays, start = [], 0
     for nin, nout in pairwise(sizes):
         layer = theta[start : start + nout * (nin + 1)].reshape(nout, nin + 1)

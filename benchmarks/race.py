@@ -1,7 +1,7 @@
-"""Contestants that take turns in one process, and the table of their ratios.
+"""Races: contestants take turns in one process, and a table shows the ratios of their times.
 
-The ratio of a round is that of neighbours in time, and the figure that is printed the median over rounds. The cyclic garbage
-collector is off while the clock runs, which favours those that leave garbage.
+The ratio of a round compares turns that follow one another, and the printed figure is the median over rounds. The garbage
+collector is off while the clock runs, which favours contestants that leave garbage.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
     Answer = tuple[float, NDArray[np.float64]]
 
-TURN = 5e-3  # seconds that a turn lasts at least: short steps are repeated
-TOLERANCE = 1e-9  # relative, of losses and gradients: sums of thousands of terms in different orders differ by less
+TURN = 5e-3  # the least seconds of a turn: short steps are repeated
+TOLERANCE = 1e-9  # relative: sums of thousands of terms, added in different orders, differ by less
 
 
 @dataclass(eq=False)
 class Contestant:
-    """A way to do a job. ``answer`` makes the loss and the gradient out of what ``step`` returns, outside of the time.
+    """A way to do a job. ``answer`` turns the result of ``step`` into the loss and the gradient. It is not timed.
 
-    A step does ``jobs`` of the jobs that are compared, and times are those of one job. No more than ``rounds`` rounds are run.
+    A step does ``jobs`` jobs at once, and times are per job. At most ``rounds`` rounds are run.
     """
 
     name: str
@@ -43,19 +43,19 @@ class Contestant:
     repeats: int = field(init=False, default=1)
 
     def warm_up(self) -> None:
-        """Take the time of the first call, and see from the second how many steps a turn needs."""
+        """Time the first call, and find from the second how many steps a turn needs."""
         first = stopwatch(self.step)
         if math.isnan(self.first):
             self.first = first
         self.repeats = max(1, math.ceil(TURN / stopwatch(self.step)))
 
     def turn(self) -> float:
-        """The seconds that a job takes."""
+        """Return the seconds that a job takes."""
         return stopwatch(self.step, self.repeats) / self.repeats / self.jobs
 
 
 def stopwatch(step: Callable[[], Any], repeats: int = 1) -> float:
-    """The seconds that ``repeats`` steps take, without the cyclic garbage collector."""
+    """Return the seconds that ``repeats`` steps take, without the cyclic garbage collector."""
     gc.disable()
     try:
         start = time.perf_counter()
@@ -67,7 +67,7 @@ def stopwatch(step: Callable[[], Any], repeats: int = 1) -> float:
 
 
 def race(title: str, subject: Contestant, peers: Sequence[Contestant], rounds: int) -> None:
-    """Print how long ``subject`` takes relative to each of ``peers``, once their answers agree."""
+    """Check that all answers agree, and print how long ``subject`` takes relative to each of ``peers``."""
     gc.collect()
     for contestant in (subject, *peers):
         contestant.warm_up()
@@ -87,7 +87,7 @@ def race(title: str, subject: Contestant, peers: Sequence[Contestant], rounds: i
 
 
 def check(title: str, subject: Contestant, peer: Contestant) -> None:
-    """Raise AssertionError unless both, if they do the same job, give the same loss and gradient."""
+    """Raise AssertionError if both do the same job and give different losses or gradients."""
     if subject.answer is None or peer.answer is None or subject.jobs != peer.jobs:
         return
     (loss, gradient), (its_loss, its_gradient) = subject.answer(subject.step()), peer.answer(peer.step())

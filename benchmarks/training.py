@@ -1,8 +1,8 @@
-"""What ``nn.fit`` takes beside a loop of NumPy by hand: whole steps of training, the update included.
+"""Compares ``nn.fit`` with a loop of NumPy by hand: whole training steps, including the update.
 
-``python -m benchmarks.training``: the moons, 100 points at once, MLP 2-16-16-1, MSE, plain gradient descent. Both begin with
-the same numbers and must end with the same losses. The time of a step is that of many steps less that of one, so that
-recording and compiling, which come once, do not count; what they take is shown beside it.
+``python -m benchmarks.training`` trains an MLP 2-16-16-1 on the moons: 100 points at once, MSE, plain gradient descent. Both
+begin with the same numbers and must have the same losses. The time of a step is computed from the time of many steps minus that
+of one, so that recording and compiling, which happen once, do not count. Their time is printed separately.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 LR, STEPS, LIMIT = 0.05, 1000, 1.0
 CLOSE = 1e-9
-"""Rounding, in two orders of adding, over a thousand steps."""
+"""The tolerance of losses: rounding over a thousand steps, in two orders of adding."""
 
 
 def moons(count: int) -> tuple[Array, Array]:
-    """Points on two half circles with some noise, and the side that each is on, -1 or 1."""
+    """Return noisy points on two half-circles, and the half-circle of each, -1 or 1."""
     rng = np.random.default_rng(0)
     angles, side = np.pi * rng.random(count), np.where(np.arange(count) % 2, 1.0, -1.0)
     x, y = np.cos(angles) * side, np.sin(angles) * side
@@ -37,7 +37,7 @@ def moons(count: int) -> tuple[Array, Array]:
 
 
 def by_fit(X: Array, y: Array, steps: int) -> tuple[float, Array]:  # noqa: N803 - as in nn.fit
-    """Seconds, and the loss before each step."""
+    """Return the seconds, and the loss before each step."""
     model = nn.MLP(2, [16, 16, 1], rng=0)
     optimizer = nn.SGD(model.parameters(), lr=LR)
     start = perf_counter()

@@ -1,13 +1,14 @@
-"""How several processes train one network: each takes shards of the data, one is killed in the middle, and nothing is lost.
+"""Trains one network with several processes, of which one is killed on the way, without losing anything.
 
-The loss is the mean over n examples. Split these into shards, the k-th of n_k examples whose own mean is L_k:
+The loss is the mean over n examples. Split the examples into shards. Shard k has n_k examples, whose mean loss is L_k. Then
 
     L = (1/n) Σ_i loss_i = (1/n) Σ_k Σ_(i in k) loss_i = Σ_k (n_k / n) L_k        so        ∇L = Σ_k (n_k / n) ∇L_k
 
-since differentiation is linear. So a worker needs the compiled program, the parameters theta, and its shard, and returns L_k
-and ∇L_k. The sum is the whole gradient; only roundings differ, as the examples are added in another order. Each task depends on
-its arguments alone: if a worker dies, another computes the task again and gets the same bits. How the data are split does not
-depend on the number of workers, and shards are added in their own order, not in that of arrival; so the result doesn't, either.
+because differentiation is linear. A worker needs the compiled program, the parameters theta and its shard, and returns L_k and
+∇L_k. Their weighted sum is the gradient of the whole. It differs from that of a single process only by rounding, because the
+examples are added in another order. Each task depends only on its arguments: if a worker dies, another one computes the task
+again and gets the same bits. The result does not depend on the number of workers, because the number of shards is fixed and
+shards are added in order, not as they arrive.
 """
 
 from __future__ import annotations
@@ -44,42 +45,43 @@ if TYPE_CHECKING:
     Shard = tuple[NDArray[Any], ...]
 
 SHARDS = 8
-"""Into how many parts the data are split, whatever the number of workers."""
+"""The number of parts that the data are split into, whatever the number of workers."""
 
 
 class Run(NamedTuple):
-    """What training gave: the loss before each step, and the parameters in the end."""
+    """The result of a training: the loss before each step, and the final parameters."""
 
     losses: Array
     theta: Array
 
 
 class Sharded:
-    """The mean over all shards and its gradient, computed by the workers of a cluster."""
+    """The mean loss over all shards and its gradient, computed by the workers of a cluster."""
 
     def __init__(self, client: Client, program: Recording, shards: Sequence[Shard]) -> None:
         self._client = client
-        # Results of tasks, not client.scatter(): what a killed worker held of them, the scheduler has computed again. (Where
-        # each worker can read the data by itself, let the task read them: here they travel through the scheduler.) No task is a
-        # function of this module, so that workers import autograd and NumPy alone, and never the demo.
+        # The program and the shards are results of tasks. If a worker is killed, the scheduler has the results that it held
+        # computed again, which it cannot do for client.scatter(). Here the data travel through the scheduler. If each worker
+        # can read them by itself, let the tasks do so. No task is a function of this module, so that workers import only
+        # autograd and NumPy, never the demo.
         self._share = client.submit(getattr, program, "value_and_grad", pure=False)
         self._shards = [[client.submit(np.asarray, array, pure=False) for array in shard] for shard in shards]
         sizes = np.array([len(shard[0]) for shard in shards])
         self._weights = (sizes / sizes.sum()).tolist()
 
     def value_and_grad(self, theta: Array, disturb: Callable[[], None] | None = None) -> tuple[float, Array]:
-        """The mean and its gradient at ``theta``; ``disturb`` is called while workers compute them."""
+        """Return the mean loss and its gradient at ``theta``. ``disturb`` is called while the workers compute them."""
         parts = [self._client.submit(operator.call, self._share, theta, *shard, pure=False) for shard in self._shards]
         if disturb is not None:
             disturb()
         value, gradient = 0.0, np.zeros_like(theta)
-        for weight, (mean, slopes) in zip(self._weights, self._client.gather(parts), strict=True):  # in the order of the shards
+        for weight, (mean, slopes) in zip(self._weights, self._client.gather(parts), strict=True):  # in order
             value += weight * mean
             gradient += weight * slopes
         return value, gradient
 
     def kill_a_worker(self) -> None:
-        """Kill the process, on this machine, that holds the first shard: what it computes and what it holds is lost."""
+        """Kill the process that holds the first shard. It must run on this machine. All its data and results are lost."""
         first = self._shards[0][0]
         (holder, *_) = self._client.who_has([first])[first.key]
         (process,) = self._client.run(os.getpid, workers=[holder]).values()
@@ -87,7 +89,7 @@ class Sharded:
 
 
 def train(optimizer: nn.SGD, theta: Array, steps: int, value_and_grad: Callable[[int, Array], tuple[float, Array]]) -> Run:
-    """``steps`` steps from ``theta``, by the loss and the gradient that ``value_and_grad`` finds in each."""
+    """Take ``steps`` steps from ``theta``. In each, ``value_and_grad(step, theta)`` returns the loss and its gradient."""
     losses = []
     for step in stage.progress(range(steps), "training"):
         loss, gradient = value_and_grad(step, theta)
@@ -98,7 +100,7 @@ def train(optimizer: nn.SGD, theta: Array, steps: int, value_and_grad: Callable[
 
 @contextlib.contextmanager
 def connected(workers: int, address: str | None) -> Iterator[Client]:
-    """A client of the scheduler at ``address``; without one, of a cluster of ``workers`` processes that ends with the block."""
+    """Connect to the scheduler at ``address``, or else to a new cluster of ``workers`` processes that ends with the block."""
     if address is not None:
         try:
             client = Client(address)
@@ -110,7 +112,7 @@ def connected(workers: int, address: str | None) -> Iterator[Client]:
         with client:
             yield client
         return
-    # Any free port, as others may run a cluster, too; and that a worker was killed is no news here.
+    # Any free port, because other clusters may run. No logs, because the killed worker is expected.
     with (
         LocalCluster(
             n_workers=workers,
@@ -125,7 +127,7 @@ def connected(workers: int, address: str | None) -> Iterator[Client]:
 
 
 def draw_runs(single: Run, sharded: Run, killed_in: int | None) -> Figure:
-    """The losses of both runs, one over the other, and by how much they differ."""
+    """Draw the losses of both runs, one over the other, and their difference."""
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
     above.plot(single.losses, color=stage.BLUE, linewidth=6, alpha=0.4, label="one process, all examples at once")
@@ -134,7 +136,7 @@ def draw_runs(single: Run, sharded: Run, killed_in: int | None) -> Figure:
     below.plot(np.abs(sharded.losses - single.losses), ".", color=stage.INK, markersize=4)
     below.set_yscale("symlog", linthresh=1e-17)
     below.set_ylim(0, 1e-11)
-    below.axhline(1e-12, color=stage.INK, linewidth=0.8, linestyle="--", label="what is allowed")
+    below.axhline(1e-12, color=stage.INK, linewidth=0.8, linestyle="--", label="allowed")
     below.legend(frameon=False, loc="upper left")
     below.set_ylabel("difference of losses")
     below.set_xlabel("step")
@@ -148,7 +150,7 @@ def draw_runs(single: Run, sharded: Run, killed_in: int | None) -> Figure:
 def _options(argv: Sequence[str] | None) -> stage.Options:
     parser = argparse.ArgumentParser("python -m demos.data_parallel", add_help=False)
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes to start on this machine (default: 2)")
-    parser.add_argument("--address", help="a running Dask scheduler, as tcp://HOST:8786, whose workers to use; none is killed")
+    parser.add_argument("--address", help="use the workers of this Dask scheduler, as tcp://HOST:8786, and kill none")
     chosen = stage.options("data_parallel", (__doc__ or "").partition("\n")[0], argv, parents=[parser])
     if chosen.workers < 1:
         parser.error(f"--workers must be at least 1, not {chosen.workers}")
@@ -193,7 +195,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if killed_in is not None:
         print(f"In step {killed_in} the worker that held the first shard was killed.")
     print(f"The loss went from {sharded.losses[0]:.4f} to {sharded.losses[-1]:.4f}.")
-    print(f"Of the digits that it learned from, {right:.1%} are read.")
+    print(f"It reads {right:.1%} of the digits that it was trained on.")
     for what, one, other in (("losses", single.losses, sharded.losses), ("parameters", single.theta, sharded.theta)):
         print(f"The {what} differ from those of a single process by at most {np.max(np.abs(one - other)):.1e}.")
     print("Wrote", stage.save(draw_runs(single, sharded, killed_in), options.out / "data_parallel.png"))

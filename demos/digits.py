@@ -1,4 +1,4 @@
-"""How a network learns to read: 1,797 handwritten digits, a quarter of them held out, and what it still gets wrong there."""
+"""Trains a network to read 1,797 handwritten digits, a quarter of them held out, and draws those that it misreads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Example(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a model makes of an example: the probability that it gives to each digit."""
+    """The probability that a model gives to each digit for an example."""
 
     example: Example
     probabilities: list[float]
@@ -50,7 +50,7 @@ class Reading(NamedTuple):
 
 
 def load(seed: int) -> tuple[list[Example], list[Example]]:
-    """Three quarters of the examples to learn from, and one to be tested on; each digit has the same share in both."""
+    """Return three quarters of the examples for training and one for testing. Each digit has the same share in both."""
     images, digits = load_digits(return_X_y=True)
     examples = [Example(image, digit) for image, digit in zip((images / 16).tolist(), digits.tolist(), strict=True)]
     training, held_out = train_test_split(examples, test_size=0.25, stratify=digits, random_state=seed)
@@ -60,7 +60,7 @@ def load(seed: int) -> tuple[list[Example], list[Example]]:
 def train(  # noqa: PLR0913 - what training takes
     model: nn.MLP, training: list[Example], held_out: list[Example], epochs: int, seed: int, *, eager: bool = False
 ) -> None:
-    """Show every example ``epochs`` times, in batches drawn at random, and take ever smaller steps."""
+    """Train on every example ``epochs`` times, in random batches, with a decreasing learning rate."""
     images, digits = (np.array(column) for column in zip(*training, strict=True))
     optimizer = nn.Adam(model.parameters(), lr=0.01)
 
@@ -85,30 +85,30 @@ def train(  # noqa: PLR0913 - what training takes
         compiled=not eager,
     )
     if history.stopped == "interrupted":
-        print("Stopped: what follows is what was learned so far.")
+        print("Stopped. The following shows what was learned so far.")
     loss_of = autograd.compile(lambda image, digit: nn.cross_entropy(model(image), digit), parameters=optimizer.parameters)
     times = stage.race(loss_of, nn.parameters_to_vector(optimizer.parameters), images[:BATCH], digits[:BATCH])
     print(f"\nThe loss of {BATCH} digits and its gradient take {times}.")
 
 
 def reader(model: nn.MLP) -> Compiled:
-    """A function of images: the probabilities that ``model`` gives to the ten digits, for each."""
+    """Return the compiled function from images to the probabilities of the ten digits."""
     return autograd.compile(lambda image: math.softmax(model(image)), reduction=None)
 
 
 def read(probabilities: Compiled, examples: list[Example]) -> list[Reading]:
-    """What the function ``probabilities`` makes of each example."""
+    """Apply the function ``probabilities`` to each example."""
     found = probabilities([example.image for example in examples]).tolist()
     return [Reading(example, row) for example, row in zip(examples, found, strict=True)]
 
 
 def accuracy(readings: list[Reading]) -> float:
-    """The part of the readings that are right."""
+    """Return the fraction of right readings."""
     return sum(reading.is_right for reading in readings) / len(readings)
 
 
 def draw_mistakes(readings: list[Reading]) -> Figure:
-    """The digits that were misread, the most confident mistakes first."""
+    """Draw the misread digits, the most confident mistakes first."""
     mistakes = sorted([r for r in readings if not r.is_right], key=lambda r: -r.probabilities[r.guess])
     shown = mistakes[:SHOWN]
     rows = max(1, -(-len(shown) // COLUMNS))
@@ -121,7 +121,7 @@ def draw_mistakes(readings: list[Reading]) -> Figure:
         panel.set_axis_off()
     for panel, reading in zip(panels, shown, strict=False):
         digit, guess = reading.example.digit, reading.guess
-        panel.imshow(np.reshape(reading.example.image, (8, 8)), cmap="gray_r", vmin=-0.08, vmax=1)  # below 0: the paper shows
+        panel.imshow(np.reshape(reading.example.image, (8, 8)), cmap="gray_r", vmin=-0.08, vmax=1)  # the paper is light grey
         panel.set_title(f"{digit} read as {guess}", color=stage.INK, fontsize=13)
         odds = f"{guess}: {reading.probabilities[guess]:.0%}   {digit}: {reading.probabilities[digit]:.0%}"
         panel.text(3.5, 8.5, odds, ha="center", color=stage.INK, fontsize=10)
@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.quick:
         training, held_out = training[:400], held_out[:100]
     model = nn.MLP(64, [32, 10], rng=options.seed)
-    print(f"{model}\n\n{len(training)} digits to learn from, {len(held_out)} held out. Guessing would read 10% of them.")
+    print(f"{model}\n\n{len(training)} digits for training, {len(held_out)} held out. Guessing would read 10% of them.")
     train(model, training, held_out, epochs=2 if options.quick else 10, seed=options.seed, eager=options.eager)
     readings = read(reader(model), held_out)
     right = sum([reading.is_right for reading in readings])

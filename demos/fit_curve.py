@@ -1,8 +1,8 @@
-"""Planck's law, fitted to the oldest light there is, by SciPy with exact gradients.
+"""Fits Planck's law to the cosmic microwave background, the oldest light there is, by SciPy with exact gradients.
 
-Satellite COBE measured the spectrum of the cosmic microwave background at 43 frequencies, its instrument FIRAS to a few parts
-in 100,000. Three parameters are looked for: the temperature, by how much the light is out of equilibrium, and how much of the
-Galaxy's dust is still in it.
+FIRAS, an instrument of the satellite COBE, measured the spectrum of this light at 43 frequencies, to a few parts in 100,000.
+Three parameters are fitted: the temperature, a chemical potential, which says how far the light is out of equilibrium, and how
+much light of the Galaxy's dust is still in the data.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ H, C, K = 6.62607015e-34, 299_792_458.0, 1.380649e-23
 MJY = 1e-20
 """A megajansky, in W/m²/Hz."""
 MILLIKELVIN, MU = 1e-3, 1e-4
-"""The units in which temperature and chemical potential are looked for: a change by 1 shall matter about as much in each."""
+"""The units of temperature and chemical potential in the fit. A change by 1 matters about as much in each."""
 
 START = (5000.0, 0.0, 0.0)
-"""About 5 K is what Alpher and Herman predicted (Nature 162, 774, 1948), before anyone had measured it."""
-PUBLISHED = ("2.7255 ± 0.0006", "between -90 and 90", "0, as the table is without it")
+"""Alpher and Herman predicted about 5 K (Nature 162, 774, 1948), before anyone had measured it."""
+PUBLISHED = ("2.7255 ± 0.0006", "between -90 and 90", "0, as the table excludes it")
 """Fixsen, ApJ 707, 916 (2009); Fixsen et al., ApJ 473, 576 (1996), at 95 % confidence."""
 PARAMETERS = (
     ("temperature, K", MILLIKELVIN, 6),
     ("chemical potential, 1e-6", MU / 1e-6, 0),
     ("dust, parts of the Galaxy's", 1.0, 3),
 )
-"""A name, the size of one in the units printed, and the digits."""
+"""For each parameter: its name, its unit in the fit in terms of the printed unit, and the number of digits."""
 
 
 class Point(NamedTuple):
-    """A measurement, of Fixsen et al. (1996), table 4; a public data product of NASA (LAMBDA, firas_monopole_spec_v1).
+    """A measurement from Fixsen et al. (1996), table 4, a public data product of NASA (LAMBDA, firas_monopole_spec_v1).
 
-    The intensity is that of a black body of 2.725 K, plus what was measured to be left over.
+    The intensity is that of a black body of 2.725 K plus the measured residual.
     """
 
     wavenumber: float
     """In 1/cm."""
     intensity: float
-    """In MJy/sr, as the next two."""
+    """In MJy/sr, like the next two."""
     error: float
     """The standard deviation."""
     dust: float
-    """What the Galaxy shines with at its poles."""
+    """The intensity of the Galaxy at its poles."""
 
 
 POINTS = [
@@ -82,7 +82,7 @@ POINTS = [
 
 
 def light(x: Any, point: Point) -> Any:
-    """The intensity at the frequency of ``point``: Planck's law with a potential, and dust."""
+    """Return the intensity at the frequency of ``point``: Planck's law with a chemical potential, plus dust."""
     temperature, potential, dust = x
     frequency = 100 * C * point.wavenumber
     planck = 2 * H * frequency**3 / C**2 / MJY / math.expm1(H * frequency / (K * MILLIKELVIN * temperature) + MU * potential)
@@ -90,7 +90,7 @@ def light(x: Any, point: Point) -> Any:
 
 
 def chi2(x: Any) -> Any:
-    """How far the model is from the measurements: the sum of squares, in standard deviations. Of numbers or of Values."""
+    """Return the sum of squared differences between model and measurements, in standard deviations. ``x`` may be Values."""
     total = 0.0
     for point in POINTS:
         total = total + ((point.intensity - light(x, point)) / point.error) ** 2
@@ -98,14 +98,14 @@ def chi2(x: Any) -> Any:
 
 
 def covariance(x: Sequence[float]) -> NDArray[Any]:
-    """That of the parameters, where ``x`` is the best fit: the inverse of half the second derivatives of ``chi2``."""
+    """Return the covariance of the parameters at the best fit ``x``: the inverse of half the Hessian of ``chi2``."""
     values = [Value(number) for number in x]
     slopes = gradient(chi2(values), values, create_graph=True)
     return np.linalg.inv([[second / 2 for second in gradient(slope, values)] for slope in slopes])
 
 
 def draw_fit(x: NDArray[np.float64]) -> Figure:
-    """The measurements, the spectrum looked for, where the search began, and what is left over."""
+    """Draw the measurements, the fitted spectrum, the start of the search, and the residuals."""
     figure = Figure(figsize=(8, 7), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
     at, measured, errors, _ = np.array(POINTS).T
@@ -154,10 +154,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     free = len(POINTS) - len(START)
     expected = f"{free} ± {math.sqrt(2 * free):.0f}"
     print(f"""
-If the model is right and the errors are independent, χ² is {expected}. The errors come from its second derivatives, found by
-differentiating twice. They say how sharply the spectrum's shape tells one temperature from another, and nothing of the scale:
-the table is what was left over in 1996, added to a black body of 2.725 K, the temperature that the instrument's thermometers
-were calibrated to later, with an error 20 times as large. What the fit can find out is whether the shape is Planck's. It is.
+If the model is right and the errors are independent, χ² should be {expected}. The errors of the parameters come from the second
+derivatives of χ², found by differentiating twice. They say how well the shape of the spectrum tells one temperature from
+another. They do not include the error of the absolute scale, which is 20 times as large: the table holds the residuals of 1996
+added to a black body of 2.725 K, a temperature that was calibrated later. The fit answers whether the shape is Planck's. It is.
 """)
     print(f"{'gradient of χ²':22} {'calls of χ²':>11}   {'above the least χ²':>18}   SciPy says")
     least = min(result.fun for result in found.values())

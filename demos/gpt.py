@@ -1,7 +1,7 @@
-"""A character GPT, one scalar at a time: it reads the names in Python's standard library and makes up new ones.
+"""A character-level GPT, written one scalar at a time. It learns the names in Python's standard library and makes up new ones.
 
-One layer, width 16, 4 heads, a context of 16, and not a matrix anywhere: additions and multiplications of Values, in plain
-loops. A document of 16 tokens is a graph of some 130,000 of them, which ``autograd.compile`` turns into matrix products.
+It has one layer of width 16, 4 heads and a context of 16 tokens. The code has no matrices: it adds and multiplies Values in
+plain loops. A document of 16 tokens is a graph of about 130,000 Values, which ``autograd.compile`` turns into matrix products.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SIZE = WIDTH // HEADS  # of a head
 
 TEMPERATURE = 0.5
 SAMPLES = 20
-WINDOW = 100  # steps whose losses are averaged
+WINDOW = 100  # steps over which losses are averaged
 ROWS = 28  # characters in the picture, at most
 
 
@@ -51,9 +51,10 @@ ROWS = 28  # characters in the picture, at most
 
 
 class GPT(nn.Module):
-    """What may follow each token of a document: a score ("logit") for every token there is.
+    """A model that gives a score ("logit") to every token that may follow each token of a document.
 
-    A matrix is a list of rows, each the weights of one output; all start as normal random numbers of standard deviation 0.08.
+    A matrix is a list of rows, and a row holds the weights of one output. All weights start as normal random numbers with a
+    standard deviation of 0.08.
     """
 
     def __init__(self, vocabulary: int, rng: np.random.Generator) -> None:
@@ -71,7 +72,7 @@ class GPT(nn.Module):
         self.output = matrix(WIDTH, HIDDEN)
 
     def forward(self, tokens: Sequence[Any]) -> list[Vector]:
-        """The logits after each of up to 16 ``tokens``: whole numbers, or Values. A position sees itself and those before."""
+        """Return the logits after each of up to 16 ``tokens``, integers or Values. They depend on this and earlier tokens."""
         keys: list[Vector] = []
         values: list[Vector] = []
         logits = []
@@ -92,7 +93,7 @@ class GPT(nn.Module):
 
 
 def attention(query: Vector, keys: list[Vector], values: list[Vector]) -> Vector:
-    """The means of ``values``, for each head weighted by how well its part of the keys answers its part of the query."""
+    """Return, for each head, the mean of its part of ``values``, weighted by how well its keys match its query."""
     mixed = []
     for start in range(0, WIDTH, SIZE):
         head = slice(start, start + SIZE)
@@ -102,18 +103,18 @@ def attention(query: Vector, keys: list[Vector], values: list[Vector]) -> Vector
 
 
 def rms_norm(x: Vector) -> Vector:
-    """``x`` divided by the root of the mean of its squares."""
+    """Return ``x`` divided by its root mean square."""
     scale = (product(x, x) / len(x) + 1e-5) ** -0.5
     return [xi * scale for xi in x]
 
 
 def linear(matrix: Matrix, x: Vector) -> Vector:
-    """The product of a matrix and a vector."""
+    """Return the product of a matrix and a vector."""
     return [product(row, x) for row in matrix]
 
 
 def product(a: Vector, b: Vector) -> Any:
-    """The scalar product of two vectors, by multiplications and additions."""
+    """Return the scalar product of two vectors, by multiplications and additions."""
     total = a[0] * b[0]
     for ai, bi in zip(a[1:], b[1:], strict=True):
         total = total + ai * bi
@@ -121,12 +122,12 @@ def product(a: Vector, b: Vector) -> Any:
 
 
 def added(a: Vector, b: Vector) -> Vector:
-    """The sum of two vectors."""
+    """Return the sum of two vectors."""
     return [ai + bi for ai, bi in zip(a, b, strict=True)]
 
 
 def loss(logits: list[Vector], targets_and_weights: tuple[Vector, Vector]) -> Any:
-    """How surprised the model is by what did follow: the weighted sum of ``-log`` of the probabilities that it gave to that."""
+    """Return the cross-entropy: the weighted sum of ``-log`` of the probabilities that the model gave to the targets."""
     total: Any = 0.0
     for scores, target, weight in zip(logits, *targets_and_weights, strict=True):
         total = total - weight * math.select(math.log_softmax(scores), target)
@@ -141,13 +142,13 @@ class Documents(NamedTuple):
 
     tokens: Array
     targets: Array
-    """What follows each token."""
+    """The token that follows each token."""
     weights: Array
-    """1 / n at the n positions of a document, and 0 in the padding: then a weighted sum is the mean over the document."""
+    """1 / n at the n positions of a document and 0 in the padding, so that a weighted sum is the mean over the document."""
 
 
 class Corpus:
-    """Documents, and the characters in them; token ``end``, after those of the characters, opens and closes each document."""
+    """Documents and their characters. The token ``end``, numbered after all characters, opens and closes each document."""
 
     def __init__(self, documents: Sequence[str]) -> None:
         self.documents = documents
@@ -155,11 +156,11 @@ class Corpus:
         self.end = len(self.characters)
 
     def shuffled(self, seed: int) -> Corpus:
-        """The same documents in an order drawn from ``seed``."""
+        """Return the same documents in a random order."""
         return Corpus([self.documents[i] for i in np.random.default_rng(seed).permutation(len(self.documents))])
 
     def encoded(self, documents: Sequence[str]) -> Documents:
-        """The tokens of ``documents``; what goes beyond the context is cut off."""
+        """Return ``documents`` as tokens. Documents that are longer than the context are cut off."""
         number = {character: i for i, character in enumerate(self.characters)}
         tokens, targets = np.full((2, len(documents), CONTEXT), self.end)
         weights = np.zeros(tokens.shape)
@@ -172,12 +173,12 @@ class Corpus:
         return Documents(tokens, targets, weights)
 
     def decoded(self, tokens: Sequence[int]) -> str:
-        """The characters before the first ``end``."""
+        """Return the characters before the first ``end``."""
         length = [*tokens, self.end].index(self.end)
         return "".join([self.characters[token] for token in tokens[:length]])
 
     def entropy(self) -> float:
-        """The unigram entropy, in nats: the mean loss a character of guessing by how often each occurs, ends included.
+        """Return the unigram entropy in nats: the mean loss of guessing each character, or end, by how often it occurs.
 
         >>> Corpus(["a", "b"]).entropy() / math.log(2.0)       # a, end, b, end: 2 · 1/4 · 2 bits + 1/2 · 1 bit
         1.5
@@ -189,9 +190,9 @@ class Corpus:
 
 
 def standard_library() -> list[str]:
-    """The names of classes, functions and methods in Python's own library, of small letters and underscores, sorted.
+    """Return the names of classes, functions and methods in Python's own library, sorted.
 
-    They are read off the source files; nothing is imported.
+    Only names of lower-case letters and underscores count. They are found in the source files; nothing is imported.
     """
     folder, names = Path(os.__file__).parent, set()
     for module in [name for name in sys.stdlib_module_names if not name.startswith("_")]:
@@ -203,18 +204,18 @@ def standard_library() -> list[str]:
 
 
 def lines(path: Path) -> list[str]:
-    """The lines of a text file that aren't empty, stripped; SystemExit with a message if that is not at least two."""
+    """Return the lines of a text file, stripped, without empty ones. Exit with a message if there are fewer than two."""
     try:
         found = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
     except OSError as error:
         msg = f"--file {path}: {error.strerror}"
         raise SystemExit(msg) from error
     except UnicodeDecodeError as error:
-        msg = f"--file {path} is no text in UTF-8 (byte {error.start} is {error.object[error.start]:#04x}): save it as UTF-8"
+        msg = f"--file {path} is not UTF-8 text (byte {error.start} is {error.object[error.start]:#04x}): save it as UTF-8"
         raise SystemExit(msg) from error
     documents = [line for line in found if line]
-    if len(documents) < 2:  # noqa: PLR2004 - nothing follows from a single one
-        msg = f"--file {path} has {'one line' if documents else 'no lines'} of text: there must be many documents, a line each"
+    if len(documents) < 2:  # noqa: PLR2004 - there is nothing to learn from a single one
+        msg = f"--file {path} has {'one line' if documents else 'no lines'} of text: it must have many, one for each document"
         raise SystemExit(msg)
     return documents
 
@@ -223,7 +224,7 @@ def lines(path: Path) -> list[str]:
 
 
 def train(model: GPT, documents: Documents, checkpoint: Path, *, resume: bool, eager: bool) -> nn.History:
-    """Show it the documents one after the other, in ever smaller steps."""
+    """Train on the documents one after the other, with a decreasing learning rate."""
     optimizer = nn.Adam(model.parameters(), lr=0.01, betas=(0.85, 0.99))
     return nn.fit(
         model,
@@ -242,29 +243,29 @@ def train(model: GPT, documents: Documents, checkpoint: Path, *, resume: bool, e
 
 
 def predictor(model: GPT) -> Compiled:
-    """A function of arrays of tokens, (documents, 16): the log-probability of each token at each place, given those before."""
+    """Return the compiled function from tokens, (documents, 16), to log-probabilities of the tokens that follow."""
     return autograd.compile(lambda tokens: [math.log_softmax(logits) for logits in model(tokens)], reduction=None)
 
 
 def samples(predict: Compiled, corpus: Corpus, seed: int) -> list[str]:
-    """New documents, a character at a time: the probable ones are drawn more often still, at temperature 0.5."""
+    """Return new documents, drawn character by character. Temperature 0.5 favours probable characters."""
     rng = np.random.default_rng(seed)
     tokens = np.full((SAMPLES, CONTEXT + 1), corpus.end)
-    for position in range(CONTEXT):  # which sees nothing of what comes later
+    for position in range(CONTEXT):  # later positions do not affect it
         scores = predict(tokens[:, :CONTEXT])[:, position] / TEMPERATURE
         tokens[:, position + 1] = (scores + rng.gumbel(size=scores.shape)).argmax(1)  # with the probability softmax(scores)
     return [corpus.decoded(row) for row in tokens[:, 1:].tolist()]
 
 
 def say_samples(when: str, names: list[str], corpus: Corpus) -> None:
-    """Print what was made up, and how much of that exists."""
+    """Print the new names, and how many of them exist."""
     known = len(set(names) & set(corpus.documents))
     print(f"\n{when} it makes up ({known} of these {len(names)} exist):")
     print(textwrap.fill("  ".join(names), 100, initial_indent="  ", subsequent_indent="  "))
 
 
 def say_losses(losses: Array, entropy: float) -> None:
-    """Print the means of the losses, a tenth of the steps at a time, and how far from the ``entropy`` they ended."""
+    """Print the mean loss of each tenth of the steps, and how far the last losses are from the ``entropy``."""
     print("\n     documents   mean loss")
     size = -(-len(losses) // 10)
     for start in range(0, len(losses), size):
@@ -278,7 +279,7 @@ def say_losses(losses: Array, entropy: float) -> None:
 
 
 def draw(losses: Array, entropy: float, corpus: Corpus, document: str, predict: Compiled) -> Figure:
-    """The loss of each document; and what the model expects, character by character, where it reads ``document``."""
+    """Draw the loss of each document, and what the model expects after each character of ``document``."""
     figure = Figure(figsize=(13, 5.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     window = min(WINDOW, len(losses))
@@ -293,7 +294,7 @@ def draw(losses: Array, entropy: float, corpus: Corpus, document: str, predict: 
     followed = targets[weights > 0]
     probabilities = np.exp(predict(tokens)[0, : len(followed)])
     rank = probabilities.max(0)
-    rank[followed] = 2.0  # these are shown in any case
+    rank[followed] = 2.0  # always shown
     shown = np.sort(np.argsort(-rank, kind="stable")[:ROWS])
     names = [*[character.replace(" ", "␣") for character in corpus.characters], "end"]
     right.imshow(probabilities[:, shown].T, cmap="Blues", norm=PowerNorm(0.5, 0.0, 1.0), aspect="auto")
@@ -302,14 +303,14 @@ def draw(losses: Array, entropy: float, corpus: Corpus, document: str, predict: 
     right.set_xticks(range(len(followed)), [names[token] for token in followed])
     right.set_yticks(range(len(shown)), [names[token] for token in shown], fontsize=8)
     right.set_title(f"What it expects where it reads “{document[:CONTEXT]}”", parse_math=False)
-    right.set(xlabel="what follows", ylabel="what it expects there, given all to the left")
+    right.set(xlabel="what follows", ylabel="what it expects, given everything to the left")
     return figure
 
 
 def count(text: str) -> int:
-    """The whole number, 1 or more, that ``text`` says."""
+    """Return ``text`` as a whole number of 1 or more."""
     if not text.isdecimal() or not int(text):
-        msg = f"must be a whole number, 1 or more, not {text!r}"
+        msg = f"must be a whole number of 1 or more, not {text!r}"
         raise argparse.ArgumentTypeError(msg)
     return int(text)
 
@@ -317,9 +318,11 @@ def count(text: str) -> int:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--file", type=Path, metavar="PATH", help="a text to learn from instead, a document a line")
+    parser.add_argument(
+        "--file", type=Path, metavar="PATH", help="a text file to learn from instead, with one document on each line"
+    )
     parser.add_argument("--docs", type=count, metavar="N", help="how many documents to read (default: 1000, or 10 if --eager)")
-    parser.add_argument("--resume", action="store_true", help="go on with the training that was interrupted")
+    parser.add_argument("--resume", action="store_true", help="continue the training that was interrupted")
     options = stage.options("gpt", __doc__, argv, trains=True, parents=[parser])
     corpus = Corpus(standard_library() if options.file is None else lines(options.file)).shuffled(options.seed)
     entropy, total = corpus.entropy(), len(corpus.documents)
@@ -334,13 +337,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     checkpoint = options.out / "gpt.npz"
     if not options.resume and checkpoint.exists():
         if nn.load(checkpoint).extra["training"]["epoch"] == 0:
-            msg = f"{checkpoint} holds a training that was interrupted: --resume goes on with it; to begin anew, remove it"
+            msg = f"{checkpoint} holds an interrupted training: pass --resume to continue it, or remove the file"
             raise SystemExit(msg)
         checkpoint.unlink()
     start = perf_counter()
     try:
         history = train(model, documents, checkpoint, resume=options.resume, eager=options.eager)
-    except ValueError as error:  # what was saved is of another training, or damaged
+    except ValueError as error:  # the file is damaged, or of another training
         if not options.resume:
             raise
         msg = f"--resume {checkpoint}: {error}"
@@ -348,7 +351,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     say_losses(history.step_loss, entropy)
     print(f"{perf_counter() - start:.1f} s, recording and compiling included")
     if history.stopped == "interrupted":
-        print("Stopped: what follows is what was learned so far. --resume goes on.")
+        print("Stopped. The following shows what was learned so far. --resume continues.")
 
     say_samples("Now", samples(predict, corpus, options.seed), corpus)
     picture = draw(history.step_loss, entropy, corpus, corpus.documents[size % total], predict)

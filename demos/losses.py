@@ -1,4 +1,4 @@
-"""What losses value: likelihood, cross-entropy and squared error judge the same four days of two weather forecasters."""
+"""Compares losses: likelihood, cross-entropy and squared error judge the same four days of two weather forecasters."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ MODELS = {"cautious": CAUTIOUS, "bold": BOLD}
 
 
 def given(forecast: Sequence[float]) -> list[float]:
-    """The probability given to what happened, day by day."""
+    """Return the probability given to what happened on each day."""
     return [p if rained else 1 - p for p, rained in zip(forecast, RAINED, strict=True)]
 
 
 def slopes(loss: Callable[[Any, Any], Value], forecast: Sequence[float]) -> list[float]:
-    """The derivative of ``loss`` by each probability of rain."""
+    """Return the derivative of ``loss`` by each probability of rain."""
     probabilities = [Value(p) for p in forecast]
     loss(probabilities, RAINED).backward()
     return [p.grad for p in probabilities]
 
 
 def print_days() -> None:
-    """A table of the days: what each model said, and how its losses change as it says more."""
+    """Print a table of the days: the forecasts, and the slopes of the losses by each forecast."""
     print(f"{'':26}" + "".join([f"{name:<46}" for name in MODELS]).rstrip())
     print("day         happened" + "      said rain   given   slope of CE, MSE" * len(MODELS))
     columns = [
@@ -48,11 +48,11 @@ def print_days() -> None:
 
 
 def print_losses() -> None:
-    """A table of what each measure makes of each model."""
+    """Print a table of each measure of each model."""
     n = len(DAYS)
     measures = {
-        "likelihood": (nn.likelihood, "the product of what was given; higher is better"),
-        f"-log(likelihood) / {n}": (lambda p, t: -math.log(nn.likelihood(p, t)) / n, "the same number as the next, always"),
+        "likelihood": (nn.likelihood, "the product of the probabilities given; higher is better"),
+        f"-log(likelihood) / {n}": (lambda p, t: -math.log(nn.likelihood(p, t)) / n, "always equals the next number"),
         "cross-entropy": (nn.binary_cross_entropy, "the mean of -log(given); lower is better"),
         "MSE": (nn.mse_loss, "the mean of (1 - given)²; lower is better"),
     }
@@ -63,7 +63,7 @@ def print_losses() -> None:
 
 
 def print_verdict() -> None:
-    """Which model each measure prefers, and why they do not agree."""
+    """Print which model each measure prefers, and why they disagree."""
     likely = max(MODELS, key=lambda name: nn.likelihood(MODELS[name], RAINED))
     unsurprised = min(MODELS, key=lambda name: nn.binary_cross_entropy(MODELS[name], RAINED))
     close = min(MODELS, key=lambda name: nn.mse_loss(MODELS[name], RAINED))
@@ -73,17 +73,17 @@ def print_verdict() -> None:
 Which model is better? By likelihood the {likely} one, by cross-entropy the {unsurprised} one, by MSE the {close} one.
 Likelihood and cross-entropy cannot disagree: one is the logarithm of the other. On {DAYS[k]} the bold model gave {p:.0%}
 to what happened. That multiplies its likelihood by {p}, and costs -log({p}) = {-math.log(p):.2f} in cross-entropy. MSE
-charges {nn.mse_loss(p, 1):.2f} for it, and never more than 1 for anything: three good days make up for that.
+charges {nn.mse_loss(p, 1):.2f} for it, and never more than 1 for a day, so that three good days make up for it.
 
-What would they teach? The sign of a slope says where to go (negative: say more rain), its size how urgently. For the
-confident mistake of {DAYS[k]}, cross-entropy's is {steep:.2f}, {steep / flat:.0f} times MSE's of {flat:.2f}. It explodes as the
-probability given to what happened nears 0, where MSE's never exceeds 2/{len(DAYS)}: cross-entropy mends confident mistakes
-first.
+What do they teach? The sign of a slope gives the direction (negative: say more rain), its size how urgent it is. For the
+mistake of {DAYS[k]}, cross-entropy has the slope {steep:.2f}, {steep / flat:.0f} times that of MSE, {flat:.2f}. It grows
+without limit as the probability given to what happened approaches 0. That of MSE never exceeds 2/{len(DAYS)}. Cross-entropy
+therefore corrects confident mistakes first.
 """)
 
 
 def draw_losses() -> Figure:
-    """Both losses by the probability given to what happened, with the days of both models marked."""
+    """Draw both losses by the probability given to what happened, and mark the days of both models."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     percent = range(1, 101)

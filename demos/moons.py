@@ -1,4 +1,4 @@
-"""How a network learns to tell two half-moons apart: 337 numbers, moved a hundred times against their gradients."""
+"""Trains a network of 337 parameters to tell two half-moons apart, in a hundred steps of gradient descent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def train(model: nn.MLP, points: Array, sides: Array, epochs: int, *, eager: bool = False) -> None:
-    """Move the parameters ``epochs`` times, so that the scores of all points come to be at least 1 on their own side of 0."""
+    """Take ``epochs`` steps on the hinge loss, which wants the score of each point to be at least 1 on its own side of 0."""
     optimizer = nn.SGD(model.parameters(), lr=0.2, momentum=0.9, weight_decay=1e-4)
 
     def report(state: nn.TrainingState) -> None:
@@ -54,7 +54,7 @@ def train(model: nn.MLP, points: Array, sides: Array, epochs: int, *, eager: boo
 
 
 def draw_boundary(predict: Compiled, points: Array, sides: Array, cells: int) -> Figure:
-    """The score everywhere, in ``cells`` × ``cells`` steps, with its boundary at 0 and the margins that the loss asks for."""
+    """Draw the score on a grid of ``cells`` × ``cells``, with its boundary at 0 and its margins at ±1."""
     x, y = points.T
     xs, ys = [np.linspace(numbers.min() - 0.4, numbers.max() + 0.4, cells) for numbers in (x, y)]
     everywhere = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
@@ -75,7 +75,7 @@ def draw_boundary(predict: Compiled, points: Array, sides: Array, cells: int) ->
 
 
 def draw_neuron(model: nn.MLP, point: list[float]) -> Drawing:
-    """The first-layer neuron that matters the most to the score of ``point``, with the gradients of that score."""
+    """Draw the neuron of the first layer that matters the most to the score of ``point``, with the gradients of that score."""
     first, *others = model.layers
     hidden = first([Value(coordinate, label) for coordinate, label in zip(point, "xy", strict=True)])
     outputs = hidden

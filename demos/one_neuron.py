@@ -1,4 +1,4 @@
-"""How the chain rule works, in numbers to check by hand: one neuron, tanh(w1 x1 + w2 x2 + b), with every gradient explained."""
+"""Shows the chain rule in numbers that you can check by hand: every gradient of one neuron, tanh(w1 x1 + w2 x2 + b)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NUDGE = 0.001
 
 
 def neuron(x1: Value, x2: Value, w1: Value, w2: Value, b: Value) -> Value:
-    """The output, o."""
+    """Return the output, o."""
     x1w1 = x1 * w1
     x2w2 = x2 * w2
     s = x1w1 + x2w2
@@ -26,10 +26,10 @@ def neuron(x1: Value, x2: Value, w1: Value, w2: Value, b: Value) -> Value:
 
 
 def explain(node: Value) -> None:
-    """Print what ``node`` hands on to each argument: the gradient that arrives, times the derivative in the table."""
+    """Print what ``node`` passes on to each argument: its gradient times the derivative in the table."""
     arrives = f"∂o/∂{node.label} = {node.grad:.6g} arrives at {formula(node)} = {node.data:.6g}"
     if node.op is None:
-        print(f"{arrives}, a variable: there it stays")
+        print(f"{arrives}, a variable, which keeps it")
         return
     print(f"\n{arrives}")
     partials = node.op.partials(node.data, *[arg.data for arg in node.args])
@@ -41,7 +41,7 @@ def explain(node: Value) -> None:
 
 
 def formula(node: Value) -> str:
-    """How ``node`` was computed, as ``n = s + b``."""
+    """Return how ``node`` was computed, such as ``n = s + b``."""
     if node.op is None:
         return node.label
     names = [arg.label for arg in node.args]
@@ -49,7 +49,7 @@ def formula(node: Value) -> str:
 
 
 def nudged(variables: Sequence[Value], k: int) -> float:
-    """The slope of the output as variable ``k`` alone moves a little up and a little down."""
+    """Return the slope of the output as variable ``k`` alone moves a little up and a little down."""
     up, down = [neuron(*[Value(v.data + h * (i == k)) for i, v in enumerate(variables)]) for h in (NUDGE, -NUDGE)]
     return (up.data - down.data) / (2 * NUDGE)
 
@@ -78,11 +78,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     for node in reversed(topological_sort(o)):
         explain(node)
 
-    print(f"\nIs it true? Move one variable by ±{NUDGE}, and see how o answers:")
+    print(f"\nIs this right? Move one variable by ±{NUDGE} and see how o changes:")
     for k, variable in enumerate(variables):
-        print(f"    {variable.label:<2}  backward() says {variable.grad:>8.5f}   moving it says {nudged(variables, k):>8.5f}")
+        print(f"    {variable.label:<2}  backward() says {variable.grad:>8.5f}   moving it gives {nudged(variables, k):>8.5f}")
     gradcheck(neuron, variables)  # raises an error that names the wrong rule
-    print("gradcheck extrapolates such moves to size 0, and agrees: every gradient fits.\n")
+    print("gradcheck finds the same by other means: every gradient is right.\n")
 
     drawings = {"one_neuron_before.svg": before, "one_neuron_after.svg": after}
     paths = [stage.save(drawing, options.out / name) for name, drawing in stage.progress(drawings.items(), "drawing")]

@@ -1,7 +1,7 @@
-"""Does a network beat a straight line? Diabetes a year on, predicted from ten measurements of 442 patients, in three ways.
+"""Compares a network with a straight line: both predict the progress of diabetes from ten measurements of 442 patients.
 
-The line is found twice: by the formula of ordinary least squares, and by descending the gradient. Which model is better is
-measured on patients that none has seen, and not once, but for several ways of setting these aside.
+The line is found twice, by the formula of ordinary least squares and by gradient-based training. The models are compared on
+patients that they were not trained on, in several random splits.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 class Patients(NamedTuple):
-    """What was measured, of shape (patients, 10), and how far the disease had come a year later, of shape (patients,)."""
+    """Measurements, of shape (patients, 10), and the progress of the disease a year later, of shape (patients,)."""
 
     measured: Array
     progress: Array
 
 
 def load(seed: int) -> tuple[Patients, Patients]:
-    """Three quarters of the patients to learn from, in units of mean 0 and variance 1; and one to be tested on, in the same."""
+    """Return three quarters of the patients for training, standardized to mean 0 and variance 1, and one in the same units."""
     split = train_test_split(*load_diabetes(return_X_y=True, scaled=False), test_size=0.25, random_state=seed)
     columns = []
     for learned, held_out in (split[:2], split[2:]):
@@ -46,14 +46,14 @@ def load(seed: int) -> tuple[Patients, Patients]:
 
 
 def least_squares(patients: Patients) -> Array:
-    """Ten weights and an offset, by the formula."""
+    """Return ten weights and an offset, by the formula."""
     rows = np.column_stack([patients.measured, np.ones(len(patients.measured))])
     coefficients: NDArray[Any] = np.linalg.lstsq(rows, patients.progress, rcond=None)[0]
     return coefficients
 
 
 def line(patients: Patients, seed: int) -> nn.MLP:
-    """The same, as a neuron without an activation that was trained."""
+    """Return the same line as a trained neuron without an activation."""
     model = nn.MLP(10, [1], rng=seed)
     search = nn.LBFGS(model.parameters(), max_iter=1000, tolerance_grad=1e-10, tolerance_change=0.0)
     nn.fit(model, *patients, loss=nn.mse_loss, optimizer=search, epochs=1, batch_size=None, progress=False)
@@ -61,7 +61,7 @@ def line(patients: Patients, seed: int) -> nn.MLP:
 
 
 def network(patients: Patients, seed: int) -> nn.MLP:
-    """A network of 16 neurons, which is trained until it predicts a fifth of its patients, set aside for that, no better."""
+    """Return a network with 16 hidden neurons, trained until its predictions of a validation fifth no longer improve."""
     model = nn.MLP(10, [16, 1], activation="tanh", rng=seed)
     nn.fit(
         model,
@@ -78,22 +78,22 @@ def network(patients: Patients, seed: int) -> nn.MLP:
 
 
 def predicted(model: nn.MLP, patients: Patients) -> Array:
-    """How far a model says that the disease will have come."""
+    """Return the progress of the disease that a model predicts."""
     found: Array = autograd.compile(model, reduction=None)(patients.measured)
     return found
 
 
 def r2(predictions: Array, patients: Patients) -> float:
-    """The part of the variance that was predicted: 1 if all of it was, 0 for the mean of these patients."""
+    """Return the fraction of the variance that was predicted: 1 for perfect predictions, 0 for the mean of these patients."""
     left, all_of_it = patients.progress - predictions, patients.progress - patients.progress.mean()
     return float(1 - left @ left / (all_of_it @ all_of_it))
 
 
 def draw_predictions(models: dict[str, Array], patients: Patients) -> Figure:
-    """What was predicted for each patient held out, over what came."""
+    """Draw the prediction for each held-out patient over what was measured."""
     figure = Figure(figsize=(9, 5.2), layout="constrained")
     figure.suptitle(
-        "What ten measurements say of a patient's next year: a network says what a line says", color=stage.INK, fontsize=14
+        "Diabetes, predicted from ten measurements: a network does no better than a line", color=stage.INK, fontsize=14
     )
     panels = figure.subplots(1, len(models), sharex=True, sharey=True)
     edges = [min(patients.progress.min(), -2.0), max(patients.progress.max(), 2.5)]
@@ -124,32 +124,32 @@ def main(argv: Sequence[str] | None = None) -> None:
         scores.append([r2(predictions, held_out) for predictions in (mean, by_formula, by_line, by_network)])
         if split == 0:
             figure = draw_predictions({"Straight line": by_line, "Network": by_network}, held_out)
-    print(f"{len(training.measured)} patients to learn from, {len(held_out.measured)} held out, in {splits} ways.\n")
+    print(f"{len(training.measured)} patients for training, {len(held_out.measured)} held out, in {splits} random splits.\n")
     print(f"{'R² of patients held out':32}{'mean':>8}{'worst':>8}{'best':>8}")
     names = (
-        "the mean of those learned from",
+        "the mean of the training patients",
         "least squares, by the formula",
         "the same, trained by L-BFGS",
         "a network, trained by AdamW",
     )
     for name, column in zip(names, np.transpose(scores), strict=True):
         print(f"{name:32}{column.mean():8.3f}{column.min():8.3f}{column.max():8.3f}")
-    print(f"\nThe trained coefficients are those of the formula: the furthest is {apart:.0e} off.")
+    print(f"\nThe trained coefficients equal those of the formula to within {apart:.0e}.")
     _, _, of_line, of_network = np.transpose(scores)
     print_verdict(of_network - of_line)
     print("Wrote", stage.save(figure, options.out / "regression.png"))
 
 
 def print_verdict(better: Array) -> None:
-    """What the R² of the network, less that of the line, says of the two: a number for each way of setting patients aside."""
+    """Print which model is better. ``better`` is the R² of the network minus that of the line, for each split."""
     mean, deviation, won = better.mean(), better.std(ddof=1), (better > 0).sum()
     print(
-        f"The network's R² is the higher one in {won} of {len(better)} ways; the difference is {mean:+.3f} ± {deviation:.3f}."
+        f"The network's R² is the higher one in {won} of {len(better)} splits; the difference is {mean:+.3f} ± {deviation:.3f}."
     )
     if mean > deviation:
-        print("The network sees something that the line cannot.")
+        print("The network finds something that the line does not.")
     else:
-        print("Sixteen neurons find nothing in ten measurements that the line, which can be read, does not say as well.")
+        print("Sixteen neurons find nothing that the line, which is easier to interpret, does not find as well.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the demos share: a command line, a progress bar, a race of compiled against eager code, and pictures."""
+"""What the demos share: the command line, a progress bar, timings of compiled and eager code, and writing pictures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BLUE, AMBER, INK = "#2f6fb7", "#dd8a1e", "#1f2933"
 
 @contextlib.contextmanager
 def extras(*, name: str = "demos") -> Iterator[None]:
-    """Imports of what only the demos need: if one is missing, the demo ends with the command that installs that extra."""
+    """A block of imports. If a package is missing, the demo exits and prints the command that installs the extra ``name``."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -44,7 +44,7 @@ with extras():
 
 
 class Options(argparse.Namespace):
-    """What the command line said."""
+    """The options on the command line."""
 
     quick: bool
     seed: int
@@ -60,16 +60,18 @@ def options(
     trains: bool = False,
     parents: Sequence[argparse.ArgumentParser] = (),
 ) -> Options:
-    """What ``argv``, or failing that the command line, says; the folder ``out`` exists from then on.
+    """Parse ``argv``, or the command line if that is None, and create the folder ``out``.
 
-    ``parents`` have the options that this demo alone has.
+    ``parents`` are parsers with the options of this demo alone.
     """
     parser = argparse.ArgumentParser(f"python -m demos.{demo}", description=description, parents=parents)
-    parser.add_argument("--quick", action="store_true", help="take less time, where there is any to save")
+    parser.add_argument("--quick", action="store_true", help="take less time, where possible")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="start of the random numbers, if any (default: 0)")
-    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for what it writes (default: out)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the files that it writes (default: out)"
+    )
     if trains:
-        parser.add_argument("--eager", action="store_true", help="train without autograd.compile: the same, more slowly")
+        parser.add_argument("--eager", action="store_true", help="train without autograd.compile: the same, but slower")
     chosen = parser.parse_args(argv, Options())
     if not 0 <= chosen.seed < 2**32:
         parser.error(f"--seed must be between 0 and {2**32 - 1}, not {chosen.seed}")
@@ -81,7 +83,7 @@ def options(
 
 
 def progress(items: Iterable[T], what: str) -> Iterable[T]:
-    """The same ``items``, under a progress bar (on stderr) that goes away when they are done."""
+    """Yield ``items`` under a progress bar on stderr that disappears at the end."""
     bar: Iterable[T] = tqdm(items, desc=what, leave=False, disable=None)  # none into files and pipes
     return bar
 
@@ -92,7 +94,7 @@ def say(line: str) -> None:
 
 
 def eager(compiled: Compiled) -> Callable[..., tuple[float, NDArray[np.float64]]]:
-    """What does the same as ``compiled.value_and_grad``, by a graph of Values and a backward sweep each time."""
+    """Return the eager counterpart of ``compiled.value_and_grad``: each call makes a graph of Values and sweeps it."""
 
     def value_and_grad(theta: NDArray[np.float64], *batch: NDArray[Any]) -> tuple[float, NDArray[np.float64]]:
         nn.vector_to_parameters(theta, compiled.parameters)
@@ -104,7 +106,7 @@ def eager(compiled: Compiled) -> Callable[..., tuple[float, NDArray[np.float64]]
 
 
 def race(compiled: Compiled, theta: NDArray[np.float64], *batch: NDArray[Any]) -> str:
-    """How long the mean of a function over the ``batch``, and its gradient, take to compute: compiled, and eager."""
+    """Say how long the mean of a function over ``batch`` and its gradient take, compiled and eager."""
     medians = []
     for value_and_grad, calls in ((compiled.value_and_grad, 200), (eager(compiled), 3)):
         times = []
@@ -118,7 +120,7 @@ def race(compiled: Compiled, theta: NDArray[np.float64], *batch: NDArray[Any]) -
 
 
 def save(picture: Figure | Drawing, path: Path) -> Path:
-    """The path, after writing ``picture`` there."""
+    """Write ``picture`` to ``path``, and return the path."""
     if isinstance(picture, Drawing):
         try:
             return picture.save(path)

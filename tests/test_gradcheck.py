@@ -117,7 +117,7 @@ def test_a_kink_is_reported_as_a_kink(fn: Callable[[Any], Any], x: float, left: 
 
 
 @pytest.mark.parametrize("x", [1e-5, -1e-4, 1e-3, 0.5])
-def test_a_kink_nearby_is_none(x: float) -> None:
+def test_a_kink_nearby_does_not_matter(x: float) -> None:
     assert gradcheck(abs, Value(x))
 
 
@@ -173,7 +173,7 @@ def test_poles_nearby_and_kinked_slopes_are_no_faults(fn: Callable[[Any], Any], 
     assert gradcheck(fn, Value(x))
 
 
-def test_what_is_no_value_is_not_skipped() -> None:
+def test_outputs_that_are_not_values_are_refused() -> None:
     with pytest.raises(TypeError, match="to return Values, or lists of them, not float 3.0"):
         gradcheck(lambda x: [x * 1.0, x.data * 3], Value(1.0))
     with pytest.raises(ValueError, match="expects order to be a whole number from 1 to 20, not 0"):
@@ -389,7 +389,7 @@ def test_as_many_outputs_nearby() -> None:
 
 
 @pytest.mark.parametrize("fn", [lambda a: 1e-9 * abs(a), lambda a: 1 + abs(a), lambda a: math.sqrt(a * a)])
-def test_a_kink_is_one_at_any_scale(fn: Callable[[Any], Any]) -> None:
+def test_a_kink_is_reported_at_any_scale(fn: Callable[[Any], Any]) -> None:
     with pytest.raises(GradcheckError, match=r"no derivative at this point: output 0 has a kink in input 0 \(x = 0\.0\)"):
         gradcheck(fn, Value(0.0))
 

@@ -265,7 +265,7 @@ def test_a_nan_is_no_success_and_no_exception(compiled: bool) -> None:  # noqa: 
         ([math.inf], ValueError, r"x0 must contain finite numbers only, not \[inf\]"),
     ],
 )
-def test_a_start_that_is_none_is_refused(x0: Any, error: type[Exception], message: str) -> None:
+def test_a_bad_start_is_refused(x0: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         minimize(rosenbrock, x0)
 

@@ -274,11 +274,11 @@ def test_a_file_of_ones_own_is_read_line_by_line(text: Path, tmp_path: Path) -> 
         (None, "No such file or directory"),
         (b"", "has no lines of text"),
         (b" \n\r\n", "has no lines of text"),
-        (b"hello\n", "has one line of text: there must be many documents, a line each"),
-        (b"ab\ncd\xff\n", r"no text in UTF-8 \(byte 5 is 0xff\)"),
+        (b"hello\n", "has one line of text: it must have many, one for each document"),
+        (b"ab\ncd\xff\n", r"is not UTF-8 text \(byte 5 is 0xff\)"),
     ],
 )
-def test_a_file_that_is_none_ends_with_what_is_wrong_with_it(content: bytes | None, message: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_ends_with_the_reason(content: bytes | None, message: str, tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     if content is not None:
         path.write_bytes(content)
@@ -291,7 +291,7 @@ def test_docs_must_be_a_number_of_documents(number: str, tmp_path: Path, capsys:
     with pytest.raises(SystemExit) as end:
         gpt.main([f"--docs={number}", "--out", str(tmp_path)])
     assert end.value.code == 2
-    assert f"argument --docs: must be a whole number, 1 or more, not '{number}'" in capsys.readouterr().err
+    assert f"argument --docs: must be a whole number of 1 or more, not '{number}'" in capsys.readouterr().err
 
 
 def test_help_names_what_this_demo_alone_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -330,11 +330,11 @@ def test_resumed_training_ends_at_the_same_bits_and_a_finished_one_makes_no_step
     whole = run(tmp_path / "whole", *options)
     with ctrl_c_in_step(5):
         part = run(tmp_path / "part", *options)
-    assert "--resume goes on" in part.printed
+    assert "--resume continues" in part.printed
     assert "the last     5 " in part.printed  # steps: the fifth was finished
     assert "--resume" not in whole.printed
     assert part.theta != whole.theta
-    with pytest.raises(SystemExit, match="holds a training that was interrupted: --resume goes on with it"):
+    with pytest.raises(SystemExit, match="holds an interrupted training: pass --resume to continue it"):
         run(tmp_path / "part", *options)  # which would begin anew
 
     resumed = run(tmp_path / "part", *options, "--resume")
