@@ -9,7 +9,7 @@ import signal
 import struct
 import sys
 import xml.etree.ElementTree as ET
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -164,8 +164,8 @@ def test_a_crash_leaves_the_old_picture_whole(tmp_path: Path, monkeypatch: pytes
     path = tmp_path / "losses.png"
     path.write_text("old")
 
-    def crash(_: Figure, temporary: Path, **__: object) -> None:
-        temporary.write_text("half")
+    def crash(_: Figure, written: BinaryIO, **__: object) -> None:
+        written.write(b"half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", crash)
@@ -259,7 +259,7 @@ def test_one_neuron_prints_the_gradients_that_one_finds_by_hand(runs: dict[Modul
     assert "square(sech(a)) = 0.5" in printed
     assert "so ∂o/∂x1 = 0.5 × -3 = -1.5" in printed
     for name, numbers in re.findall(r"^ +(\w+) +backward\(\) says +(.*)$", printed, re.MULTILINE):
-        by_backward, by_moving = map(float, numbers.split("moving it says"))
+        by_backward, by_moving = map(float, numbers.split("moving it gives"))
         assert by_backward == by_moving == expected[name]
     before, after = ["".join(svg(out / f"one_neuron_{when}.svg").itertext()) for when in ("before", "after")]
     assert "-1.5" not in before
@@ -427,7 +427,7 @@ def test_regression_prints_the_scores_of_least_squares_for_the_trained_line(runs
     assert rows["least squares, by the formula"] == rows["the same, trained by L-BFGS"]
     mean, line, network = [
         float(rows[name][0])
-        for name in ("the mean of those learned from", "least squares, by the formula", "a network, trained by AdamW")
+        for name in ("the mean of the training patients", "least squares, by the formula", "a network, trained by AdamW")
     ]
     assert -0.1 < mean <= 0.0
     assert line > 0.3
@@ -450,7 +450,7 @@ def test_patients_are_scaled_by_those_learned_from_alone() -> None:
     assert abs(held_out.measured.mean(axis=0)).max() > 1e-3
 
 
-@pytest.mark.parametrize(("better", "says"), [([0.1, 0.12, 0.11], "in 3 of 3 ways"), ([-0.1, 0.1, 0.01], "in 2 of 3 ways")])
+@pytest.mark.parametrize(("better", "says"), [([0.1, 0.12, 0.11], "in 3 of 3 splits"), ([-0.1, 0.1, 0.01], "in 2 of 3 splits")])
 def test_the_verdict_is_that_of_the_numbers(better: list[float], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     regression.print_verdict(np.array(better))
     printed = capsys.readouterr().out
