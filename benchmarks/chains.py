@@ -155,7 +155,7 @@ def measure(name: str) -> None:
     del another
     one = np.linspace(-1.0, 1.0, inputs)[None]
     many = np.random.default_rng(0).uniform(-1.0, 1.0, (BATCH, inputs))
-    theta = np.array([graph.variables[k].data for k in program.parameters])
+    theta = np.array([graph.variables[k].data for k in program.plan.parameters])
 
     def eager() -> None:
         for value in w:

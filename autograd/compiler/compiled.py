@@ -162,7 +162,7 @@ class Compiled(Method):
         batch = batch_size(leaves, lambda: names_in_source(args, kwargs, recorder.argument_names))
         recording = known.get(key) or recorder.recorded(self.fn, key, args, kwargs, batch)
         recording.used = next(_CALLS)
-        arrays = list(map(rows, leaves, recording.program.dtypes))
+        arrays = list(map(rows, leaves, recording.program.plan.kinds))
         if not kwargs and len(args) == len(leaves) and all(map(operator.is_, args, leaves)):
             self._last = LastCall(known, recording, arrays, leaves)
         return recording, arrays, batch

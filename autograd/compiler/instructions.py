@@ -117,7 +117,7 @@ class Base:
 
 
 @dataclass(frozen=True, eq=False)
-class Map(Base):  # noqa: D101 - the kinds are described in the table at the head
+class Map(Base):
     op: ops.Op
     args: tuple[View | float, ...]
 
@@ -128,53 +128,53 @@ class Map(Base):  # noqa: D101 - the kinds are described in the table at the hea
 
 
 @dataclass(frozen=True, eq=False)
-class Move(Base):  # noqa: D101
+class Move(Base):
     x: View
 
 
 @dataclass(frozen=True, eq=False)
-class Fill(Base):  # noqa: D101
+class Fill(Base):
     number: float
 
 
 @dataclass(frozen=True, eq=False)
-class Seed(Base):  # noqa: D101
+class Seed(Base):
     pass
 
 
 @dataclass(frozen=True, eq=False)
-class Reduce(Base):  # noqa: D101
+class Reduce(Base):
     op: ops.Op
     x: View
 
 
 @dataclass(frozen=True, eq=False)
-class Segments(Base):  # noqa: D101
+class Segments(Base):
     op: ops.Op
     x: View
     starts: Rows
 
 
 @dataclass(frozen=True, eq=False)
-class Peak(Base):  # noqa: D101
+class Peak(Base):
     x: View
 
 
 @dataclass(frozen=True, eq=False)
-class Peaks(Base):  # noqa: D101
+class Peaks(Base):
     x: View
     starts: Rows
 
 
 @dataclass(frozen=True, eq=False)
-class Sum(Base):  # noqa: D101
+class Sum(Base):
     x: View
     axes: tuple[int, ...] = ()
     over_batch: bool = False
 
 
 @dataclass(frozen=True, eq=False)
-class Unfold(Base):  # noqa: D101
+class Unfold(Base):
     op: ops.Op
     d_y: View
     y: View
@@ -182,13 +182,13 @@ class Unfold(Base):  # noqa: D101
 
 
 @dataclass(frozen=True, eq=False)
-class Chain(Base):  # noqa: D101
+class Chain(Base):
     x: View
     steps: Steps
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep(Base):  # noqa: D101
+class Sweep(Base):
     d_y: View
     x: View
     y: View
@@ -218,17 +218,17 @@ class _Matrices(Base):
 
 
 @dataclass(frozen=True, eq=False)
-class Product(_Matrices):  # noqa: D101
+class Product(_Matrices):
     bias: View | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Pairwise(_Matrices):  # noqa: D101
+class Pairwise(_Matrices):
     pass
 
 
 @dataclass(frozen=True, eq=False)
-class Gather(Base):  # noqa: D101
+class Gather(Base):
     x: View
     rows: Rows
 
@@ -239,7 +239,7 @@ class Gather(Base):  # noqa: D101
 
 
 @dataclass(frozen=True, eq=False)
-class Scatter(Base):  # noqa: D101
+class Scatter(Base):
     x: View
     rows: Rows
 
@@ -250,25 +250,25 @@ class Scatter(Base):  # noqa: D101
 
 
 @dataclass(frozen=True, eq=False)
-class Take(Base):  # noqa: D101
+class Take(Base):
     table: View
     index: View
 
 
 @dataclass(frozen=True, eq=False)
-class Put(Base):  # noqa: D101
+class Put(Base):
     d_y: View
     index: View
 
 
 @dataclass(frozen=True, eq=False)
-class Pick(Base):  # noqa: D101
+class Pick(Base):
     table: View
     index: View
 
 
 @dataclass(frozen=True, eq=False)
-class Place(Base):  # noqa: D101
+class Place(Base):
     d_y: View
     index: View
 

@@ -42,8 +42,6 @@ class Program:
     ) -> None:
         self.plan = plan = lower(graph, inputs, parameters, reduction, dtype, frozen=frozen)
         self.use(executor)
-        self.dtype, self.dtypes, self.reduction = plan.dtype, plan.kinds, plan.reduction
-        self.parameters, self.trained = plan.parameters, plan.trained
         self._graph = graph if plan.may_give_up else None
         instructions = [*plan.forward, *plan.once, *plan.backward]
         buffers = {view.space for i in instructions for view in (i.out, *i.views)} - {plan.theta, *plan.inputs}

@@ -166,7 +166,7 @@ class Recorder:
                 graph,
                 recorded.form,
                 lambda arrays: recording._run(numbers_of(recording.parameters), arrays, 1, gradient=False),
-                recording.program.dtypes,
+                recording.program.plan.kinds,
                 self.dtype,
             )
             try:
@@ -203,7 +203,7 @@ class Recorder:
         numbers = {value: i for i, value in enumerate(graph.variables)}
         order = [numbers.get(parameter, -1) for parameter in self.parameters]
         program = Program(graph, call.inputs, order, self.reduction, self.dtype, frozen=self.given)
-        variables = self.parameters + [graph.variables[i] for i in program.parameters[len(order) :]]
+        variables = self.parameters + [graph.variables[i] for i in program.plan.parameters[len(order) :]]
         recording = Recording(call.shapes, program, variables, form)
         recording.graph = identity
         return recording

@@ -49,9 +49,9 @@ class Recording:
         self.shapes = shapes
         """The shape of one example in each argument."""
         self.program = program
-        self.parameters = variables[: program.trained]
+        self.parameters = variables[: program.plan.trained]
         """The Values that it differentiates by, in the order of theta."""
-        self.frozen = variables[program.trained :]
+        self.frozen = variables[program.plan.trained :]
         """The Values that it reads, but does not differentiate by."""
         self.form = form
         """The form of the function's result."""
@@ -61,7 +61,7 @@ class Recording:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The kind of numbers that it computes with."""
-        return self.program.dtype
+        return self.program.plan.dtype
 
     def value_and_grad(self, theta: Any, *args: Any, **kwargs: Any) -> tuple[float, NDArray[Any]]:
         """As :meth:`Compiled.value_and_grad`, for arguments of the recorded shapes and kinds; ValueError for others.
@@ -80,7 +80,7 @@ class Recording:
         >>> value, slopes.tolist()                        # (3² + 6²) / 2, and the mean of 2x · wx
         (22.5, [15.0])
         """
-        insist_on_one_number(self.program.reduction)
+        insist_on_one_number(self.program.plan.reduction)
         key, leaves = read(args, kwargs)
         if key != self.key:
             given = ", ".join(f"{array.dtype} {array.shape}" for array in leaves) or "nothing"
@@ -88,7 +88,7 @@ class Recording:
             raise ValueError(msg)
         batch = batch_size(leaves, lambda: self.shapes)
         theta = as_theta(theta, self.dtype, len(self.parameters))
-        return self._run(theta, list(map(rows, leaves, self.program.dtypes)), batch)  # type: ignore[no-any-return]  # the program gives it
+        return self._run(theta, list(map(rows, leaves, self.program.plan.kinds)), batch)  # type: ignore[no-any-return]  # the program gives it
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in {"captured", "graph"}}

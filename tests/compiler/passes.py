@@ -106,12 +106,12 @@ def run(fn: Function, examples: Sequence[Sequence[float]], reduction: str | None
     size = len(examples[0])
     made = program(fn, size, reduction, **more)
     known = recorded(fn, size).variables
-    theta = np.array([known[i].data for i in made.parameters])
+    theta = np.array([known[i].data for i in made.plan.parameters])
     found = made.run(theta, [np.array(examples)] if size else [], len(examples))
     if reduction is None:
         return found.tolist()
     value, slopes = found
-    return value, {known[i]: slope for i, slope in zip(made.parameters, slopes.tolist(), strict=True)}
+    return value, {known[i]: slope for i, slope in zip(made.plan.parameters, slopes.tolist(), strict=True)}
 
 
 def eager(fn: Function, examples: Sequence[Sequence[float]], reduction: str | None = "sum") -> Any:

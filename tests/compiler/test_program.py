@@ -108,7 +108,7 @@ def test_pickling() -> None:
     value, slopes = at_work.run(np.array([2.0, 3.0]), rows, 2)
     again = pickle.loads(pickle.dumps(at_work))
     assert again._idle == {}
-    assert (again.source, again.stats, again.parameters) == (at_work.source, at_work.stats, at_work.parameters)
+    assert (again.source, again.stats, again.plan.parameters) == (at_work.source, at_work.stats, at_work.plan.parameters)
     value_again, slopes_again = again.run(np.array([2.0, 3.0]), rows, 2)
     assert (value_again, slopes_again.tolist()) == (value, slopes.tolist())
 
@@ -148,7 +148,7 @@ def test_no_examples_and_all_results() -> None:
 
 def test_the_gradient_of_no_examples_has_the_trained_parameters() -> None:
     at_work = program(lambda x: a * b * x[0], 1, parameters=[1], frozen=True)
-    assert at_work.trained == 1
+    assert at_work.plan.trained == 1
     assert at_work.run(np.array([1.0, 2.0]), [np.zeros((0, 1))], 0)[1].tolist() == [0.0]
 
 
@@ -266,7 +266,7 @@ def test_giving_up_without_a_graph_is_a_mistake_of_ours() -> None:
 def kinds_of(fn: Any, whole: bool = True) -> list[str]:  # noqa: FBT001, FBT002 - one or the other
     """Those of two inputs, the first of which is said to hold whole numbers."""
     inputs = [Input("i", 1, whole=whole), Input("x", 2, whole=False)]
-    return [kind.name for kind in Program(recorded(fn, 3), inputs, [], "sum", np.dtype("float32")).dtypes]
+    return [kind.name for kind in Program(recorded(fn, 3), inputs, [], "sum", np.dtype("float32")).plan.kinds]
 
 
 def test_indices_stay_whole_numbers() -> None:
