@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from sys import float_info
 from typing import Any, Literal, TypeVar
 
-from autograd import Value, arrays, is_compiling, math, trees
+from autograd import Value, arrays, is_compiling, math
 from nn.errors import shown
 
 Reduction = Literal["mean", "sum", "none"]
@@ -35,7 +35,7 @@ _DEPTH = 32
 
 
 def _checked_by(check: Callable[..., Any]) -> Callable[[Loss], Loss]:
-    """Make ``check`` the ``check_target`` of a loss. It also returns the arguments as lists and numbers, for the loss."""
+    """Make ``check`` the ``check_target`` of a loss."""
 
     def add(loss: Loss) -> Loss:
         loss.check_target = check  # type: ignore[attr-defined]  # mypy knows no attributes of functions
@@ -44,7 +44,7 @@ def _checked_by(check: Callable[..., Any]) -> Callable[[Loss], Loss]:
     return add
 
 
-@_checked_by(lambda prediction, target: _pairs("mse_loss()", prediction, target))
+@_checked_by(lambda prediction, target: _elementwise("mse_loss()", prediction, target, "none", _check_nothing))
 def mse_loss(prediction: Any, target: Any, *, reduction: Reduction = "mean") -> Any:
     """Return the squared error: the mean, or the sum, over all outputs of all examples.
 
@@ -53,20 +53,20 @@ def mse_loss(prediction: Any, target: Any, *, reduction: Reduction = "mean") -> 
     >>> mse_loss([1.0, 5.0], [1.0, 3.0])     # (0² + 2²) / 2
     2.0
     """
-    return _elementwise(mse_loss, prediction, target, reduction, lambda p, t: math.pow(p - t, 2))
+    return _elementwise("mse_loss()", prediction, target, reduction, _check_nothing, lambda p, t: math.pow(p - t, 2))
 
 
-@_checked_by(lambda score, target: _pairs("hinge_loss()", score, target, _check_sign))
+@_checked_by(lambda score, target: _elementwise("hinge_loss()", score, target, "none", _check_sign))
 def hinge_loss(score: Any, target: Any, *, reduction: Reduction = "mean") -> Any:
     """Return how far ``score`` falls short of 1 on the side of ``target``, which is -1 or 1: ``relu(1 - target * score)``.
 
     >>> hinge_loss([2.0, 0.5, -1.0], [1, 1, 1])     # (0 + 0.5 + 2) / 3
     0.8333333333333334
     """
-    return _elementwise(hinge_loss, score, target, reduction, lambda s, t: math.relu(1 - t * s))
+    return _elementwise("hinge_loss()", score, target, reduction, _check_sign, lambda s, t: math.relu(1 - t * s))
 
 
-@_checked_by(lambda probability, target: _pairs("binary_cross_entropy()", probability, target, _check_probabilities))
+@_checked_by(lambda p, target: _elementwise("binary_cross_entropy()", p, target, "none", _check_probabilities))
 def binary_cross_entropy(probability: Any, target: Any, *, reduction: Reduction = "mean") -> Any:
     """Return ``-log`` of the probability of what happened: of ``p`` where ``target`` is 1, and of ``1 - p`` where it is 0.
 
@@ -90,10 +90,10 @@ def binary_cross_entropy(probability: Any, target: Any, *, reduction: Reduction 
             return -math.log1p(-p)
         return -(t * math.log(p) + (1 - t) * math.log1p(-p))
 
-    return _elementwise(binary_cross_entropy, probability, target, reduction, loss)
+    return _elementwise("binary_cross_entropy()", probability, target, reduction, _check_probabilities, loss)
 
 
-@_checked_by(lambda logit, target: _pairs("binary_cross_entropy_with_logits()", logit, target, _check_between_0_and_1))
+@_checked_by(lambda z, target: _elementwise("binary_cross_entropy_with_logits()", z, target, "none", _check_between_0_and_1))
 def binary_cross_entropy_with_logits(logit: Any, target: Any, *, reduction: Reduction = "mean") -> Any:
     """Return ``binary_cross_entropy(sigmoid(logit), target)``, computed without overflow or cancellation.
 
@@ -111,7 +111,7 @@ def binary_cross_entropy_with_logits(logit: Any, target: Any, *, reduction: Redu
         wrong = (positive - t) * z
         return math.log1p(math.exp((1 - 2 * positive) * z)) + math.where(wrong <= math.inf, wrong, 0.0)  # 0 times inf is 0
 
-    return _elementwise(binary_cross_entropy_with_logits, logit, target, reduction, loss)
+    return _elementwise("binary_cross_entropy_with_logits()", logit, target, reduction, _check_between_0_and_1, loss)
 
 
 def likelihood(probabilities: Any, targets: Any) -> Any:
@@ -225,12 +225,26 @@ def nll_loss(
 # From single losses to those of batches
 
 
-def _elementwise(loss: Any, prediction: Any, target: Any, reduction: Reduction, formula: Callable[[Any, Any], Any]) -> Any:
-    """Return the ``formula`` of each number and its target, reduced, or as lists of the shape of the prediction."""
+def _elementwise(  # noqa: PLR0913, PLR0917 - what differs from loss to loss
+    name: str,
+    prediction: Any,
+    target: Any,
+    reduction: Reduction,
+    check: Callable[[Any, Any, str], None],
+    formula: Callable[[Any, Any], Any] = lambda *_: None,
+) -> Any:
+    """Check each number and its target, and return the ``formula`` of them, reduced, or as lists of the prediction's shape."""
     _check_reduction(reduction)
-    predictions, targets = loss.check_target(prediction, target)
-    losses = _zipped(predictions, targets, f"{loss.__name__}()", formula)
-    return losses if reduction == "none" else _reduced(trees.flatten(losses, lists=True)[0], reduction)
+    predictions, targets = _listed(prediction, f"{name}: a prediction"), _listed(target, f"{name}: a target")
+    losses: list[Any] = []
+
+    def loss(p: Any, t: Any) -> Any:
+        check(p, t, name)
+        losses.append(formula(p, t))
+        return losses[-1]
+
+    nested = _zipped(predictions, targets, name, loss)
+    return nested if reduction == "none" else _reduced(losses, reduction)
 
 
 def _zipped(a: Any, b: Any, name: str, f: Callable[[Any, Any], Any]) -> Any:
@@ -351,13 +365,8 @@ def _listed(x: Any, what: str, depth: int = 0) -> Any:
     raise TypeError(msg)
 
 
-def _pairs(
-    name: str, prediction: Any, target: Any, check: Callable[[Any, Any, str], None] = lambda *_: None
-) -> tuple[Any, Any]:
-    """Return a prediction and a target of the same shape as numbers or nested lists, after a ``check`` of each pair in them."""
-    predictions, targets = _listed(prediction, f"{name}: a prediction"), _listed(target, f"{name}: a target")
-    _zipped(predictions, targets, name, lambda p, t: check(p, t, name))
-    return predictions, targets
+def _check_nothing(_: Any, __: Any, name: str) -> None:
+    """Accept every number."""
 
 
 def _check_sign(_: Any, t: Any, name: str) -> None:
