@@ -383,6 +383,13 @@ def test_optimizers_that_nn_cannot_rebuild_say_how_to_load_them(path: Path) -> N
         _ = replace(of, optimizer_state={**of.optimizer_state, "state": {}}).optimizer
 
 
+def test_a_checkpoint_shows_what_it_holds() -> None:
+    model = Neuron(2, rng=0)
+    assert repr(Checkpoint.of(model, None, {})) == "Checkpoint(3 parameters, optimizer: None, extra: [])"
+    expected = "Checkpoint(3 parameters, optimizer: SGD, extra: ['epoch'])"
+    assert repr(Checkpoint.of(model, SGD(model.parameters()), {"epoch": 1})) == expected
+
+
 # Files
 
 

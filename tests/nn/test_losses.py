@@ -458,6 +458,15 @@ def test_likelihood_by_hand() -> None:
     assert p.grad == -0.5
 
 
+def test_the_likelihood_of_recorded_targets() -> None:
+    """A program for all examples chooses between p and 1 - p: 1/4 and 3/4, and of classes the probability of each."""
+    p = Value(0.25)
+    single = autograd.compile(lambda t: likelihood([p], [t]), reduction=None)
+    assert single([1.0, 0.0]).tolist() == [0.25, 0.75]
+    classes = autograd.compile(lambda t: likelihood([[p, 1 - p]], [t]), reduction=None)
+    assert classes([0, 1]).tolist() == [0.25, 0.75]
+
+
 # Mistakes
 
 
