@@ -1064,6 +1064,26 @@ def test_wrong_targets_are_found_in_tuples_and_dicts_of_them() -> None:
     quiet(mlp(), loss=lambda p, t: t[1] * nn.hinge_loss(p, t[0]), y=(2 * LABELS - 1, weights))
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_loss_of_ones_own_may_check_its_targets(compiled: bool) -> None:  # noqa: FBT001 - both engines
+    """Its ``check_target`` is called with numbers, and the loss is not."""
+
+    def check_target(_: Any, target: Any) -> None:
+        if target > 2.0:
+            msg = f"targets are at most 2, not {target}"
+            raise ValueError(msg)
+
+    def loss(prediction: Any, target: Any) -> Any:
+        return (prediction - target) ** 2
+
+    loss.check_target = check_target  # type: ignore[attr-defined]  # mypy knows no attributes of functions
+    y = np.where(np.arange(50) == 49, 3.0, 1.0)
+    with pytest.raises(ValueError, match=re.escape("targets are at most 2, not 3.0")) as error:
+        quiet(mlp(), loss=loss, y=y, compiled=compiled)
+    assert error.value.__notes__ == ["In nn.fit: 1 of 50 examples have the target 3.0."]
+    quiet(mlp(), loss=loss, y=np.minimum(y, 2.0), compiled=compiled)
+
+
 def test_a_compiled_loss_is_a_loss() -> None:
     """It is compiled together with the model."""
     models = [mlp(), mlp()]
