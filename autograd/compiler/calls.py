@@ -52,8 +52,11 @@ def read(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...]
 
 def _flatten(arg: Any, leaves: list[NDArray[Any]]) -> Any:
     """Return the form of an argument, and append its arrays to ``leaves``."""
-    given, form = ([arg], None) if type(arg) in {np.ndarray, list} else trees.flatten(arg, name="an argument")
-    leaves += [x if type(x) is np.ndarray and x.ndim and x.dtype.kind in "fiub" else _as_batch(x) for x in given]
+    if type(arg) is np.ndarray or type(arg) is list:  # nearly all are
+        leaves.append(_as_batch(arg))
+        return None
+    given, form = trees.flatten(arg, name="an argument")
+    leaves += map(_as_batch, given)
     return form
 
 
@@ -65,12 +68,13 @@ def batch_size(leaves: Sequence[NDArray[Any]], names: Callable[[], Iterable[str]
         ...
     ValueError: the arguments hold different numbers of examples (x: 3, y: 2): the first axis of each must be the batch
     """
-    sizes = [len(array) for array in leaves] or [1]
-    if any([size != sizes[0] for size in sizes]):
-        listed = ", ".join([f"{name}: {size}" for name, size in zip(names(), sizes, strict=True)])
-        msg = f"the arguments hold different numbers of examples ({listed}): the first axis of each must be the batch"
-        raise ValueError(msg)
-    return sizes[0]
+    size = len(leaves[0]) if leaves else 1
+    for array in leaves:
+        if len(array) != size:
+            listed = ", ".join([f"{name}: {len(array)}" for name, array in zip(names(), leaves, strict=True)])
+            msg = f"the arguments hold different numbers of examples ({listed}): the first axis of each must be the batch"
+            raise ValueError(msg)
+    return size
 
 
 def rows(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -132,6 +136,8 @@ def _named(args: Sequence[Any], kwargs: dict[str, Any], known: Sequence[str]) ->
 
 def _as_batch(x: Any, name: str = "an argument") -> NDArray[Any]:
     """Return ``x`` as an array whose first axis is the batch; TypeError or ValueError, by its ``name``, if it has none."""
+    if type(x) is np.ndarray and x.ndim and x.dtype.kind in "fiub":  # at once, for calls to be fast
+        return x
     array = _as_numbers(x, name)
     if array.ndim == 0:
         msg = (
