@@ -123,7 +123,7 @@ class RecordingError(AutogradError, TypeError):
     >>> autograd.compile(lambda x: w * x + shift())([1.0])
     Traceback (most recent call last):
         ...
-    autograd.errors.RecordingError: a Value of 3.0 was made inside the function, in File ... Make it outside
+    autograd.errors.RecordingError: a Value of 3.0 was made inside the function, in File ... Make it outside the function
 
     If it is to be learned, make it outside. If it is data, pass it as an argument:
 
