@@ -249,6 +249,7 @@ GUARDED = [
     ("{} ** {}", "(math.fabs({}) + 0.5) ** math.sin({})"),
     ("math.pow({}, {})", "math.pow(math.fabs({}) + 0.5, math.cos({}))"),
     ("math.log({}, {})", "math.log(math.fabs({}) + 0.5, math.fabs({}) + 2.0)"),
+    ("math.xlogy({}, {})", "math.xlogy({}, math.fabs({}) + 0.5)"),
 ]
 WITH_NUMBERS = [
     "{} + 0.0", "{} - 0.0", "0.0 - {}", "{} * 1.0", "{} * 0.0", "{} * -1.0", "{} ** 2", "{} ** 2.0", "{} ** 3", "{} ** 1",
@@ -263,7 +264,7 @@ MANY = [
     "tree(math.maximum, {})", "tree(math.minimum, {})", "tree(lambda a, b: a + b, {})", "tree(lambda a, b: a * b, {})",
     "sum({}) / 3", "tree(math.hypot, {})", "chained(math.maximum, {})", "chained(math.minimum, {})",
     "chained(lambda a, b: a * b, {})", "chained(math.maximum, [0.0, *{}])", "chained(math.hypot, {})",
-    "math.maximum(*{})", "math.minimum(0.5, *{})",
+    "math.maximum(*{})", "math.minimum(0.5, *{})", "math.var({})",
 ]  # fmt: skip
 LISTS = ["math.softmax({})", "math.log_softmax({})", "each(math.tanh, {})", "each(math.relu, {})", "each(lambda a: a * a, {})"]
 LISTS += ["each(math.sigmoid, {})", "each(lambda a: -a, {})", "each(lambda a: a.detach(), {})", "{}[::-1]", "{}[::2]"]

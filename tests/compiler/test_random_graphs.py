@@ -299,8 +299,8 @@ FAULTS = {
     "result = float(": "result = (1.0 + 1e-11) * float(",
 }
 """What may be wrong with a line of a program, and what it is then."""
-FAULTY, SEEDS = 10, 300
-"""So many programs are given each of the faults, if there are as many among these."""
+FAULTY, SEEDS = 10, 600
+"""Each fault is put into 10 programs, or as many as have such a line among 600."""
 
 
 def _has_shares(seed: int) -> bool:
