@@ -24,7 +24,7 @@ import numpy as np
 
 from autograd import trees
 from autograd.compiler import oracle
-from autograd.compiler.calls import rows
+from autograd.compiler.calls import numbers_of, rows
 from autograd.compiler.varied import varied
 from autograd.errors import RecordingError
 from autograd.graph import topological_sort
@@ -134,8 +134,8 @@ class Check:
         relative, absolute = CLOSE[self.dtype.name]
         if got == wanted or np.allclose(got, wanted, relative, 0.0, equal_nan=True):
             return
-        # Where large numbers cancel, 1e8 + 1 - 1e8, the rounding errors are as large as theirs.
-        theta, inputs = np.array([value._data for value in self.graph.variables], float), oracle.side_by_side(arrays)
+        # Where large numbers cancel, as in 1e8 + 1 - 1e8, the rounding errors are as large as those of 1e8.
+        theta, inputs = numbers_of(self.graph.variables), oracle.side_by_side(arrays)
         largest = oracle.largest(self.graph, theta, inputs)
         close = functools.partial(np.allclose, rtol=relative, atol=absolute * largest, equal_nan=True)
         if largest >= _OVERFLOWS or close(got, wanted):
