@@ -115,8 +115,8 @@ def split(examples: Examples, validation: Any, generator: np.random.Generator) -
 def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Examples, *, compiled: bool) -> None:
     """Raise the error with which ``loss`` refuses one of the targets. A compiled program could not look at them.
 
-    Predict the first example, and call ``loss.check_target``, or ``loss`` itself if it has no such function, with this
-    prediction and different targets. They are Values, as in recording, or plain numbers if nothing will be recorded. In this
+    Predict the first example, and call ``loss.check_target`` with this prediction and different targets, which are numbers. If
+    the loss has no such function, call the loss itself, with Values, as in recording, unless nothing will be recorded. In this
     way any function, method or object may lie between ``fit`` and a loss that checks its targets. It costs one prediction, and
     one check or loss for each target that is tried.
 
@@ -133,18 +133,22 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
         shapes = [leaf.shape for leaf in leaves(examples.x)]
         refused.add_note(f"In nn.fit: X has the shape {', '.join(map(str, shapes))}; the first axis counts the examples.")
         raise
-    if not hasattr(loss, "__wrapped__"):  # a wrapper may pass other targets on, and functools.wraps copied the attribute
-        loss = getattr(loss, "check_target", loss)
+    # A wrapper may pass other targets on, and functools.wraps copied the attribute to it.
+    check = None if hasattr(loss, "__wrapped__") else getattr(loss, "check_target", None)
+
+    def refusal(target: Any) -> Exception | None:
+        return _refusal(loss, prediction, given(target)) if check is None else _refusal(check, prediction, target)
+
     telling = _telling(examples.y)
     for which in telling:
         target = example(examples.y, which)
-        error = _refusal(loss, prediction, given(target))
+        error = refusal(target)
         if error is None:
             continue
         if getattr(examples.y, "shape", ())[1:] == (1,) and isinstance(prediction, Value):
             msg = f"y has the shape {examples.y.shape}, and the model gives one number for an example: pass y.ravel()"
             raise ValueError(msg) from error
-        if all(_refusal(loss, prediction, given(example(examples.y, other))) for other in telling):
+        if all(refusal(example(examples.y, other)) for other in telling):
             raise error  # all targets are refused, so that this one is not at fault
         same = np.ones(examples.size, bool)
         for leaf in leaves(examples.y):

@@ -17,7 +17,6 @@ import numpy as np
 
 from autograd import modes, trees
 from autograd.arrays import as_array, shown
-from autograd.compiler.executors.numpy import RESERVED
 from autograd.compiler.names import distinct
 from autograd.compiler.record import Input, record
 from autograd.value import Value
@@ -114,6 +113,8 @@ def names_in_source(args: Sequence[Any], kwargs: dict[str, Any], known: Sequence
     >>> names_in_source([{"a": [1.0]}, [2.0]], {"t": ([3.0], [4.0])}, ["x"])
     ['x_a', 'argument_1', 't_0', 't_1']
     """
+    from autograd.compiler.executors.numpy import RESERVED  # noqa: PLC0415 - as in recorder
+
     return distinct([path.translate(_JOINED) for path, _ in _named(args, kwargs, known)], RESERVED)
 
 

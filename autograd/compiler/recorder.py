@@ -16,7 +16,6 @@ from autograd.arrays import shown
 from autograd.compiler.calls import Call, Reduction, numbers_of
 from autograd.compiler.capture import Captured
 from autograd.compiler.checks import Check
-from autograd.compiler.program import Program
 from autograd.compiler.record import CODE, Graph, as_graph, collector_paused
 from autograd.compiler.recording import Recording
 from autograd.errors import RecordingError
@@ -202,6 +201,8 @@ class Recorder:
         self._forgotten = {}
         numbers = {value: i for i, value in enumerate(graph.variables)}
         order = [numbers.get(parameter, -1) for parameter in self.parameters]
+        from autograd.compiler.program import Program  # noqa: PLC0415 - half of the package, and not all programs compile
+
         program = Program(graph, call.inputs, order, self.reduction, self.dtype, frozen=self.given)
         variables = self.parameters + [graph.variables[i] for i in program.plan.parameters[len(order) :]]
         recording = Recording(call.shapes, program, variables, form)
