@@ -193,8 +193,8 @@ class Recorder:
 
     def _with_program(self, call: Call, form: Any, graph: Graph, known: Recording | None) -> Recording:
         """Return a recording with the program for ``graph``: ``known``, if that is its program."""
-        identity = _identity(graph)
-        if known is not None and (known.graph, known.form) == (identity, form):
+        identity, structure = _identity(graph), trees.flatten(form, lists=True)[1]
+        if known is not None and (known.graph, known.structure) == (identity, structure):
             one_begins_with_the_other = all(map(operator.is_, known.parameters, self.parameters))
             if one_begins_with_the_other:
                 return known
@@ -205,7 +205,7 @@ class Recorder:
 
         program = Program(graph, call.inputs, order, self.reduction, self.dtype, frozen=self.given)
         variables = self.parameters + [graph.variables[i] for i in program.plan.parameters[len(order) :]]
-        recording = Recording(call.shapes, program, variables, form)
+        recording = Recording(call.shapes, program, variables, structure)
         recording.graph = identity
         return recording
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd import trees
 from autograd.compiler.calls import as_theta, batch_size, numbers_of, read, rows
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from autograd.compiler.capture import Captured
     from autograd.compiler.program import Program
+    from autograd.trees import Structure
     from autograd.value import Value
 
 
@@ -45,7 +45,9 @@ class Recording:
     used = 0
     """The number of the call that used it last."""
 
-    def __init__(self, shapes: dict[str, tuple[int, ...]], program: Program, variables: list[Value], form: Any) -> None:
+    def __init__(
+        self, shapes: dict[str, tuple[int, ...]], program: Program, variables: list[Value], structure: Structure
+    ) -> None:
         self.shapes = shapes
         """The shape of one example in each argument."""
         self.program = program
@@ -53,10 +55,8 @@ class Recording:
         """The Values that it differentiates by, in the order of theta."""
         self.frozen = variables[program.plan.trained :]
         """The Values that it reads, but does not differentiate by."""
-        self.form = form
-        """The form of the function's result."""
-        self.structure = trees.flatten(form, lists=True)[1]
-        """The same, for ``calls.rebuilt``."""
+        self.structure = structure
+        """That of the function's result."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
