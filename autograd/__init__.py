@@ -1,4 +1,4 @@
-"""A scalar autograd engine: code that reads like the chain rule, and gradients that nobody has to doubt.
+"""A scalar autograd engine: code that reads like the chain rule, and gradients that are checked.
 
 >>> from autograd import Value
 >>> x = Value(3.0)
@@ -58,7 +58,7 @@ __all__ = [
 
 __version__ = "0.1.0"
 __engine__ = "scalar-autograd"
-"""How ``nn`` knows this package from another one of the same import name."""
+"""The name by which ``nn`` tells this package from another one with the same import name."""
 
 _here = os.path.dirname(__file__)  # noqa: PTH120 - pathlib takes 3 ms to import
 _foreign = [name for name in ("tracer.py", "differential_operators.py") if os.path.exists(f"{_here}/{name}")]  # noqa: PTH110 - likewise

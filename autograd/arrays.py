@@ -23,8 +23,8 @@ _NUMBERS = {*_PLAIN, *_LISTS}
 def as_array(x: Any, name: str) -> NDArray[Any]:
     """Return ``numpy.asarray(x)``; TypeError or ValueError, with the ``name`` of the argument, if NumPy cannot read ``x``.
 
-    These errors are also raised if the array would say less than ``x``: a masked array in which something is masked would lose
-    its mask, missing numbers (NA) would become NaN, and numbers in a unit would lose the unit.
+    These errors are also raised if the array would lose information: a masked array in which something is masked would lose its
+    mask, missing numbers (NA) would become NaN, and numbers in a unit would lose the unit.
     """
     refuse_to_lose(x, name)
     try:
@@ -48,7 +48,7 @@ def as_array(x: Any, name: str) -> NDArray[Any]:
 
 
 def refuse_to_lose(x: Any, name: str) -> None:
-    """Raise an error, with the ``name`` of the argument, if an array of ``x``, or of what its lists hold, would say less."""
+    """Raise an error that names the argument if an array of ``x``, or of its items, would lose information."""
     if isinstance(x, _LISTS):
         if not _PLAIN.issuperset(map(type, x)):
             _look_inside(x, name)
@@ -84,10 +84,10 @@ def _look_at(x: Any, name: str) -> None:
         return
     if isinstance(x, np.ma.MaskedArray):
         if np.ma.is_masked(x):
-            msg = f"{name} is masked in places, and the mask would be lost: fill it, with .filled(), or drop those examples"
+            msg = f"{name} has masked items, and the mask would be lost: fill it with .filled(), or drop those examples"
             raise ValueError(msg)
     elif _has_missing(x):
-        msg = f"{name} has missing numbers (NA), which would become NaN: fill them, with .fillna(), or drop those examples"
+        msg = f"{name} has missing numbers (NA), which would become NaN: fill them with .fillna(), or drop those examples"
         raise ValueError(msg)
     for unit in ("units", "unit"):  # an attribute of the class, because a data frame may have a column of that name
         if hasattr(kind, unit):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def reverse(order: Sequence[Node], gradient: Any) -> None:
     """Set the grad of each node to the derivative of the last node by it, times ``gradient``.
 
-    Each node hands its grad on to its arguments. When its turn comes, all nodes that were computed from it have handed on
-    theirs, so its grad is complete. This is what the topological order is for.
+    Each node passes its grad on to its arguments. The topological order ensures that its grad is complete by then: all nodes
+    that were computed from it have already passed theirs on.
     """
     for node in order:
         node._grad = 0.0

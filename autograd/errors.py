@@ -44,9 +44,9 @@ class GraphError(AutogradError, RuntimeError):
 class RecordingError(AutogradError, TypeError):
     """A function does something that ``autograd.compile`` cannot record.
 
-    The compiler calls the function once, on Values that stand for every example and every later call. If the function takes
-    their numbers, and does not compute with the Values, then what it makes of the numbers of the first example would be used
-    for all examples. So this error is raised. There are six ways to get it.
+    The compiler calls the function once, on Values that stand for every example and every later call. If the function used the
+    number of such a Value instead of the Value, the program would repeat for all examples what the function did with the first
+    one. So this error is raised. There are six ways to get it.
 
     **A branch** takes one of two ways, and the other way is not recorded:
 
@@ -65,8 +65,8 @@ class RecordingError(AutogradError, TypeError):
     >>> leaky([1.0, -1.0]).data
     0.95
 
-    ``x == 1`` and ``x != 1`` are such conditions. ``x in (0, 1)``, ``match x`` and ``labels.count(1)`` use them. Two Values
-    are equal if they are the same object, but a function of examples means their numbers:
+    ``x == 1`` and ``x != 1`` are such conditions. ``x in (0, 1)``, ``match x`` and ``labels.count(1)`` use them. Two Values are
+    equal only if they are the same object, but here their numbers are meant:
 
     >>> same = autograd.compile(lambda x, y: w if x == y else 2.0 * w)
     >>> same([1.0, 2.0], [1.0, 3.0])
@@ -77,8 +77,8 @@ class RecordingError(AutogradError, TypeError):
     >>> same([1.0, 2.0], [1.0, 3.0]).data                # the mean of w and 2 w
     3.0
 
-    **A plain number** is that of the first example. One comes from ``v.data``, ``v.grad``, ``float(v)`` and the functions of
-    Python's ``math``:
+    **A plain number** would be that of the first example. It comes from ``v.data``, ``v.grad``, ``float(v)`` and the functions
+    of Python's ``math``:
 
     >>> scaled = autograd.compile(lambda x: x / abs(w.data))
     >>> scaled([1.0, 3.0])
@@ -92,14 +92,14 @@ class RecordingError(AutogradError, TypeError):
     >>> scaled([1.0, 3.0]).data
     1.0
 
-    **Text** (``str(x)``, ``f"{x:.2f}"``, ``print(x)``) is that of the number of the first example, too:
+    **Text** (``str(x)``, ``f"{x:.2f}"``, ``print(x)``) would show the number of the first example:
 
     >>> autograd.compile(lambda x: w * len(f"{x}"))([1.0])
     Traceback (most recent call last):
         ...
     autograd.errors.RecordingError: a Value was turned into text ... do that with the result, after the call; ...
 
-    **An index** is a different one for each example, so each looks up something else:
+    **An index** differs between examples, so each example looks up another item:
 
     >>> table = [Value(10.0), Value(20.0)]
     >>> look_up = autograd.compile(lambda i: table[i])
@@ -113,8 +113,8 @@ class RecordingError(AutogradError, TypeError):
 
     The same holds for a key of a dict: ``{0: a, 1: b}[i]`` raises this error.
 
-    **A Value made inside** the function is a constant there, such as the ``Value(0.0)`` that a sum starts from. But a function
-    may keep such a Value where the compiler cannot look. The Value could then be learned, and the program would not see it:
+    **A Value made inside** the function is a constant there, such as the ``Value(0.0)`` that a sum starts from. If the function
+    keeps such a Value for the next call, its number could change in between, and the program would not notice:
 
     >>> import functools
     >>> @functools.cache

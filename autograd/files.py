@@ -30,7 +30,7 @@ def write(path: StrPath, data: bytes) -> None:
 
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "there is no such directory to save to", str(target.parent))
+        raise FileNotFoundError(errno.ENOENT, "the directory to save to does not exist", str(target.parent))
     temporary = target.with_name(f".scalar-autograd-{os.urandom(8).hex()}.tmp")  # short, as the name of the file may be long
     try:
         with temporary.open("xb") as file:

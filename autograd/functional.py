@@ -82,7 +82,10 @@ def gradient(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> tu
     """
     xs = _checked("gradient()", y, xs)
     if not create_graph:
-        modes.refuse_while_compiling("gradient() without a graph", "its numbers would be frozen: add create_graph=True")
+        modes.refuse_while_compiling(
+            "gradient() without a graph",
+            "its numbers for the first example would be used for all examples: add create_graph=True",
+        )
     recorded = create_graph and modes.recording()
     shadows: dict[Value, _Shadow] = {}
     for node in topological_sort(y):
@@ -108,15 +111,18 @@ def _apart(slope: Value | float, graph: Container[Value]) -> Value:
 def directional(y: Value, xs: Sequence[Value], tangents: Sequence[float]) -> float:
     """Return the derivative of ``y`` in a direction, by one forward sweep.
 
-    The direction has a tangent for each of ``xs``: the speed at which that moves. The derivative is the speed at which ``y``
-    moves then. Raises TypeError unless the tangents are real numbers, and ValueError unless there is one for each of ``xs``.
+    ``tangents`` holds the speed at which each of ``xs`` moves. The result is the speed at which ``y`` then moves. Raises
+    TypeError unless the tangents are real numbers, and ValueError unless there is one for each of ``xs``.
 
     >>> a, b = Value(2.0), Value(3.0)
     >>> directional(a * b, [a, b], [1.0, 10.0])     # b · 1 + a · 10
     23.0
     """
     xs = _checked("directional()", y, xs)
-    modes.refuse_while_compiling("directional()", "its number would be frozen: add up gradient(y, xs, create_graph=True)")
+    modes.refuse_while_compiling(
+        "directional()",
+        "its number for the first example would be used for all: multiply and add up gradient(y, xs, create_graph=True)",
+    )
     speeds = [_number(tangent, "a tangent of directional()") for tangent in items(tangents, "directional()")]
     if len(xs) != len(speeds):
         msg = f"directional() expects a tangent for each of the {len(xs)} variables, not {len(speeds)}"

@@ -68,7 +68,7 @@ def topological_sort(root: N) -> list[N]:
 def validate(order: Iterable[Node]) -> None:
     """Raise GraphError unless each node comes after its arguments, and was made after these were last assigned.
 
-    Values cannot be edited into a cycle by what is public. This check finds cycles that were made otherwise.
+    The public interface cannot make a cycle. This check finds cycles that were made by other means.
     """
     visited: set[Node] = set()
     for node in order:

@@ -293,8 +293,8 @@ def var(*args: Any) -> Any:
 def half_deviations(*args: Any) -> list[Any]:
     """Return half of each argument's deviation from the mean of all; halves, because a difference may overflow.
 
-    The mean is that of the differences to the first argument. So it is rounded relatively to how far the arguments are
-    apart: of 1e9 + 1, 1e9 + 2 and 1e9 + 3 the deviations are -1, 0 and 1 exactly.
+    The differences to the first argument are averaged, so that rounding errors are relative to how far the arguments are apart:
+    of 1e9 + 1, 1e9 + 2 and 1e9 + 3 the deviations are -1, 0 and 1 exactly.
     """
     mean = 0.0
     for a in args:

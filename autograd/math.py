@@ -2,7 +2,7 @@
 
 A function that was written for ``import math`` can be differentiated after ``from autograd import math``. The differences are
 few. Where Python's functions raise, these return the infinity or NaN of IEEE 754. Results are floats, even of whole numbers.
-``sumprod`` and ``fma`` round after each step. And there are more functions, such as those of neural networks.
+``sumprod`` and ``fma`` round after each step. The module also has functions of neural networks, and others.
 
 >>> from autograd import Value, math
 >>> math.exp(0.0), math.exp(Value(0.0))
@@ -173,7 +173,7 @@ def select(values: Sequence[Any], index: Any, /) -> Any:
     30.0
     """
     if not (hasattr(values, "__getitem__") and _is_list(values)):
-        msg = f"select() expects a list of what to select from, not {type(values).__name__} {shown(values)}"
+        msg = f"select() expects a list of items to select from, not {type(values).__name__} {shown(values)}"
         raise TypeError(msg)
     if len(values) == 0:
         msg = "select() expects at least one item to select from, not an empty list"
@@ -314,7 +314,8 @@ def logsumexp(values: Iterable[Any], /) -> Any:
 def var(values: Iterable[Any], /) -> Any:
     """Return the variance of ``values``, as ``numpy.var``: the mean square of their deviations from their mean; NaN for none.
 
-    It is one node. It is accurate even if the mean is large, where the mean square less the squared mean would cancel.
+    It is one node. It is accurate even if the mean is large. (The mean of the squares minus the square of the mean would lose
+    all digits there.)
 
     >>> var([1e9 + 1, 1e9 + 2, 1e9 + 3])     # (1 + 0 + 1) / 3
     0.6666666666666666
@@ -393,7 +394,8 @@ def _plain(x: Value | float, name: str) -> float:
     """Return ``x`` as a plain number; TypeError, in the name of the function ``name``, if it is not a number or a Value."""
     if isinstance(x, Value):
         refuse_while_compiling(
-            f"math.{name}() of a Value was asked for", "it is a plain number; compute it outside, and pass it"
+            f"math.{name}() was called on a Value",
+            "the result is a plain number: compute it outside, and pass it as an argument",
         )
         return x.data
     if isinstance(x, float | Rational):

@@ -183,7 +183,7 @@ class enable_grad(Mode):  # noqa: N801 - PyTorch's name
 
 
 class detect_anomaly(Mode):  # noqa: N801 - PyTorch's name
-    """A block in which an operation raises AnomalyError if it makes an infinity or a NaN of finite numbers.
+    """A block in which an operation raises AnomalyError if it makes an infinity or a NaN from finite numbers.
 
     This holds for results and for gradients. The error names the operation, its arguments and the line of your program.
     Outside of such blocks infinities and NaNs are ordinary numbers, as in IEEE 754. Inside, recording is slow, and every node

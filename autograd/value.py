@@ -146,7 +146,7 @@ class Value(ops.Operand):
 
     @property
     def data(self) -> float:
-        """The number. That of a leaf can be assigned; Values computed from the leaf before must then be computed again."""
+        """The number. In a leaf it can be assigned; Values computed from the leaf must then be computed again."""
         if _compiling():
             modes.refuse_while_compiling("the data of a Value was read", f"compute with v, or with v.detach(); {_FROZEN}")
         return self._data
@@ -313,14 +313,15 @@ class Value(ops.Operand):
 
     def __and__(self, other: object) -> Any:
         modes.refuse_while_compiling(
-            "&, | or ^ of a Value", "a condition is 0 or 1 there: write a * b for and, maximum(a, b) for or, abs(a - b) for ^"
+            "&, | or ^ of a Value",
+            "conditions are numbers there, 0 or 1: write a * b for and, maximum(a, b) for or, abs(a - b) for ^",
         )
         return NotImplemented
 
     __or__ = __xor__ = __rand__ = __ror__ = __rxor__ = __and__
 
     def __invert__(self) -> NoReturn:
-        modes.refuse_while_compiling("~ of a Value", "a condition is 0 or 1 there: write 1 - a for not")
+        modes.refuse_while_compiling("~ of a Value", "conditions are numbers there, 0 or 1: write 1 - a for not")
         msg = f"~ changes the bits of a whole number or a bool, and a Value is neither: {self!r}"
         raise TypeError(msg)
 
@@ -331,7 +332,7 @@ class Value(ops.Operand):
 
     def __float__(self, *_: Any) -> NoReturn:
         modes.refuse_while_compiling(
-            "a Value was to become a plain number (by float, int, round, or a function of another math than autograd's)",
+            "a Value was converted to a plain number (by float, int, round, or a function that is not of autograd.math)",
             f"write autograd.math.exp(v) and the like, or v.detach(); {_FROZEN}",
         )
         msg = (
@@ -347,11 +348,15 @@ class Value(ops.Operand):
         return {"text/plain": repr(self)} | ({"image/svg+xml": picture} if picture else {})
 
     def __copy__(self) -> Value:
-        modes.refuse_while_compiling("a Value was copied", "the copy would keep its number for ever: copy it outside")
+        modes.refuse_while_compiling(
+            "a Value was copied", "the copy would keep the number of the first example: copy it outside the function"
+        )
         return _restore(self._row, self._args, self._data, self._grad, self._label, self._clock)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        modes.refuse_while_compiling("a Value was copied", "the copy would keep its number for ever: copy it outside")
+        modes.refuse_while_compiling(
+            "a Value was copied", "the copy would keep the number of the first example: copy it outside the function"
+        )
         for node in topological_sort(self):
             if id(node) not in memo:
                 args = tuple([memo[id(arg)] for arg in node._args])
@@ -360,7 +365,9 @@ class Value(ops.Operand):
         return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
-        modes.refuse_while_compiling("a Value was pickled", "it would keep its number for ever: pickle it outside")
+        modes.refuse_while_compiling(
+            "a Value was pickled", "the pickle would keep the number of the first example: pickle it outside the function"
+        )
         # Pickle recurses into arguments. So it gets the whole graph in topological order: when it comes to a node, the node's
         # arguments are written already, and it does not recurse.
         if self._args and not any(self in graph.nodes for graph in _pickling.graphs):

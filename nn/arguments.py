@@ -73,13 +73,13 @@ def chosen_optimizer(model: Module, optimizer: BaseOptimizer | None, schedule: L
     if optimizer is None:
         optimizer = Adam(model.parameters()) if schedule is None else schedule.optimizer
     if schedule is not None and optimizer.searches:
-        msg = f"{type(optimizer).__name__} finds the length of each step itself: leave the schedule out"
+        msg = f"{type(optimizer).__name__} finds the length of each step itself: omit the schedule"
         raise ValueError(msg)
     if schedule is not None and schedule.optimizer is not optimizer:
-        msg = "the schedule is that of another optimizer: make it with the optimizer that you pass to fit()"
+        msg = "the schedule belongs to another optimizer: make it with the optimizer that you pass to fit()"
         raise ValueError(msg)
     if not set(optimizer.parameters) & set(model.parameters()):
-        msg = "the optimizer moves none of the model's parameters: make it with model.parameters() of this very model"
+        msg = "the optimizer has none of the model's parameters: make it with model.parameters() of the same model"
         raise ValueError(msg)
     return optimizer
 

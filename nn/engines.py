@@ -1,4 +1,4 @@
-"""What computes a loss and its gradient at flat arrays of parameters: a compiled program, or a graph of Values each time."""
+"""Engines compute a loss and its gradient at flat arrays of parameters: by a compiled program, or by graphs of Values."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def split(examples: Examples, validation: Any, generator: np.random.Generator) -
         raise ValueError(msg)
     held_out = math.ceil(validation * examples.size)
     if held_out == examples.size:
-        msg = f"validation={validation} of {examples.size} examples leaves none to train on"
+        msg = f"validation={validation} of {examples.size} examples leaves no example to train on"
         raise ValueError(msg)
     order = generator.permutation(examples.size)
     return examples.taken(np.sort(order[held_out:])), examples.taken(np.sort(order[:held_out]))
@@ -146,7 +146,7 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], examples: Exam
         if error is None:
             continue
         if getattr(examples.y, "shape", ())[1:] == (1,) and isinstance(prediction, Value):
-            msg = f"y has the shape {examples.y.shape}, and the model gives one number for an example: pass y.ravel()"
+            msg = f"y has the shape {examples.y.shape}, and the model returns one number for each example: pass y.ravel()"
             raise ValueError(msg) from error
         if all(refusal(example(examples.y, other)) for other in telling):
             raise error  # all targets are refused, so that this one is not at fault

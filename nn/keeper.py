@@ -66,15 +66,15 @@ class Keeper:
                 if name.startswith("crc32"):
                     what = f"on other {name.removeprefix('crc32 of the ')}, or on the same in another order"
                 msg = (
-                    f"the checkpoint is of a training {what}: call fit() as before, or name another checkpoint to begin anew. "
-                    "nn.load(path).model is the model that was learned, if the new training should start from it"
+                    f"the checkpoint is of a training {what}: call fit() as before, or name another checkpoint to start "
+                    "again. nn.load(path).model is the model that was learned, if the new training should start from it"
                 )
                 raise ValueError(msg)
         assert kept.optimizer_state is not None  # every training has one
         if not np.array_equal(kept.optimizer_state["places"], self._optimizer["places"]):
             msg = (
-                "the checkpoint is of a training that moved other parameters of the model: make the optimizer with those, "
-                "or name another checkpoint to begin anew"
+                "the checkpoint belongs to a training of other parameters of the model: make the optimizer with those "
+                "parameters, or name another checkpoint to start again"
             )
             raise ValueError(msg)
         model.load_state_dict(kept.state_dict)  # also the parameters that the optimizer does not move
@@ -96,10 +96,10 @@ def resumable(path: str | Path | None, model: Module, *, resume: bool) -> Checkp
     path = as_path(path, "checkpoint")
     if not path.exists():
         if not path.absolute().parent.is_dir():  # say so now, and not after the first epochs
-            raise FileNotFoundError(errno.ENOENT, "there is no such directory to save to", str(path.parent))
+            raise FileNotFoundError(errno.ENOENT, "the directory to save to does not exist", str(path.parent))
         return None
     if not resume:
-        msg = f"{path} exists already: resume=True continues from it; to begin anew, remove it or name another checkpoint"
+        msg = f"{path} exists already: resume=True continues from it; to start again, remove it or name another checkpoint"
         raise FileExistsError(msg)
     kept = load(path)
     if "training" not in kept.extra:

@@ -247,7 +247,7 @@ def _is_own(module: Module, kind: type[Module], attributes: set[str]) -> bool:
 def _check_size(name: str, size: Any, times: int = 1) -> None:
     """Raise ValueError unless ``size`` is a whole number from 1 on, and a layer may have ``times * size`` weights."""
     if not isinstance(size, numbers.Integral) or isinstance(size, bool) or int(size) < 1:
-        msg = f"{name} must be a whole number from 1 on, not {shown(size)}"
+        msg = f"{name} must be a whole number of at least 1, not {shown(size)}"
         raise ValueError(msg)
     if int(size) * times > _MOST:
         msg = (

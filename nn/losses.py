@@ -119,8 +119,8 @@ def likelihood(probabilities: Any, targets: Any) -> Any:
 
     ``probabilities`` are the probabilities of 1 if ``targets`` are 0 or 1, and rows of probabilities if ``targets`` are
     classes. The negative logarithm of the likelihood, divided by the number of examples, is the binary cross-entropy, or for
-    classes the cross-entropy. To minimise the one is to maximise the other. The product of many examples underflows, and the
-    sum of their logarithms does not: train with the cross-entropy, and explain with the likelihood.
+    classes the cross-entropy. Minimising the one maximises the other. The product of many probabilities underflows, and the sum
+    of their logarithms does not. So train with the cross-entropy, and report the likelihood.
 
     >>> likelihood([0.9, 0.2], [1, 0])       # 0.9 · (1 - 0.2)
     0.7200000000000001
@@ -353,7 +353,10 @@ def _listed(x: Any, what: str, depth: int = 0) -> Any:
             msg = f"{what} is a whole number that is too large: the largest float is 1.8e308"
             raise ValueError(msg) from None
     if depth > _DEPTH:
-        msg = f"{what} is nested in more than {_DEPTH} lists, or in itself: pass a number, or lists of the other's shape"
+        msg = (
+            f"{what} is nested in more than {_DEPTH} lists, or in itself: pass a number, or lists of the same shape as "
+            "the other argument"
+        )
         raise ValueError(msg)
     if isinstance(x, Sequence) and not isinstance(x, str | bytes | bytearray):
         return [_listed(item, what, depth + 1) for item in x]

@@ -84,7 +84,7 @@ class Module:
         missing = [name for name in parameters if name not in state]
         unexpected = [name for name in state if name not in parameters]
         if missing or unexpected:
-            msg = f"the state is not that of this {type(self).__name__}: missing {missing[:5]}, unexpected {unexpected[:5]}"
+            msg = f"the state does not fit this {type(self).__name__}: missing {missing[:5]}, unexpected {unexpected[:5]}"
             raise KeyError(msg)
         values = {}
         for name in parameters:  # all numbers are checked before the first parameter changes

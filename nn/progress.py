@@ -18,7 +18,7 @@ _LINES = 10
 
 
 class Progress:
-    """A bar if stderr is a terminal and tqdm is installed, or else a line from time to time. Nothing unless ``shown``."""
+    """Shows a bar if stderr is a terminal and tqdm is installed, or else a line at times. Nothing unless ``shown``."""
 
     def __init__(self, epochs: int, steps_per_epoch: int, done: int, *, shown: bool) -> None:
         self.epochs = epochs

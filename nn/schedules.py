@@ -238,7 +238,7 @@ class OneCycleLR(LRScheduler):
         return self._at(t, (first, self.max_lr, first, last) if self.three_phase else (first, self.max_lr, last))
 
     def apply(self, t: int) -> None:
-        """See the base. This sets the momentum, too."""
+        """See the base. This also sets the momentum."""
         super().apply(t)
         if self.cycle_momentum:
             low, high = self.base_momentum, self.max_momentum
@@ -272,7 +272,8 @@ class OneCycleLR(LRScheduler):
 
 
 class SequentialLR(LRScheduler):
-    """Follow one schedule after the other, as for a warm-up. At each of the ``milestones`` the next schedule starts at its 0.
+    """Follow one schedule after the other, for example a warm-up first. At each of the ``milestones`` the next schedule starts
+    from its epoch 0.
 
     All schedules must have the same optimizer, and the same ``interval``, which is then the interval of this one.
 
@@ -338,7 +339,7 @@ class SequentialLR(LRScheduler):
         """See the base."""
         check_state(self, self.state_dict(), state)
         if len(state["schedulers"]) != len(self.schedulers):
-            msg = f"the state is that of {len(state['schedulers'])} schedules, but this SequentialLR has {len(self.schedulers)}"
+            msg = f"the state holds {len(state['schedulers'])} schedules, but this SequentialLR has {len(self.schedulers)}"
             raise ValueError(msg)
         for schedule, its_state in zip(self.schedulers, state["schedulers"], strict=True):
             schedule.load_state_dict(its_state)

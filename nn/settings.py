@@ -42,7 +42,7 @@ def number(name: str, x: Any, within: Range = AT_LEAST_0) -> float:
 def at_least_1(name: str, x: Any) -> int:
     """Return ``x`` as an int. Raise ValueError unless it is a whole number from 1 to the largest size of a list."""
     if not isinstance(x, numbers.Integral) or isinstance(x, bool | np.timedelta64) or not 1 <= int(x) <= sys.maxsize:
-        msg = f"{name} must be a whole number from 1 on, not {shown(x)}"
+        msg = f"{name} must be a whole number of at least 1, not {shown(x)}"
         raise ValueError(msg)
     return int(x)
 
@@ -74,11 +74,14 @@ def check_state(owner: object, mine: Mapping[str, Any], state: Any) -> None:
     missing = [name for name in mine if name not in state]
     unexpected = [name for name in state if name not in mine]
     if missing or unexpected:
-        msg = f"the state is not that of this {type(owner).__name__}: missing {missing}, unexpected {unexpected}"
+        msg = f"the state does not fit this {type(owner).__name__}: missing {missing}, unexpected {unexpected}"
         raise KeyError(msg)
     for name, old in mine.items():
         if not _can_replace(name, old, state[name]):
-            msg = f"the state has {shown(state[name])} for {name}, where {shown(old)} is now: load what state_dict() returned"
+            msg = (
+                f"the state has {shown(state[name])} for {name}, which cannot replace {shown(old)}: "
+                "load what state_dict() returned"
+            )
             raise TypeError(msg)
 
 

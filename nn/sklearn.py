@@ -138,11 +138,11 @@ def _takes_parts(network: _Network) -> bool:
         msg = "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
         raise AttributeError(msg)
     if network.early_stopping:
-        msg = "partial_fit does not support early_stopping=True: one part of the examples does not tell when to stop"
+        msg = "partial_fit does not support early_stopping=True: a part of the examples cannot show when to stop"
         raise AttributeError(msg)
     if getattr(network, "class_weight", None) == "balanced":
         msg = (
-            "partial_fit does not support class_weight='balanced', as one part of the examples does not tell how frequent the "
+            "partial_fit does not support class_weight='balanced', because a part of the examples does not show how common the "
             "classes are: pass sklearn.utils.class_weight.compute_class_weight('balanced', classes=classes, y=y) as a dict"
         )
         raise AttributeError(msg)
@@ -325,8 +325,9 @@ class ValueClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # sciki
     After ``fit``, ``model_`` is the network that makes the predictions, and ``coefs_`` and ``intercepts_`` are its numbers.
     ``history_`` is an :class:`nn.History`. ``loss_curve_`` and ``loss_`` include the penalty. ``n_iter_`` is the number of
     epochs, or of iterations with ``solver="lbfgs"``, which ``history_`` counts as one epoch. ``t_`` is the number of examples
-    learned from. ``n_layers_``, ``n_outputs_``, ``classes_`` and ``n_features_in_`` are as in scikit-learn, and so is
-    ``feature_names_in_`` if ``X`` was a data frame. With ``warm_start``, a second ``fit`` starts from the numbers of the first.
+    learned from. ``n_layers_``, ``n_outputs_``, ``classes_`` and ``n_features_in_`` are as in scikit-learn.
+    ``feature_names_in_`` is, too, if ``X`` was a data frame. With ``warm_start``, a second ``fit`` starts from the numbers of
+    the first.
 
     >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], ["same", "different", "different", "same"]
     >>> classifier = ValueClassifier((8,), "tanh", solver="lbfgs", random_state=0).fit(X, y)

@@ -41,7 +41,8 @@ _TICK = 0.1
 
 @dataclass
 class TrainingState:
-    """What a callback gets after each epoch. The model has its current parameters, and the callback may change them.
+    """The argument of callbacks, which are called after each epoch. The model has its current parameters, and a callback may
+    change them.
 
     If a callback changes something else that the loss depends on, that must be a Value: plain numbers are constants of the
     compiled program.

@@ -49,7 +49,7 @@ def test_what_loses_nothing_is_what_numpy_makes_of_it(x: Any) -> None:
     [MASKED, [MASKED, MASKED], [[MASKED]], [1.0, np.ma.masked], [[1.0, np.ma.masked], [2.0, 3.0]], ([np.ones(2)], [MASKED])],
 )
 def test_a_mask_is_not_lost(x: Any) -> None:
-    with pytest.raises(ValueError, match=r"^x is masked in places.*\.filled\(\), or drop those examples"):
+    with pytest.raises(ValueError, match=r"^x has masked items.*\.filled\(\), or drop those examples"):
         as_array(x, "x")
 
 

@@ -60,7 +60,7 @@ def test_a_link_stays_a_link(path: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_errors_of_the_file_system(path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="there is no such directory to save to: .*nowhere"):
+    with pytest.raises(FileNotFoundError, match="the directory to save to does not exist: .*nowhere"):
         files.write(path.parent / "nowhere" / "file", b"")
     path.mkdir()
     with pytest.raises(IsADirectoryError):

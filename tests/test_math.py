@@ -241,7 +241,7 @@ def test_select_knows_what_is_no_index(index: Any) -> None:
 def test_select_refuses_other_types() -> None:
     with pytest.raises(IndexError, match="select\\(\\) expects at least one item to select from"):
         math.select([], 0)
-    with pytest.raises(TypeError, match="select\\(\\) expects a list of what to select from, not float 1.0"):
+    with pytest.raises(TypeError, match="select\\(\\) expects a list of items to select from, not float 1.0"):
         math.select(1.0, 0)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="select\\(\\) expects a number or a Value as index, not str '1'"):
         math.select([1.0, 2.0], "1")

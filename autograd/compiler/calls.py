@@ -94,7 +94,7 @@ def as_theta(theta: Any, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
 
 
 def numbers_of(values: Sequence[Value]) -> NDArray[np.float64]:
-    """Return what the Values hold now."""
+    """Return the current numbers of the Values."""
     return np.array([value._data for value in values], float)
 
 
@@ -201,7 +201,7 @@ class LastCall:
 
 
 class Recorded(NamedTuple):
-    """What a function did with one example of Values."""
+    """The results of calling a function with one example of Values."""
 
     roots: list[Value]
     """The numbers in its result, one after the other."""
@@ -246,7 +246,7 @@ class Call:
 
     @property
     def inputs(self) -> list[Input]:
-        """What a program is told of each array."""
+        """A description of each array, for the program."""
         return [
             Input(name, math.prod(shape), array.dtype.kind != "f")
             for (name, shape), array in zip(self.shapes.items(), self.leaves, strict=True)
@@ -304,7 +304,7 @@ def taken_apart(result: Any, reduction: Reduction, who: str) -> tuple[list[Value
     leaves, structure = trees.flatten(result, name=f"what {who} returned", lists=True)
     form = trees.unflatten(structure, map(leaf, leaves))
     if reduction is None and not roots:
-        msg = f"{who} returned {type(result).__name__} {shown(result)}, which holds no Value: return what it computes"
+        msg = f"{who} returned {type(result).__name__} {shown(result)}, which holds no Value: return a result made of Values"
         raise TypeError(msg)
     if reduction is not None and form is not NUMBER:
         msg = (

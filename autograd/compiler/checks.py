@@ -57,7 +57,7 @@ _GIVE_IT = (
     "options, data from elsewhere) as an argument, or make it a Value outside the function"
 )
 _CHOOSE = (
-    "It takes another way there than for the example that was recorded, for instance by int(t), isinstance(t, float) or a "
+    "It takes another path for that example than for the recorded one, for instance by int(t), isinstance(t, float) or a "
     "look-up. To choose by what depends on an example, write autograd.math.where(condition, a, b), or select(values, index)"
 )
 

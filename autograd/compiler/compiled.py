@@ -64,7 +64,7 @@ class Compiled(Method):
     def parameters(self) -> list[Value]:
         """The Values that theta stands for, in its order; GraphError before the first call unless ``parameters`` were given."""
         if not self._recorder.given and not self._recorder.recordings:
-            msg = f"{self!r} does not know its parameters yet: call it once, or give compile() the parameters"
+            msg = f"{self!r} does not know its parameters yet: call it once, or pass parameters to compile()"
             raise GraphError(msg)
         return list(self._recorder.parameters)
 
@@ -127,9 +127,8 @@ class Compiled(Method):
     def value_and_grad(self, theta: Any, *args: Any, **kwargs: Any) -> tuple[float, NDArray[Any]]:
         """Return the mean (or sum) over the examples in ``args``, and the array of its derivatives by the numbers in ``theta``.
 
-        ``theta`` has the order of ``parameters``; the Values themselves are neither read nor changed. It does not look for
-        changes of what the function captured: only a call of the function itself notices when something else has been put in
-        the place of a Value or a number.
+        ``theta`` has the order of ``parameters``; the Values themselves are neither read nor changed. It does not notice if a
+        captured Value or number was replaced. Only a call of the function itself does.
         """
         insist_on_one_number(self.reduction)
         recording, arrays, batch = self._prepare(args, kwargs)
@@ -183,7 +182,7 @@ class _Call(ops.Op):
         super().__init__("compiled", "compiled", lambda *_: value, lambda *_: value, partials)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        msg = "a graph that holds the call of a compiled function cannot be pickled: keep the function and its arguments"
+        msg = "a graph with a call of a compiled function cannot be pickled: pickle the function and its arguments instead"
         raise TypeError(msg)
 
 
@@ -211,9 +210,9 @@ def compile(  # noqa: A001 - likewise
     Values by which :meth:`Compiled.value_and_grad` differentiates, in this order; other Values that ``fn`` captures are then
     read, but not differentiated by. ``dtype`` is "float64", or "float32", which is faster and keeps seven digits.
 
-    A recording captures what ``fn`` reaches from its closure, its defaults, its ``self`` and the globals that its code names,
-    through the items of containers and the attributes that code names (all attributes, if it uses ``getattr`` or ``vars``).
-    A call that finds another Value there, or a number or anything else that differs, records ``fn`` anew.
+    A recording captures the objects that ``fn`` reaches from its closure, its defaults, its ``self`` and the globals that its
+    code names, through the items of containers and the attributes that the code names (all attributes, if it uses ``getattr``
+    or ``vars``). If a call finds another Value or another number in one of these places, it records ``fn`` again.
 
     A call does not look at the globals of installed packages, arrays that are read-only, the internal state of C code (such as
     that of a generator of random numbers), and what ``fn`` itself changes each time that it runs, such as a counter. A warning
@@ -245,7 +244,7 @@ def compile(  # noqa: A001 - likewise
         msg = f"compile() expects a function of one example, not {type(fn).__name__} {shown(fn)}"
         raise TypeError(msg)
     if isinstance(fn, Compiled):
-        msg = f"{fn!r} is compiled already"
+        msg = f"{fn!r} is already compiled"
         raise TypeError(msg)
     if isinstance(fn, type):
         msg = f"compile() expects a function, but {fn.__name__} is a class: compile an instance, compile({fn.__name__}(...))"

@@ -1,4 +1,4 @@
-"""Folds: a row of two arguments that is applied again and again, as in ``maximum(maximum(a, b), c)``.
+"""Folds: an operation of two arguments that is applied again and again, as in ``maximum(maximum(a, b), c)``.
 
 A fold is one Reduce, whose gradient is one Unfold. Where it is a step of a chain, it is a row by itself, a :class:`Fold`.
 """

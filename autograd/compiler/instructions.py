@@ -1,4 +1,4 @@
-"""The instruction set: what a plan is made of, as plain data, whoever executes it.
+"""The instruction set of plans, as plain data that any executor can run.
 
 An instruction reads views and numbers, and writes the view ``out``. "F" are instructions of the forward part, "B" of the
 backward part, which computes the cotangents d_… of what the forward part computed.

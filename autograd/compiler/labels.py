@@ -1,4 +1,4 @@
-"""What parameters are called in a program, after the labels of their Values."""
+"""Names for parameters in a program, after the labels of their Values."""
 
 from __future__ import annotations
 

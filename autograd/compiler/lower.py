@@ -1,4 +1,4 @@
-"""The passes in their order: what makes a plan of a recorded graph.
+"""The passes in their order, which make a plan from a recorded graph.
 
 graph -> simplify -> pack -> select -> allocate -> differentiate -> Plan
 """

@@ -1,4 +1,4 @@
-"""What a compiled function is in a class: a descriptor, which gives each instance a compiled method with recordings of its own.
+"""Compiled methods: in a class, a compiled function gives each instance a method with recordings of its own.
 
     class Model:
         @compile
@@ -34,7 +34,7 @@ class _PlainMethod:
 
     def __get__(self, method: Method | None, owner: type) -> Any:
         if method is None:
-            msg = "the class has no plain function, only its objects have"
+            msg = "a compiled method has a plain function only on an instance: read it from an object of the class"
             raise AttributeError(msg)
         return MethodType(method._method_of.fn, method.__self__)  # type: ignore[union-attr]  # other objects have their own
 

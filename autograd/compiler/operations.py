@@ -1,4 +1,4 @@
-"""Operations over values: what a program computes, before anything has a place.
+"""Operations over values: the computation of a program, before its numbers have places.
 
 The values are the nodes of a graph, by their numbers, and further numbers for the results in between. An operation reads and
 writes arrays of such numbers. A -1 in ``out`` stands for an item that is computed although no node needs it.

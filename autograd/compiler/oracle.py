@@ -89,7 +89,7 @@ def value_and_grad(graph: Graph, theta: NDArray[Any], rows: NDArray[Any], reduct
 
 
 def run(graph: Graph, plan: Plan, theta: NDArray[Any], arrays: Sequence[NDArray[Any]], *, gradient: bool) -> Any:
-    """What an executor of ``plan``, which was made of ``graph``, returns."""
+    """Return the same as an executor of ``plan``, which was made from ``graph``."""
     order = np.array(plan.parameters, np.int64)
     numbers = np.zeros(len(graph.variables))
     numbers[order[order >= 0]] = theta[order >= 0]

@@ -1,4 +1,4 @@
-"""What stands between the passes of the compiler and whoever executes a program.
+"""The plan of a program, which stands between the passes of the compiler and the executors.
 
 The passes end in a :class:`Plan`, and executors begin with it: neither knows of the other.
 """
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that an executor may know: instructions, and the spaces that they read and write. It is plain data, and pickles.
+    """Everything that an executor may know: instructions, and the spaces that they read and write. It is plain data.
 
-    A call gives the arrays of ``theta`` and ``inputs``. It runs ``forward``, and then ``backward`` if a gradient is wanted.
-    What is the same in every call are the constants, which are the ``filled`` rows of spaces; and what ``once`` writes, which
-    depends on the number of examples alone. Executors that keep their arrays from call to call need not write these again.
+    A call gives the arrays of ``theta`` and ``inputs``. It runs ``forward``, and then ``backward`` if a gradient is wanted. Two
+    things are the same in every call: the constants, which are the ``filled`` rows of spaces, and what ``once`` writes, which
+    depends only on the number of examples. Executors that keep their arrays from call to call need not write these again.
     """
 
     forward: tuple[Instruction, ...]

@@ -122,7 +122,7 @@ class Recorder:
         if self._changes[place] == _OFTEN and not self._warned:
             self._warned = True
             msg = (
-                f"{self.describe(fn)} was recorded anew {_OFTEN} times because {place} had changed, the last time from "
+                f"{self.describe(fn)} was recorded again {_OFTEN} times because {place} had changed, the last time from "
                 f"{shown(old)} to {shown(new)}. Recording takes much longer than a call: pass what changes as an argument, "
                 "or make it a Value and assign its data"
             )

@@ -1,4 +1,4 @@
-"""A function as it was recorded for arguments of certain shapes: a program, and what its numbers stand for."""
+"""Recordings: the program of a function for arguments of certain shapes, and the meaning of its numbers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Recording:
         return self.program.plan.dtype
 
     def value_and_grad(self, theta: Any, *args: Any, **kwargs: Any) -> tuple[float, NDArray[Any]]:
-        """As :meth:`Compiled.value_and_grad`, for arguments of the recorded shapes and kinds; ValueError for others.
+        """Do what :meth:`Compiled.value_and_grad` does, for arguments of the recorded shapes and kinds; ValueError for others.
 
         ``theta`` has the order of the recording's own ``parameters``. The function is not needed: another process that gets a
         pickle of the recording runs the program itself and records nothing. There, ``frozen`` variables have the numbers that
@@ -84,7 +84,10 @@ class Recording:
         key, leaves = read(args, kwargs)
         if key != self.key:
             given = ", ".join(f"{array.dtype} {array.shape}" for array in leaves) or "nothing"
-            msg = f"{self!r} was given {given}: arguments must have the forms, shapes and kinds with which it was recorded"
+            msg = (
+                f"{self!r} was given {given}: the arguments must have the same structure, shapes and kinds of numbers "
+                "as those that were recorded"
+            )
             raise ValueError(msg)
         batch = batch_size(leaves, lambda: self.shapes)
         theta = as_theta(theta, self.dtype, len(self.parameters))

@@ -34,7 +34,7 @@ def validate(plan: Plan) -> None:
         wanted.append((plan.slopes, np.arange(plan.trained)))
     for space, rows in wanted:
         if not _held(held, space)[rows].all():
-            msg = f"not true that the results and the gradient have been written, in {space.name}"
+            msg = f"not true that the results and the gradient have been written in {space.name}"
             raise IllegalProgramError(msg)
 
 
@@ -58,7 +58,7 @@ def legal(instructions: Iterable[ir.Instruction], given: Sequence[Space]) -> Hel
             insist(view.rows.min() >= 0 and view.rows.max() < len(_held(held, view.space)), f"{view} lies inside of its space")
         if isinstance(instruction, ir.Gather):
             rows, size = instruction.rows, instruction.x.size
-            insist(rows.min() >= 0 and rows.max() < size, "there are the rows that it gathers")
+            insist(rows.min() >= 0 and rows.max() < size, "the rows that it gathers exist")
         _shapes(instruction, insist)
         _reads(instruction, held, insist)
         _writes(instruction, held, given, insist)
@@ -66,7 +66,7 @@ def legal(instructions: Iterable[ir.Instruction], given: Sequence[Space]) -> Hel
             isinstance(instruction, ir.Sum) and instruction.over_batch
         )
         mixed = not instruction.out.batched and any(view.batched for view in instruction.views)
-        insist(not mixed or summed, "numbers of examples are summed before they go where there are none")
+        insist(not mixed or summed, "numbers that differ by example are summed before they go to a space without examples")
     return held
 
 
@@ -86,9 +86,9 @@ def _reads(i: ir.Instruction, held: Held, insist: Insist) -> None:
 
 def _writes(i: ir.Instruction, held: Held, given: Sequence[Space], insist: Insist) -> None:
     space, rows = i.out.space, i.writes
-    insist(space not in given, "it writes to a space that no caller gives")
+    insist(space not in given, "it does not write to the arrays of the caller")
     insist(len(np.unique(rows)) == len(rows), "it writes each row once")
-    insist(not set(rows.tolist()) & set(space.filled), "constants stay what they are")
+    insist(not set(rows.tolist()) & set(space.filled), "it does not write to constants")
     in_place = [i.out] if isinstance(i, ir.Map) else []
     if not isinstance(i, ir.Scatter | ir.Sweep | ir.Project):
         read = [rows for view, (other, rows) in zip(i.views, i.reads, strict=True) if other is space and view not in in_place]
@@ -105,7 +105,7 @@ def _shapes(i: ir.Instruction, insist: Insist) -> None:  # noqa: C901, PLR0912 -
         case ir.Map(_, op):
             insist(len(i.args) > 0, "it has arguments")
             insist(all(view.shape == out.shape for view in i.views), "all shapes are the same")
-            insist(op.arity in (None, len(i.args)), "the operation takes so many arguments")
+            insist(op.arity in (None, len(i.args)), "the operation takes this number of arguments")
         case ir.Move(_, x):
             insist(x.shape == out.shape, "the shapes are the same")
         case ir.Fill(_, number):
@@ -113,13 +113,13 @@ def _shapes(i: ir.Instruction, insist: Insist) -> None:  # noqa: C901, PLR0912 -
         case ir.Seed():
             insist(out.size == 1, "there is one result")
         case ir.Reduce(_, _, x) | ir.Peak(_, x):
-            insist(x.shape[:-1] == out.shape, "the last axis is the one that goes")
+            insist(x.shape[:-1] == out.shape, "out has the shape of x without the last axis")
         case ir.Segments(_, _, x, starts) | ir.Peaks(_, x, starts):
             insist(len(x.shape) == 1 and out.shape == starts.shape, "there is a result for each segment")
             insist(starts[0] == 0 and (np.diff(starts) > 0).all() and starts[-1] < x.size, "no segment is empty")
         case ir.Sum(_, x, axes, over_batch):
             kept = tuple([size for axis, size in enumerate(x.shape) if axis not in axes]) or (1,)
-            insist(kept == out.shape, "what is left is the shape")
+            insist(kept == out.shape, "out has the shape of x without the axes that are summed")
             insist(axes or over_batch, "there is something to sum over")
         case ir.Unfold(_, _, d_y, y, x):
             fits = x.shape == out.shape and d_y.shape == y.shape == x.shape[:-1]
@@ -156,7 +156,7 @@ def _steps(steps: Steps, insist: Insist) -> None:
     insist(((steps.arg >= 0) & (steps.arg < last)).all(), "no step needs a later one")
     for k, code in enumerate(steps.code.tolist()):
         row, arity = steps.rows[code], int(steps.first[k + 1] - steps.first[k])
-        insist(row.arity in (None, arity), "operations take so many arguments")
+        insist(row.arity in (None, arity), "operations take this number of arguments")
 
 
 def _swept(steps: Steps, insist: Insist) -> None:

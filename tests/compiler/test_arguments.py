@@ -155,7 +155,9 @@ def test_a_recording_of_types_is_pickled() -> None:
     (recording,) = f.recordings
     again = pickle.loads(pickle.dumps(recording))
     assert again.value_and_grad([3.0], Slots([1.0], [2.0]))[0] == 5.0
-    with pytest.raises(ValueError, match="must have the forms, shapes and kinds with which it was recorded"):
+    with pytest.raises(
+        ValueError, match="must have the same structure, shapes and kinds of numbers as those that were recorded"
+    ):
         again.value_and_grad([3.0], Open([1.0], [2.0]))
 
 
@@ -209,10 +211,10 @@ REFUSED: list[tuple[Any, Any, str]] = [
     (lambda: [{"a": 1.0}], TypeError, "x must be a list or an array of real numbers, not list"),
     (Broken, TypeError, "x cannot be read as an array: Broken .* raises RuntimeError: no array today"),
     (lambda: [Broken()], TypeError, "x cannot be read as an array: list .* raises RuntimeError: no array today"),
-    (lambda: MASKED, ValueError, r"x is masked in places.*\.filled\(\), or drop those examples"),
-    (lambda: {"a": MASKED}, ValueError, r"x\['a'\] is masked in places"),
-    (lambda: Open([1.0, 2.0], MASKED), ValueError, r"x\.b is masked in places"),
-    (lambda: [MASKED, MASKED], ValueError, "x is masked in places"),
+    (lambda: MASKED, ValueError, r"x has masked items.*\.filled\(\), or drop those examples"),
+    (lambda: {"a": MASKED}, ValueError, r"x\['a'\] has masked items"),
+    (lambda: Open([1.0, 2.0], MASKED), ValueError, r"x\.b has masked items"),
+    (lambda: [MASKED, MASKED], ValueError, "x has masked items"),
     (Metres, TypeError, "x is in units of metre"),
 ]
 

@@ -48,7 +48,7 @@ def test_what_takes_another_way_for_another_example_is_found(fn: Any) -> None:
     with pytest.raises(
         RecordingError,
         match=r"recorded, the function gives .* for example \d; called (again|with its plain numbers), .*"
-        r"another way there.*write autograd\.math\.where\(condition, a, b\), or select\(values, index\)",
+        r"another path for that example.*write autograd\.math\.where\(condition, a, b\), or select\(values, index\)",
     ):
         compile(fn)(X, T)
 
@@ -66,7 +66,7 @@ def test_a_training_that_would_be_another_one_is_refused(compiled_by: int) -> No
         lambda o, t: math.softplus(-o) if t in {1} else math.softplus(o),
         lambda o, t: math.softplus(-o) if isinstance(t, int) and t else math.softplus(o),
     ]
-    with pytest.raises(RecordingError, match="another way there"):
+    with pytest.raises(RecordingError, match="another path for that example"):
         nn.fit(nn.MLP(1, [1], rng=0), x, t, loss=losses[compiled_by], epochs=1, progress=False)
 
 

@@ -58,10 +58,10 @@ def _nothing_stays_switched_on() -> Iterator[None]:
 # What would freeze a number
 
 TRUTH = r"the truth of a Value was asked for.*write autograd\.math\.where\(condition, a, b\), maximum or minimum"
-NUMBER = r"a Value was to become a plain number.*write autograd\.math\.exp\(v\) and the like, or v\.detach\(\)"
+NUMBER = r"a Value was converted to a plain number.*write autograd\.math\.exp\(v\) and the like, or v\.detach\(\)"
 INDEX = r"a Value was used as an index.*write autograd\.math\.select\(values, index\)"
 DATA = r"the data of a Value was read.*compute with v, or with v\.detach\(\)"
-ASKED = r"\(\) of a Value was asked for.*compute it outside, and pass it"
+ASKED = r"\(\) was called on a Value.*compute it outside, and pass it"
 
 
 TWO_VALUES = r"two Values were compared by == or !=.*write autograd\.math\.where\(a - b == 0, x, y\)"
@@ -554,7 +554,7 @@ async def both(x: Any) -> Any:
         (generator, {}, TypeError, "is a generator or a coroutine: return a list"),
         (coroutine, {}, TypeError, "is a generator or a coroutine: return a list"),
         (both, {}, TypeError, "is a generator or a coroutine: return a list"),
-        (compile(plain), {}, TypeError, "is compiled already"),
+        (compile(plain), {}, TypeError, "is already compiled"),
         (plain, {"reduction": "none"}, ValueError, 'reduction must be "mean", "sum" or None, not \'none\''),
         (plain, {"dtype": "int64"}, ValueError, "dtype must be float64 or float32, not 'int64'"),
         (plain, {"parameters": [2.0]}, TypeError, "parameters must be variables, such as model.parameters() returns, not 2.0"),
@@ -596,13 +596,13 @@ def test_results_that_are_no_number(fn: Any, message: str | None) -> None:
 
 def test_results_of_nothing() -> None:
     for nothing in ([], (), {"a": []}):
-        with pytest.raises(TypeError, match="which holds no Value: return what it computes"):
+        with pytest.raises(TypeError, match="which holds no Value: return a result made of Values"):
             compile(lambda x, nothing=nothing: nothing, reduction=None)(ONE)
 
 
 def test_before_the_first_call() -> None:
     loss = compile(lambda x: w * x)
-    with pytest.raises(GraphError, match=r"does not know its parameters yet: call it once, or give compile\(\) the parameters"):
+    with pytest.raises(GraphError, match=r"does not know its parameters yet: call it once, or pass parameters to compile\(\)"):
         _ = loss.parameters
     for name in ("source", "stats"):
         with pytest.raises(GraphError, match="has not been recorded yet: call it once"):

@@ -73,7 +73,7 @@ def test_what_was_not_recorded_is_refused() -> None:
     loss([[1.0, 2.0]], [1.0])
     (recording,) = loss.recordings
     with pytest.raises(
-        ValueError, match=r"Recording\(.*was given float64 \(1, 3\), float64 \(1,\): .*with which it was recorded"
+        ValueError, match=r"Recording\(.*was given float64 \(1, 3\), float64 \(1,\): .*as those that were recorded"
     ):
         recording.value_and_grad([1.0], [[1.0, 2.0, 3.0]], [1.0])
     with pytest.raises(ValueError, match=r"was given float64 \(1, 2\), int64 \(1,\)"):

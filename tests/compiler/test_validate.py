@@ -122,16 +122,16 @@ ILLEGAL: dict[str, tuple[str, Callable[[], Instruction]]] = {
         lambda: Product(at(V, 0, 1, 2, 3), at(THETA, 0, 1, 2, 4), at(X, 0, 1, 4, 3), finite=(at(S, 0, 2),)),
     ),
     "gathered from beyond": (
-        "there are the rows that it gathers",
+        "the rows that it gathers exist",
         lambda: Gather(at(V, 0, 2), at(X, 0, 4), rows(0, 4)),
     ),
     "gathered from below": (
-        "there are the rows that it gathers",
+        "the rows that it gathers exist",
         lambda: Gather(at(V, 0, 2), at(X, 0, 4), rows(0, -1)),
     ),
     "gathered, and not yet written": ("has been written", lambda: Gather(at(V, 0, 1), at(V, 0, 6), rows(4))),
     "writing to what is given": (
-        "it writes to a space that no caller gives",
+        "it does not write to the arrays of the caller",
         lambda: Fill(at(THETA, 0, 2), 0.0),
     ),
     "writing a row twice": ("it writes each row once", lambda: Move(at(V, 0, 2, strides=(0,)), at(X, 0, 2))),
@@ -139,16 +139,22 @@ ILLEGAL: dict[str, tuple[str, Callable[[], Instruction]]] = {
         "it writes each row once",
         lambda: Scatter(at(V, 0, 4), at(X, 0, 2), rows(1, 1)),
     ),
-    "writing to a constant": ("constants stay what they are", lambda: Fill(at(V, 19, 1), 0.0)),
+    "writing to a constant": ("it does not write to constants", lambda: Fill(at(V, 19, 1), 0.0)),
     "no arguments": ("it has arguments", lambda: Map(at(V, 0, 2), ops.fsum, ())),
     "other shapes": ("all shapes are the same", lambda: Map(at(V, 0, 2), ops.mul, (at(X, 0, 2), at(THETA, 0, 1)))),
-    "too few arguments": ("takes so many arguments", lambda: Map(at(V, 0, 2), ops.mul, (at(X, 0, 2),))),
+    "too few arguments": ("takes this number of arguments", lambda: Map(at(V, 0, 2), ops.mul, (at(X, 0, 2),))),
     "moved to another shape": ("the shapes are the same", lambda: Move(at(V, 0, 2), at(X, 0, 3))),
-    "summed to another shape": ("what is left is the shape", lambda: Sum(at(V, 0, 3), at(X, 0, 2, 3), axes=(1,))),
-    "summed to all": ("what is left is the shape", lambda: Sum(at(V, 0, 2), at(X, 0, 2), axes=(0,))),
+    "summed to another shape": (
+        "out has the shape of x without the axes that are summed",
+        lambda: Sum(at(V, 0, 3), at(X, 0, 2, 3), axes=(1,)),
+    ),
+    "summed to all": (
+        "out has the shape of x without the axes that are summed",
+        lambda: Sum(at(V, 0, 2), at(X, 0, 2), axes=(0,)),
+    ),
     "summed over nothing": ("there is something to sum over", lambda: Sum(at(V, 0, 2), at(X, 0, 2))),
     "the first axis reduced": (
-        "the last axis is the one that goes",
+        "out has the shape of x without the last axis",
         lambda: Reduce(at(V, 0, 3), ops.fsum, at(X, 0, 2, 3)),
     ),
     "segments of a matrix": (
@@ -247,7 +253,7 @@ ILLEGAL: dict[str, tuple[str, Callable[[], Instruction]]] = {
         lambda: Chain(at(V, 0, 2), at(V, 5, 1), steps(1, 2, 0)),
     ),
     "a step with an argument more": (
-        "operations take so many arguments",
+        "operations take this number of arguments",
         lambda: Chain(at(V, 0, 2), at(V, 5, 1), steps(rows_of=(ops.square, ops.exp))),
     ),
     "a sweep of other rows": (
@@ -277,7 +283,7 @@ ILLEGAL: dict[str, tuple[str, Callable[[], Instruction]]] = {
         lambda: Gather(at(V, 5, 2), at(V, 5, 5), rows(1, 0)),
     ),
     "examples in a room for one": (
-        "summed before they go where there are none",
+        "summed before they go to a space without examples",
         lambda: Move(at(S, 0, 2), at(X, 0, 2)),
     ),
 }

@@ -464,7 +464,7 @@ def test_errors_of_the_file_system_are_those_of_python(path: Path) -> None:
     """FileNotFoundError and IsADirectoryError, which name the path; no temporary file is left."""
     with pytest.raises(FileNotFoundError, match=path.name):
         load(path)
-    with pytest.raises(FileNotFoundError, match="there is no such directory to save to: .*nowhere"):
+    with pytest.raises(FileNotFoundError, match="the directory to save to does not exist: .*nowhere"):
         save(path.parent / "nowhere" / path.name, Neuron(1, rng=0))
     path.mkdir()
     for attempt in (lambda: load(path), lambda: save(path, Neuron(1, rng=0))):

@@ -43,13 +43,13 @@ ENTRIES: dict[str, Any] = {
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_a_mask_is_not_lost(entry: str) -> None:
     """Mistake: masked numbers were used as data."""
-    with pytest.raises(ValueError, match=r"masked in places, and the mask would be lost: fill it, with \.filled\(\), or drop"):
+    with pytest.raises(ValueError, match=r"has masked items, and the mask would be lost: fill it with \.filled\(\), or drop"):
         ENTRIES[entry]()
 
 
 def test_a_mask_is_not_lost_by_a_search() -> None:
     pytest.importorskip("scipy")
-    with pytest.raises(ValueError, match="^x0 is masked in places"):
+    with pytest.raises(ValueError, match="^x0 has masked items"):
         of_scipy.minimize(lambda x: x[0] ** 2, MASKED)
 
 
@@ -71,7 +71,7 @@ def test_a_mask_is_not_lost_by_estimators() -> None:
         lambda: ValueClassifier().fit(X, labels),
         lambda: ValueClassifier().fit(X, [0, 1, 0], sample_weight=MASKED),
     ):
-        with pytest.raises(ValueError, match="(X|y|sample_weight) is masked in places"):
+        with pytest.raises(ValueError, match="(X|y|sample_weight) has masked items"):
             estimate()
 
 

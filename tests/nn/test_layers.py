@@ -160,7 +160,7 @@ def test_wrong_inputs_are_an_error_that_names_the_layer(module: Module, x: Any, 
 @pytest.mark.parametrize("size", [0, -1, 2.0, True, "3"])
 def test_sizes_are_whole_numbers_from_1_on(size: Any) -> None:
     for name, make in (("nin", lambda: Neuron(size)), ("nout", lambda: Layer(1, size)), ("nin", lambda: MLP(size, [1]))):
-        with pytest.raises(ValueError, match=re.escape(f"{name} must be a whole number from 1 on, not {size!r}")):
+        with pytest.raises(ValueError, match=re.escape(f"{name} must be a whole number of at least 1, not {size!r}")):
             make()
 
 

@@ -595,7 +595,7 @@ class Broken:
         (1j, "must be a number, a Value, or lists or arrays of these, not complex 1j"),
         (10**400, "is a whole number that is too large: the largest float is 1.8e308"),
         (NESTED, "is nested in more than 32 lists, or in itself"),
-        (np.ma.array([1.0, 2.0], mask=[0, 1]), "is masked in places, and the mask would be lost"),
+        (np.ma.array([1.0, 2.0], mask=[0, 1]), "has masked items, and the mask would be lost"),
         (np.array(["a"]), "must be a number, a Value, or lists or arrays of these, not ndarray array(['a']"),
         (Broken(), "cannot be read as an array: Broken "),
     ],

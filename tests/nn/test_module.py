@@ -94,8 +94,8 @@ def test_state_round_trip() -> None:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"b": None}, KeyError, "the state is not that of this Neuron: missing ['b'], unexpected []"),
-        ({"c": 1.0}, KeyError, "the state is not that of this Neuron: missing [], unexpected ['c']"),
+        ({"b": None}, KeyError, "the state does not fit this Neuron: missing ['b'], unexpected []"),
+        ({"c": 1.0}, KeyError, "the state does not fit this Neuron: missing [], unexpected ['c']"),
         ({"w[1]": None, "w1": 1.0}, KeyError, "missing ['w[1]'], unexpected ['w1']"),
         ({"b": "1"}, TypeError, "expects a real number, not str '1'"),
         ({"b": [1.0]}, TypeError, "expects a real number, not list [1.0]"),

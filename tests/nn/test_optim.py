@@ -327,7 +327,7 @@ def test_another_optimizers_state_is_refused() -> None:
     optimizer = SGD([Value(1.0), Value(2.0)], lr=0.5)
     adam_state = Adam(optimizer.parameters).state_dict()
     message = (
-        "the state is not that of this SGD: missing ['momentum', 'dampening', 'nesterov', 'velocity', 'moving'], "
+        "the state does not fit this SGD: missing ['momentum', 'dampening', 'nesterov', 'velocity', 'moving'], "
         "unexpected ['betas', 'eps', 'steps', 'mean', 'square']"
     )
     with pytest.raises(KeyError, match=re.escape(message)):
@@ -562,7 +562,7 @@ def test_lbfgs_refuses_what_it_cannot_do() -> None:
     assert not hasattr(LBFGS, "update")  # one gradient is not enough
     for name in ("max_iter", "max_eval", "history_size"):
         for wrong in (0, 2.5, True):
-            with pytest.raises(ValueError, match=f"{name} must be a whole number from 1 on, not {wrong}"):
+            with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 1, not {wrong}"):
                 LBFGS([x], **{name: wrong})
     for name in ("tolerance_grad", "tolerance_change"):
         with pytest.raises(ValueError, match=f"{name} must be a finite number from 0 on, not -1"):
@@ -822,7 +822,7 @@ def test_settings_are_of_the_right_kind() -> None:
     with pytest.raises(TypeError, match=re.escape("load_state_dict() takes what state_dict() returned, not NoneType None")):
         optimizer.load_state_dict(None)  # type: ignore[arg-type]  # on purpose
     for name, wrong in (("lr", "a"), ("nesterov", 3.0), ("velocity", "a"), ("velocity", [[1.0], [1.0, 2.0]])):
-        with pytest.raises(TypeError, match=f"the state has .* for {name}, where .* is now"):
+        with pytest.raises(TypeError, match=f"the state has .* for {name}, which cannot replace .*"):
             optimizer.load_state_dict(optimizer.state_dict() | {name: wrong})
     optimizer.load_state_dict(optimizer.state_dict() | {"clip_grad_norm": 1.0})
     optimizer.load_state_dict(optimizer.state_dict() | {"clip_grad_norm": None})

@@ -360,13 +360,13 @@ def path_of_rest(schedule: LRScheduler, optimizer: SGD, steps: int) -> list[Any]
 def test_another_schedules_state_is_refused() -> None:
     optimizer = an_optimizer()
     step = StepLR(optimizer, 3)
-    message = "the state is not that of this StepLR: missing ['step_size', 'gamma'], unexpected ['T_max', 'eta_min']"
+    message = "the state does not fit this StepLR: missing ['step_size', 'gamma'], unexpected ['T_max', 'eta_min']"
     with pytest.raises(KeyError, match=re.escape(message)):
         step.load_state_dict(CosineAnnealingLR(optimizer, 3).state_dict())
     two, one = SequentialLR(optimizer, [step, step], [1]), SequentialLR(optimizer, [step], [])
-    with pytest.raises(ValueError, match="the state is that of 1 schedules, but this SequentialLR has 2"):
+    with pytest.raises(ValueError, match="the state holds 1 schedules, but this SequentialLR has 2"):
         two.load_state_dict(one.state_dict())
-    with pytest.raises(KeyError, match="the state is not that of this SequentialLR"):
+    with pytest.raises(KeyError, match="the state does not fit this SequentialLR"):
         two.load_state_dict(step.state_dict())
 
 
@@ -376,7 +376,7 @@ def test_another_schedules_state_is_refused() -> None:
 @pytest.mark.parametrize(
     ("kind", "settings", "message"),
     [
-        *[(kind, {name: x}, f"{name} must be a whole number from 1 on, not {x}") for kind, name in [
+        *[(kind, {name: x}, f"{name} must be a whole number of at least 1, not {x}") for kind, name in [
             (StepLR, "step_size"), (CosineAnnealingLR, "T_max"), (LinearLR, "total_iters"),
         ] for x in (0, 2.5, True)],
         (StepLR, {"step_size": 1, "gamma": -1}, "gamma must be a finite number from 0 on, not -1"),
@@ -388,9 +388,9 @@ def test_another_schedules_state_is_refused() -> None:
             ({}, "OneCycleLR needs total_steps, or epochs and steps_per_epoch"),
             ({"epochs": 3}, "OneCycleLR needs total_steps, or epochs and steps_per_epoch"),
             ({"steps_per_epoch": 3}, "OneCycleLR needs total_steps, or epochs and steps_per_epoch"),
-            ({"total_steps": 0}, "total_steps must be a whole number from 1 on, not 0"),
-            ({"epochs": 0, "steps_per_epoch": 3}, "epochs must be a whole number from 1 on, not 0"),
-            ({"epochs": 3, "steps_per_epoch": 1.5}, "steps_per_epoch must be a whole number from 1 on, not 1.5"),
+            ({"total_steps": 0}, "total_steps must be a whole number of at least 1, not 0"),
+            ({"epochs": 0, "steps_per_epoch": 3}, "epochs must be a whole number of at least 1, not 0"),
+            ({"epochs": 3, "steps_per_epoch": 1.5}, "steps_per_epoch must be a whole number of at least 1, not 1.5"),
             ({"total_steps": 9, "anneal_strategy": "step"}, "anneal_strategy must be \"cos\" or \"linear\", not 'step'"),
             ({"total_steps": 9, "pct_start": 30}, "pct_start must be a number from 0 to 1, not 30"),
             ({"total_steps": 9, "pct_start": 0.6, "three_phase": True}, "pct_start must be a number from 0 to 0.5, not 0.6"),
@@ -433,7 +433,7 @@ def test_sequences_that_make_no_sense_are_refused() -> None:
     for wrong in ([5, 3], [3, 3]):
         with pytest.raises(ValueError, match=re.escape(f"milestones must increase, not ({wrong[0]}, {wrong[1]})")):
             SequentialLR(optimizer, [step] * 3, wrong)
-    with pytest.raises(ValueError, match="a milestone must be a whole number from 1 on, not 0"):
+    with pytest.raises(ValueError, match="a milestone must be a whole number of at least 1, not 0"):
         SequentialLR(optimizer, [step, step], [0])
     with pytest.raises(ValueError, match=r"SequentialLR takes schedules of its own optimizer, not StepLR\(step_size=3"):
         SequentialLR(an_optimizer(), [step], [])
@@ -496,7 +496,9 @@ def test_settings_of_the_wrong_kind_are_refused() -> None:
     schedule = StepLR(optimizer, 2)
     with pytest.raises(TypeError, match=re.escape("load_state_dict() takes what state_dict() returned, not NoneType None")):
         schedule.load_state_dict(None)  # type: ignore[arg-type]  # on purpose
-    with pytest.raises(TypeError, match=r"the state has 'a' for gamma, where 0.1 is now: load what state_dict\(\) returned"):
+    with pytest.raises(
+        TypeError, match=r"the state has 'a' for gamma, which cannot replace 0.1: load what state_dict\(\) returned"
+    ):
         schedule.load_state_dict(schedule.state_dict() | {"gamma": "a"})
     for name, wrong in (("schedules", {"schedulers": 3}), ("milestones", {"milestones": np.array(1.0)})):
         with pytest.raises(TypeError, match=f"SequentialLR takes a list of {name}, not "):

@@ -561,8 +561,8 @@ def test_an_interrupt_in_the_first_epoch_leaves_a_model() -> None:
         ({"learning_rate": "fast"}, "The 'learning_rate' parameter"),
         ({"power_t": -1.0}, "The 'power_t' parameter"),
         ({"warm_start": "yes"}, "The 'warm_start' parameter"),
-        ({"hidden_layer_sizes": (5, 0)}, "nout must be a whole number from 1 on, not 0"),
-        ({"hidden_layer_sizes": (2.5,)}, "nout must be a whole number from 1 on, not 2.5"),
+        ({"hidden_layer_sizes": (5, 0)}, "nout must be a whole number of at least 1, not 0"),
+        ({"hidden_layer_sizes": (2.5,)}, "nout must be a whole number of at least 1, not 2.5"),
     ],
 )
 def test_settings_that_make_no_sense(settings: Any, message: str) -> None:

@@ -689,7 +689,7 @@ def test_resuming_with_other_parameters_to_move_is_refused(tmp_path: Path) -> No
     path = tmp_path / "training.npz"
     model = Line()
     on_a_line(model, optimizer=nn.SGD([model.a]), checkpoint=path)
-    with pytest.raises(ValueError, match="moved other parameters of the model"):
+    with pytest.raises(ValueError, match="a training of other parameters of the model"):
         on_a_line(model, optimizer=nn.SGD([model.b]), checkpoint=path, resume=True)
 
 
@@ -837,7 +837,7 @@ def test_a_diverging_lbfgs_is_not_told_of_learning_rates() -> None:
 def test_a_checkpoint_in_no_folder_is_refused_at_once(tmp_path: Path) -> None:
     """Mistake: it was an error only when the training had ended."""
     model = mlp()
-    with pytest.raises(FileNotFoundError, match="there is no such directory to save to"):
+    with pytest.raises(FileNotFoundError, match="the directory to save to does not exist"):
         quiet(model, checkpoint=tmp_path / "missing" / "training.npz")
     assert theta_of(model) == theta_of(mlp())
 
@@ -957,7 +957,7 @@ WRONG_TARGETS: list[tuple[Any, Any, int, type[Exception], str]] = [
         Y[:, None],
         1,
         ValueError,
-        "y has the shape (50, 1), and the model gives one number for an example: pass y.ravel()",
+        "y has the shape (50, 1), and the model returns one number for each example: pass y.ravel()",
     ),
 ]
 
@@ -1148,7 +1148,7 @@ def test_accuracy_takes_numbers() -> None:
             nn.accuracy(wrong, [1])
         with pytest.raises((TypeError, ValueError), match=r"accuracy\(\)"):
             nn.accuracy([1.0], wrong)
-    with pytest.raises(ValueError, match="predictions is masked in places"):
+    with pytest.raises(ValueError, match="predictions has masked items"):
         nn.accuracy(np.ma.array([1.0], mask=[1]), [1])
     with pytest.raises(ValueError, match="predictions is ragged"):
         nn.accuracy([[1.0], [1.0, 2.0]], [0, 1])
@@ -1170,12 +1170,12 @@ def test_accuracy_takes_numbers() -> None:
     [
         ("shuffle", np.array([1, 2]), "shuffle must be True or False, not ndarray"),
         ("compiled", "yes", "compiled must be True or False, not str 'yes'"),
-        ("epochs", 10**400, "epochs must be a whole number from 1 on, not 1000"),
+        ("epochs", 10**400, "epochs must be a whole number of at least 1, not 1000"),
         ("callbacks", 3, "callbacks must be functions of a TrainingState, not int 3"),
         ("checkpoint", b"a", "checkpoint must be the path of a file, a str or a pathlib.Path, not bytes"),
         ("rng", -1, "rng must be a numpy Generator or a seed, an int from 0 on, not int -1"),
-        ("X", np.ma.array(X, mask=X > 0), "X is masked in places, and the mask would be lost"),
-        ("y", np.ma.array(Y, mask=Y > 0), "y is masked in places, and the mask would be lost"),
+        ("X", np.ma.array(X, mask=X > 0), "X has masked items, and the mask would be lost"),
+        ("y", np.ma.array(Y, mask=Y > 0), "y has masked items, and the mask would be lost"),
         ("y", [10**400] * 50, "y holds a whole number that is too large for a float"),
     ],
 )
@@ -1272,11 +1272,11 @@ MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     ),
     (
         ValueError,
-        "the optimizer moves none of the model's parameters",
+        "the optimizer has none of the model's parameters",
         lambda: quiet(mlp(), optimizer=nn.Adam(mlp().parameters())),
     ),
-    (ValueError, "epochs must be a whole number from 1 on, not 0", lambda: quiet(mlp(), epochs=0)),
-    (ValueError, "batch_size must be a whole number from 1 on, not 2.5", lambda: quiet(mlp(), batch_size=2.5)),
+    (ValueError, "epochs must be a whole number of at least 1, not 0", lambda: quiet(mlp(), epochs=0)),
+    (ValueError, "batch_size must be a whole number of at least 1, not 2.5", lambda: quiet(mlp(), batch_size=2.5)),
     (
         ValueError,
         "X and y must hold the same number of examples, at least one; their first axes are [50, 49]",
@@ -1291,7 +1291,7 @@ MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
         "validation must be a pair (X, y), or a fraction between 0 and 1, not 20",
         lambda: quiet(mlp(), validation=20),
     ),
-    (ValueError, "validation=0.99 of 50 examples leaves none to train on", lambda: quiet(mlp(), validation=0.99)),
+    (ValueError, "validation=0.99 of 50 examples leaves no example to train on", lambda: quiet(mlp(), validation=0.99)),
     (ValueError, "the validation X and the validation y must hold", lambda: quiet(mlp(), validation=(X, Y[1:]))),
     (TypeError, "metric must be a function", lambda: quiet(mlp(), metric="accuracy")),
     (TypeError, "callbacks must be functions", lambda: quiet(mlp(), callbacks=[3])),
@@ -1300,7 +1300,7 @@ MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
         "early_stopping must be nn.EarlyStopping(patience=...), not bool",
         lambda: quiet(mlp(), early_stopping=True),
     ),
-    (ValueError, "patience must be a whole number from 1 on, not 0", lambda: nn.EarlyStopping(patience=0)),
+    (ValueError, "patience must be a whole number of at least 1, not 0", lambda: nn.EarlyStopping(patience=0)),
     (ValueError, "min_delta must be 0 or more, not -1", lambda: nn.EarlyStopping(min_delta=-1)),
     (TypeError, "schedule must be an nn.LRScheduler", lambda: quiet(mlp(), schedule=nn.StepLR)),
     (TypeError, "rng must be a numpy Generator or a seed, an int from 0 on, not str", lambda: quiet(mlp(), rng="seed")),
@@ -1327,7 +1327,7 @@ def test_a_schedule_that_ends_too_soon_says_so_before_training() -> None:
 def test_lbfgs_with_a_schedule_is_refused() -> None:
     model = mlp()
     optimizer = nn.LBFGS(model.parameters())
-    with pytest.raises(ValueError, match="leave the schedule out"):
+    with pytest.raises(ValueError, match="omit the schedule"):
         quiet(model, schedule=nn.StepLR(optimizer, 1))
 
 
@@ -1339,7 +1339,7 @@ def test_a_metric_that_returns_nothing_is_named() -> None:
 def test_the_schedule_of_another_optimizer_is_refused() -> None:
     model = mlp()
     schedule = nn.StepLR(nn.SGD(model.parameters()), 1)
-    with pytest.raises(ValueError, match="the schedule is that of another optimizer"):
+    with pytest.raises(ValueError, match="the schedule belongs to another optimizer"):
         quiet(model, optimizer=nn.SGD(model.parameters()), schedule=schedule)
 
 

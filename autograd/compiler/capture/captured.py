@@ -1,4 +1,4 @@
-"""What a function captured when it was recorded, and what is another now."""
+"""Captured: the objects that a function captured when it was recorded, and which of them have changed since."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COMPARING = modes.Beginning(1)
 
 
 class Captured:
-    """What ``fn`` reaches, and what that held when this was made.
+    """The objects that ``fn`` reaches, and their contents when this was made.
 
     ``values`` are Values that the function is known to have used, and ``constants`` those whose numbers are in the program.
     ``places`` are not looked at. ``like`` is what was captured before: its names need not be found again.

@@ -1,4 +1,4 @@
-"""What a call looks at to see whether something has changed, arranged so that looking is fast.
+"""The watch: the objects that each call compares with their former contents, arranged so that comparing is fast.
 
 A model of a hundred neurons holds thousands of Values, and each call compares all of them with those that were there when the
 function was recorded. So they are not compared one by one, but many at once by C code: ``[*map(get, owners)] != before``
@@ -60,7 +60,7 @@ class Watch:
     # What to look at
 
     def slot(self, getter: Any, names: Sequence[Any], items: Sequence[Any], x: Any) -> None:
-        """Look at what the ``getter`` of ``names`` (itemgetter or attrgetter) gets out of ``x``: these ``items``."""
+        """Watch what the ``getter`` of ``names`` (itemgetter or attrgetter) returns for ``x``, which now is ``items``."""
         held = dict(zip(names, items, strict=True))
         sure = [name for name, item in held.items() if not ambiguous(item)]
         if sure:
@@ -114,7 +114,7 @@ class Watch:
         self.slot(operator.itemgetter, [*compress(keys, which)], [*compress(items, which)], x)
 
     def close(self) -> None:
-        """Take note of what all these are now: nothing joins them any more."""
+        """Remember the present contents of all watched objects. No more objects can be added."""
         self.groups, self.alike = [*self.alike.values()], {}
         self.kinds = [*map(type, self.owners)]
         self.counts = [*map(len, self.sizes)]

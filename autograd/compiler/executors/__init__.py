@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Executor(Protocol):
-    """What runs a plan. It pickles, and its steps do not."""
+    """Runs a plan. It can be pickled, but its steps cannot."""
 
     def __init__(self, plan: Plan) -> None:
         """Prepare to run ``plan``."""

@@ -1,4 +1,4 @@
-"""Chains at work: on Python's floats, one example after the other, if there are one or two, and on arrays if there are more.
+"""Runs chains: on Python's floats, one example after the other, if there are one or two, and on arrays if there are more.
 
 A call of a NumPy function on an array of one number takes ten times as long as the same operation on a float.
 """

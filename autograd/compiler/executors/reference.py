@@ -1,4 +1,4 @@
-"""What instructions mean: each is executed by itself, in plain NumPy.
+"""The meaning of instructions: each is executed by itself, in plain NumPy.
 
 This is the definition of the instruction set, written to be read. The tests hold all other executors to it.
 """

@@ -1,4 +1,4 @@
-"""What a language must say of itself, so that functions can be exported to it.
+"""The protocol of the languages that functions can be exported to.
 
 A language is a class with the methods of :class:`Language`, in a module of its own, and an entry of ``LANGUAGES`` in this
 package. What a file is made of is an :class:`~autograd.compiler.export.function.Exported`; its statements are text in the

@@ -1,4 +1,4 @@
-"""Instructions as loops over single numbers, for one example: what executes them where there is no NumPy.
+"""Instructions as loops over single numbers, for one example, which run where there is no NumPy.
 
     instruction                                      statements, in Python
 
@@ -8,8 +8,8 @@
                                                              total += W1[3 * i + j] * v[j]
                                                          v[6 + i] = total + b1[i]
 
-Statements are assignments, conditions and loops, which all languages have. What they spell differently, numbers, operations
-and the heads of loops, a :class:`~autograd.compiler.export.language.Language` says.
+Statements are assignments, conditions and loops, which all languages have. Numbers, operations and the heads of loops differ
+between languages: a :class:`~autograd.compiler.export.language.Language` spells them.
 """
 
 from __future__ import annotations
