@@ -32,7 +32,7 @@ class State:
     """The parameters that the optimizer moves. Each step makes a new array."""
     before: Array = field(init=False)
     """The parameters at the beginning of this epoch."""
-    order: Any = None
+    order: Any = field(init=False)
     """The generator's state before it drew the order of this epoch's examples."""
     epoch: int = 0
     """How many epochs are done."""
@@ -50,6 +50,7 @@ class State:
 
     def __post_init__(self) -> None:
         self.before, self.best = self.theta, {"loss": math.inf, "epoch": 0, "theta": self.theta}
+        self.order = self.generator.bit_generator.state
 
     def saved(self) -> dict[str, Any]:
         """Return all of it as plain data."""

@@ -395,7 +395,14 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Any, ...]]:
 
     monkeypatch.setattr(nn.Adam, "update", interrupting)
 
-    def run(path: Path | None, *, resume: bool = False, epochs: int = 6, interrupt_at: float = math.inf) -> tuple[Any, ...]:
+    def run(
+        path: Path | None,
+        *,
+        resume: bool = False,
+        epochs: int = 6,
+        interrupt_at: float = math.inf,
+        shuffle: bool = True,
+    ) -> tuple[Any, ...]:
         nonlocal steps_left
         steps_left = interrupt_at
         model = mlp(outputs=2)
@@ -416,6 +423,7 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Any, ...]]:
             epochs=epochs,
             rng=None if resume else 7,
             batch_size=7,
+            shuffle=shuffle,
         )
         columns = {name: column.tolist() for name, column in history.columns.items()}
         return theta_of(model), columns, history.best_epoch, history.step_loss.tolist()
@@ -431,6 +439,13 @@ def test_interrupted_and_resumed_it_is_the_same_to_the_bit(
     path = tmp_path / "training.npz"
     train(path, interrupt_at=interrupt_at)
     assert train(path, resume=True) == train(None)
+
+
+def test_interrupted_without_shuffling_and_resumed_it_is_the_same_to_the_bit(tmp_path: Path, train: Callable[..., Any]) -> None:
+    """Mistake: in the middle of an epoch whose order was not drawn, there was no state of the generator to save."""
+    path = tmp_path / "training.npz"
+    train(path, interrupt_at=3, shuffle=False)
+    assert train(path, resume=True, shuffle=False) == train(None, shuffle=False)
 
 
 def test_interrupted_at_every_step(tmp_path: Path, train: Callable[..., Any]) -> None:
