@@ -55,7 +55,8 @@ def names(instructions: Sequence[Instruction], theta: Space, label: Callable[[in
     for view in views:
         stem = "W" if view in factors or len(view.shape) > 1 else "b"
         rows = view.rows.ravel()
-        some = rows[np.linspace(0, rows.size - 1, min(rows.size, _LOOKED_AT)).astype(int)]
-        if name := named([label(row) for row in some.tolist()], stem):
+        if rows.size > _LOOKED_AT:
+            rows = rows[np.linspace(0, rows.size - 1, _LOOKED_AT).astype(int)]
+        if name := named([label(row) for row in rows.tolist()], stem):
             found[view] = name
     return found

@@ -63,15 +63,13 @@ class Source:
         self._counts: dict[str, int] = {}
         self._parameters: dict[View, str] = {}
         """The names of squeezed views of theta."""
-        self._written = [np.zeros(0, int)]
-        """The rows that each instruction writes."""
         self._writers = {space: np.zeros(space.size, int) for space in plan.spaces if space.name in _STEMS}
         """For each row, the number of the instruction that writes it, or whose result's cotangent it is; 0 for constants."""
+        cotangents = {space.name: self._writers[space] for space in self._writers}
         for number, i in enumerate(plan.forward, 1):
-            self._written.append(i.writes)
-            for space, writer in self._writers.items():
-                if space is i.out.space or space.name == f"d_{i.out.space.name}":
-                    writer[i.writes] = number
+            self._writers[i.out.space][_rows(i.out)] = number
+            if (writer := cotangents.get(f"d_{i.out.space.name}")) is not None:
+                writer[_rows(i.out)] = number
         self._largest = repr(float(np.finfo(plan.dtype).max))
 
     # Names
@@ -126,19 +124,18 @@ class Source:
         stem, writer = (_STEMS | _SCRATCH).get(space.name, space.name), self._writers.get(space)
         if writer is None:
             return self._name(stem), ""
-        rows = v.rows.ravel()
-        number = int(writer[rows].max())
+        numbers = writer[_rows(v)]
+        number = int(numbers.max())
         if number == 0:  # constants
             return self._name("c"), ""
-        block = f"{stem}{number}"
-        if np.array_equal(rows, self._written[number]):
+        block, out = f"{stem}{number}", self.plan.forward[number - 1].out
+        if (v.start, v.size) == (out.start, out.size) and v.contiguous:
             return self._free(block), ""
-        others = rows[writer[rows] != number].tolist()
+        others = v.rows.ravel()[numbers.ravel() != number].tolist()
         if others:
-            return self._free(f"{block}_2"), f"{block}, and {'ones' if {*map(space.filled.get, others)} == {1.0} else 'others'}"
-        start = v.start - int(self._written[number][0])
-        part = v.contiguous and v.size < len(self._written[number])
-        return self._free(f"{block}_2"), f"{block}[{start}:{start + v.size}]" if part else block
+            return self._free(block, 2), f"{block}, and {'ones' if {*map(space.filled.get, others)} == {1.0} else 'others'}"
+        part = v.contiguous and v.size < out.size
+        return self._free(block, 2), f"{block}[{v.start - out.start}:{v.start - out.start + v.size}]" if part else block
 
     def _parameter(self, v: View) -> str:
         """A name for ``v``, rows of theta or of the gradient, after the labels of the parameters."""
@@ -151,14 +148,14 @@ class Source:
             name = self._parameters[view] = self._free(label) if label else self._name(stem)
         return self._free(f"d_{name}") if is_slope else self._free(name) if known else name
 
-    def _free(self, name: str) -> str:
-        """The ``name``, or one with a number behind it, that nothing has yet."""
-        stem, number = name.removesuffix("_2"), 1
-        while name in self._taken:
+    def _free(self, name: str, number: int = 1) -> str:
+        """The ``name``, or one with a ``number`` behind it, from 2 on, that nothing has yet."""
+        free = name if number == 1 else f"{name}_{number}"
+        while free in self._taken:
             number += 1
-            name = f"{stem}_{number}"
-        self._taken.add(name)
-        return name
+            free = f"{name}_{number}"
+        self._taken.add(free)
+        return free
 
     # Lines
 
@@ -370,6 +367,11 @@ _STEMS = {"v": "h", "d_v": "g", "s": "s", "d_s": "e"}
 """How names of arrays begin that hold results of instructions, and cotangents of results."""
 _SCRATCH = {"t": "p", "u": "q", "constants": "c"}
 """The same for numbers that are needed for a short time, and for constants."""
+
+
+def _rows(v: View) -> Any:
+    """The rows of a view, as an index of an array of rows: a slice, which is faster, if they follow one another."""
+    return slice(v.start, v.start + v.size) if v.contiguous else v.rows
 
 
 class Numpy:
