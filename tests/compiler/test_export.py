@@ -26,13 +26,15 @@ from autograd.compiler.calls import Call, taken_apart
 from autograd.compiler.export import LANGUAGES, export
 from autograd.compiler.export import function as exporting
 from autograd.compiler.export.language import OWN, lines
-from autograd.compiler.export.loops import Loop, at
+from autograd.compiler.export.loops import at
 from autograd.compiler.record import INPUT, VARIABLE, as_graph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+    from autograd.compiler.export.file import Loop
 
 CC = shutil.which("cc") or shutil.which("gcc")
 FLAGS = ["-std=c99", "-O2", "-Wall", "-Wextra", "-pedantic", "-Werror"]

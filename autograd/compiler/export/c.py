@@ -8,14 +8,14 @@ import re
 from typing import TYPE_CHECKING
 
 from autograd import ops
+from autograd.compiler.export.file import Loop
 from autograd.compiler.export.language import INFIX, OWN, lines, table
-from autograd.compiler.export.loops import Loop, at
+from autograd.compiler.export.loops import at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from autograd.compiler.export.function import Exported, Function
-    from autograd.compiler.export.loops import Table
+    from autograd.compiler.export.file import Exported, Function, Table
     from autograd.ops import Op
 
 _FORMULAS = INFIX | {

@@ -1,10 +1,9 @@
-"""A function that is exported, as plain data: its arguments, the statements that compute it, and the numbers that they need."""
+"""From a function to what its file is made of: it is recorded, lowered to a plan, and written as loops."""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,12 @@ import numpy as np
 
 from autograd import modes, ops, trees
 from autograd.arrays import as_array
-from autograd.compiler.calls import NUMBER, Call, positional, raise_by_name
+from autograd.compiler.calls import Call, positional, raise_by_name
 from autograd.compiler.checks import Check
 from autograd.compiler.compiled import compile  # noqa: A004 - autograd.compile
 from autograd.compiler.executors.reference import Memory
-from autograd.compiler.export.loops import Loops, Table, needed, tables
+from autograd.compiler.export.file import Argument, Exported, Function, Table
+from autograd.compiler.export.loops import Loops, needed, tables
 from autograd.compiler.lower import lower
 from autograd.compiler.names import distinct
 from autograd.compiler.oracle import results, side_by_side
@@ -29,105 +29,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from autograd.compiler.export.file import Statement
     from autograd.compiler.export.language import Language
-    from autograd.compiler.export.loops import Statement
     from autograd.compiler.instructions import Instruction
     from autograd.compiler.plan import Plan
     from autograd.compiler.views import Space, View
-
-
-@dataclass(frozen=True)
-class Argument:
-    """An array that the exported functions take."""
-
-    name: str
-    shape: tuple[int, ...]
-    index: bool
-    """Whether the function uses it as an index. Then there is no derivative by it."""
-
-    @property
-    def size(self) -> int:
-        """How many numbers it holds."""
-        return math.prod(self.shape)
-
-    @property
-    def about(self) -> str:
-        """What it holds, in words."""
-        if self.shape == ():
-            return "a whole number" if self.index else "a number"
-        numbers = f"{' x '.join(map(str, self.shape))} {'whole ' * self.index}number{'s' * (self.size != 1)}"
-        return f"{numbers}, row by row" if len(self.shape) > 1 else numbers
-
-
-@dataclass(frozen=True)
-class Function:
-    """One of the two functions of a file."""
-
-    body: list[Statement]
-    arrays: list[tuple[str, int]]
-    """The name and the size of each array that the statements write to."""
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What a file is made of.
-
-    Two arrays that the statements read must be made of the arguments: the one that is called like ``inputs`` holds the numbers
-    of all arguments that are differentiated by, one argument after the other, and ``cotangents`` one number for each result.
-    ``gradient`` leaves the derivatives in the array ``slopes``, in the same order as in ``inputs``.
-    """
-
-    title: str
-    """The name of the function."""
-    form: Any
-    """The form of its result: see ``calls.NUMBER``."""
-    outputs: int
-    """How many numbers the result holds."""
-    arguments: list[Argument]
-    inputs: str
-    slopes: str
-    results: View
-    """Where ``predict`` leaves the numbers of the result."""
-    tables: list[Table]
-    predict: Function
-    gradient: Function | None
-    """None if there is nothing to differentiate by."""
-
-    @property
-    def trained(self) -> list[Argument]:
-        """The arguments that are differentiated by."""
-        return [a for a in self.arguments if not a.index]
-
-    @property
-    def looked_up(self) -> list[Argument]:
-        """The arguments that are indices."""
-        return [a for a in self.arguments if a.index]
-
-    @property
-    def places(self) -> list[tuple[int, Argument]]:
-        """For each argument that is differentiated by: where its numbers begin in ``inputs``."""
-        sizes = [a.size for a in self.trained]
-        return [(sum(sizes[:k]), a) for k, a in enumerate(self.trained)]
-
-    # In words
-
-    @property
-    def what(self) -> str:
-        """What the file computes."""
-        return "Prediction" if self.gradient is None else "Prediction and gradient"
-
-    @property
-    def output(self) -> str:
-        """What ``predict`` gives."""
-        return "a number" if self.form is NUMBER else f"{self.outputs} number{'s' * (self.outputs > 1)}"
-
-    @property
-    def derivatives(self) -> str:
-        """What ``gradient`` gives."""
-        *names, last = [a.name for a in self.trained]
-        by = f"{', '.join(names)} and {last}" if names else last
-        of = "the result, times cotangent" if self.outputs == 1 else "the sum of the results, each times its cotangent"
-        return f"the derivatives by {by} of {of}"
 
 
 def exported(fn: Callable[..., Any], example: tuple[Any, ...], language: Language) -> Exported:

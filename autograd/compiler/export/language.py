@@ -1,7 +1,7 @@
 """The protocol of the languages that functions can be exported to.
 
 A language is a class with the methods of :class:`Language`, in a module of its own, and an entry of ``LANGUAGES`` in this
-package. What a file is made of is an :class:`~autograd.compiler.export.function.Exported`; its statements are text in the
+package. What a file is made of is an :class:`~autograd.compiler.export.file.Exported`; its statements are text in the
 language already, because :mod:`~autograd.compiler.export.loops` asks the language to spell each number and each operation:
 
     instruction                language says          statement
@@ -13,14 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from autograd import ops
-from autograd.compiler.export.loops import Loop
+from autograd.compiler.export.file import Loop
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterable, Sequence
 
-    from autograd.compiler.export.function import Exported
-    from autograd.compiler.export.loops import Statement
+    from autograd.compiler.export.file import Exported, Statement
 
 
 class Language(Protocol):

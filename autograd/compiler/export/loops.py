@@ -15,7 +15,6 @@ between languages: a :class:`~autograd.compiler.export.language.Language` spells
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, assert_never
 
@@ -23,6 +22,7 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler import instructions as ir
+from autograd.compiler.export.file import Loop, Table
 from autograd.compiler.views import Space, View, contiguous
 
 if TYPE_CHECKING:
@@ -30,36 +30,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from autograd.compiler.export.file import Statement
     from autograd.compiler.export.language import Language
 
     Rows = NDArray[np.int64]
 
 _LARGEST = float(np.finfo(float).max)
-
-
-@dataclass(frozen=True)
-class Loop:
-    """``body`` for each whole number from ``start`` to before ``stop``."""
-
-    variable: str
-    start: str
-    stop: str
-    body: list[Statement]
-
-
-Statement = Loop | str
-
-
-@dataclass(frozen=True)
-class Table:
-    """Constant numbers."""
-
-    name: str
-    numbers: list[float] | list[int]
-    shape: tuple[int, ...] = ()
-    """That of a matrix, if they are one."""
-    start: int = 0
-    """The row of their space where they begin."""
 
 
 class Loops:

@@ -19,8 +19,7 @@ from autograd.compiler.export.loops import at
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from autograd.compiler.export.function import Exported, Function
-    from autograd.compiler.export.loops import Loop, Table
+    from autograd.compiler.export.file import Exported, Function, Loop, Table
     from autograd.ops import Op
 
 
