@@ -17,8 +17,9 @@ def write(path: StrPath, data: bytes) -> None:
 
     The data goes to a temporary file in the same folder, which reaches the disk before it takes the place of the old file. A
     symbolic link remains a link, and an existing file keeps its permissions. A process that is killed while it writes may
-    leave its temporary file ``.scalar-autograd-*.tmp``, which can be removed. Raises FileNotFoundError if the folder of the
-    file does not exist, and otherwise what the file system raises.
+    leave its temporary file ``.scalar-autograd-*.tmp``, which can be removed. A device or a pipe, such as ``/dev/null``, is
+    written to as it is. Raises FileNotFoundError if the folder of the file does not exist, and otherwise what the file system
+    raises.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -31,6 +32,9 @@ def write(path: StrPath, data: bytes) -> None:
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "the directory to save to does not exist", str(target.parent))
+    if target.exists() and not target.is_file():  # a file must not take the place of a device; open() refuses a folder
+        target.write_bytes(data)
+        return
     temporary = target.with_name(f".scalar-autograd-{os.urandom(8).hex()}.tmp")  # short, as the name of the file may be long
     try:
         with temporary.open("xb") as file:

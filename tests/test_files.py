@@ -146,3 +146,25 @@ except OSError as error:
     assert done.stdout == "27\n"  # EFBIG
     assert path.read_bytes() == b"old"
     assert [*path.parent.iterdir()] == [path]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_or_a_device_was_replaced_by_a_file(path: Path) -> None:
+    """Root would have lost /dev/null. What is written to a pipe goes through it, and nothing takes its place."""
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        files.write(path, b"through")
+        assert os.read(reader, 100) == b"through"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    assert [*path.parent.iterdir()] == [path]
+
+
+def test_the_message_for_a_folder_named_a_temporary_file(tmp_path: Path) -> None:
+    """It names the folder alone; only on Windows may a folder not be opened for another reason."""
+    with pytest.raises((IsADirectoryError, PermissionError)) as caught:
+        files.write(tmp_path, b"")
+    assert caught.value.filename == str(tmp_path)
+    assert caught.value.filename2 is None
