@@ -140,7 +140,9 @@ def _rebuilt(structure: Structure, leaves: Iterator[Any]) -> Any:
     if issubclass(kind, tuple):
         return tuple.__new__(kind, items)
     if issubclass(kind, list):
-        return items
+        tree = list.__new__(kind)
+        list.extend(tree, items)
+        return tree
     tree = object.__new__(kind)
     for key, item in zip(keys, items, strict=True):
         object.__setattr__(tree, key, item)  # frozen or not

@@ -242,3 +242,15 @@ def test_a_tree_that_contains_itself_is_refused(x: Any) -> None:
 def test_a_hundred_levels_are_few_enough() -> None:
     x = deep(trees.DEEPEST)
     assert form(trees.map(lambda leaf: leaf + 1, x)) == form(copy.deepcopy(x))
+
+
+class Row(list[Any]):
+    """A list of another type."""
+
+
+def test_a_list_of_another_type_became_a_plain_list() -> None:
+    row = Row([1, (2, Row())])
+    copied = trees.map(lambda leaf: leaf, row, lists=True)
+    assert copied == row
+    assert (type(copied), type(copied[1][1])) == (Row, Row)
+    assert trees.flatten(copied, lists=True) == trees.flatten(row, lists=True)
