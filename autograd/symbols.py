@@ -86,6 +86,12 @@ class Symbol(Formula):
             return Symbol(f"|{self}|")
         return Symbol(f"{op.name}({', '.join([_text(arg) for arg in args])})")
 
+    def __gt__(self, other: Any) -> Symbol:  # the table has no row for it: a > 0 would be shown as 0 < a
+        return Symbol(f"{self} > {_text(other)}", _CONDITION)
+
+    def __ge__(self, other: Any) -> Symbol:
+        return Symbol(f"{self} >= {_text(other)}", _CONDITION)
+
 
 _INFIX = {
     ops.add: ("+", _SUM),

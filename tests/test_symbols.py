@@ -25,12 +25,12 @@ FORMULAS = [
     (-a * b, "-a × b"),
     (-(a * b), "-(a × b)"),
     (abs(a + b), "|a + b|"),
-    ((a > 0) * 0.5, "(0 < a) × 0.5"),
+    ((a > 0) * 0.5, "(a > 0) × 0.5"),
     (a < b, "a < b"),
     (a <= 1.5, "a <= 1.5"),
-    (a >= b, "b <= a"),
+    (a >= b, "a >= b"),
     (ops.exp(-a), "exp(-a)"),
-    (ops.where(a > 0, 1.0, 0.0), "where(0 < a, 1, 0)"),
+    (ops.where(a > 0, 1.0, 0.0), "where(a > 0, 1, 0)"),
 ]
 
 
@@ -70,3 +70,8 @@ def test_every_printed_formula_is_python_and_gives_the_partial(name: str) -> Non
     ]
     assert [float(x) for x in found] == pytest.approx([float(p) for p in op.partials(y, *point)], rel=1e-15)
     assert all(math.isfinite(x) for x in found)
+
+
+def test_comparisons_were_turned_round() -> None:
+    """A derivative is shown as it is written in the table: a >= y, and not y <= a."""
+    assert derivatives(ops.maximum)[0] == "1 × (a >= y) / (1 × (a >= y) + 1 × (b >= y))"
