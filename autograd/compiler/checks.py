@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 CLOSE = {"float64": (1e-9, 1e-12), "float32": (1e-3, 1e-5)}
 """How far program and function may differ: relative to the result, and relative to the largest number on the way to it."""
-_OVERFLOWS = 1e150
-"""Sums of numbers larger than this may overflow in one order of adding and not in another."""
+_OVERFLOWS = {"float64": 1e150, "float32": 1e19}
+"""Squares of numbers larger than this, and sums of them, may overflow, in one order of adding or in all."""
 _NOISY = 4
 """How often the recorded graph is run with noise before a difference counts."""
 _LOOKED_AT = 8
@@ -137,8 +137,9 @@ class Check:
         # Where large numbers cancel, as in 1e8 + 1 - 1e8, the rounding errors are as large as those of 1e8.
         theta, inputs = numbers_of(self.graph.variables), oracle.side_by_side(arrays)
         largest = oracle.largest(self.graph, theta, inputs)
-        close = functools.partial(np.allclose, rtol=relative, atol=absolute * largest, equal_nan=True)
-        if largest >= _OVERFLOWS or close(got, wanted):
+        absolute_error = max(absolute * largest, float(np.finfo(self.dtype).tiny))  # what is smaller may become 0
+        close = functools.partial(np.allclose, rtol=relative, atol=absolute_error, equal_nan=True)
+        if largest >= _OVERFLOWS[self.dtype.name] or close(got, wanted):
             return
         recorded = oracle.results(self.graph, theta, inputs)
         if not all([close(oracle.results(self.graph, theta, inputs, absolute, seed), recorded) for seed in range(_NOISY)]):

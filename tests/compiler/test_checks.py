@@ -246,6 +246,20 @@ def test_a_jump_as_near_as_rounding_errors_is_no_mistake(fn: Any, sides: tuple[f
     assert min([abs(result - side) for side in sides]) < 1e-5
 
 
+@pytest.mark.parametrize(
+    ("fn", "x", "expected"),
+    [
+        (math.exp, 100.0, math.inf),
+        (lambda x: x * x, 1e20, math.inf),
+        (lambda x: math.xlogy(x, x), 1e-50, 0.0),
+        (lambda x: x * x, 1e-50, 0.0),
+    ],
+)
+def test_numbers_out_of_the_range_of_float32_were_called_a_bug(fn: Any, x: float, expected: float) -> None:
+    (result,) = compile(fn, dtype="float32", reduction=None)([x])
+    assert result == expected
+
+
 # Which examples
 
 
