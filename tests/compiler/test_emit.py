@@ -84,6 +84,19 @@ def test_labels_that_programs_have_use_for_get_a_letter() -> None:
     assert not any(line.startswith(("v = theta", "np = theta")) for line in found)
 
 
+@pytest.mark.parametrize("label", ["d_theta", "d_v", "d_s", "d theta"])
+def test_labels_that_are_names_of_spaces_get_a_number(label: str) -> None:
+    """Mistake: the array of the gradient, or of cotangents, replaced the parameter that was called like it."""
+    w = [Value(0.5 * i - 1.25, label=label) for i in range(3)]
+    agree(lambda x: math.sin(w[0]) * x[0], [[2.0]])
+
+    def gathered(x: Any) -> Any:
+        a, b, c = [math.exp(wi * x[0]) for wi in w]
+        return math.select([a * b, c, b], x[1]) * w[0] + math.tanh(c * w[1]) * math.sin(a)
+
+    agree(gathered, [[1.0, 2.0], [-0.5, 0.0]])
+
+
 def test_without_a_gradient_nothing_of_it_is_there() -> None:
     source = program(lambda x: [math.exp(a * x[0])], 1, None).source
     assert "d_" not in source

@@ -58,7 +58,7 @@ class Source:
         self.used: set[Space] = set()
         """The spaces whose arrays are made once for each batch size."""
         self._given = {plan.theta, *plan.inputs}
-        self._taken = {"", *[space.name for space in plan.inputs]}
+        self._taken = {"", *[space.name for space in plan.spaces]}
         self._bound: dict[object, str] = {}
         self._counts: dict[str, int] = {}
         self._parameters: dict[View, str] = {}
