@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LOOKED_AT = 100
 """The number of labels of an array that are looked at: those of its first row, of its last row, and evenly between."""
+_LONGEST = 100
+"""The number of characters to keep of a name."""
 
 
 def named(labels: Sequence[str], stem: str) -> str:
@@ -43,7 +45,7 @@ def named(labels: Sequence[str], stem: str) -> str:
             common = f"{stem}.{common.rstrip('.').rpartition('.')[0]}"
         elif re.match(r"[^\W\d]", rest):
             common = f"{stem}.{common}"
-    name = re.sub(r"[^0-9A-Za-z]+", "_", common).strip("_")
+    name = re.sub(r"[^0-9A-Za-z]+", "_", common).strip("_")[:_LONGEST].rstrip("_")
     return f"{stem}_{name}" if name[:1].isdigit() else name
 
 

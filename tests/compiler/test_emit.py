@@ -97,6 +97,14 @@ def test_labels_that_are_names_of_spaces_get_a_number(label: str) -> None:
     agree(gathered, [[1.0, 2.0], [-0.5, 0.0]])
 
 
+def test_long_labels_are_cut() -> None:
+    """Mistake: each line of a source repeated labels of thousands of characters."""
+    one, other = Value(0.5, label="a" * 5_000), Value(2.0, label="a" * 5_000 + "b")
+    assert "a" * 50 in program(lambda x: math.sin(one) * x[0], 1).source
+    assert len(program(lambda x: math.sin(one) * x[0] + math.cos(other) * x[0], 1).source) < 5_000
+    agree(lambda x: math.sin(one) * x[0] + math.cos(other) * x[0], [[2.0]])
+
+
 def test_without_a_gradient_nothing_of_it_is_there() -> None:
     source = program(lambda x: [math.exp(a * x[0])], 1, None).source
     assert "d_" not in source
