@@ -275,7 +275,7 @@ class Allocation:
         if o.lengths is None:
             keys = [self._places(operand) for operand in operands]
             keys.sort(key=lambda key: -len(np.unique(key)))  # the most telling first
-            order = np.lexsort(keys[::-1])
+            order = np.lexsort(keys[::-1]) if keys else np.arange(out.size)  # of numbers alone, if an index is constant
         else:
             order = _items(o.lengths, self._by_place(operands[0], o.lengths))
         rows = [self._rows(operand[order]) for operand in operands]

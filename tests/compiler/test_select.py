@@ -63,3 +63,15 @@ def test_rows_of_any_length_have_an_index(rows: list[list[float]]) -> None:
 def test_rows_are_of_one_length() -> None:
     with pytest.raises(ValueError, match="rows of one length, and the first row has 2 items, not"):
         math.select([[1.0, 2.0], [3.0]], Value(0.0))
+
+
+def test_an_index_that_turns_out_to_be_a_number() -> None:
+    """Mistake: an operation on numbers alone had no argument by whose place to sort it."""
+    w = [Value(0.5), Value(0.25)]
+
+    def fn(x: Any, index: Any) -> Any:
+        half = math.select([0.5, 0.5], math.select([1.0, 1.0], index))
+        return half * math.tanh(w[1] + math.select(w, index)) + x
+
+    expected = 2.0 + 0.25 * (math.tanh(0.75) + math.tanh(0.5))
+    assert autograd.compile(fn)([2.0, 2.0], [0, 1]).data == pytest.approx(expected)
