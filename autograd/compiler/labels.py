@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,8 +46,9 @@ def named(labels: Sequence[str], stem: str) -> str:
             common = f"{stem}.{common.rstrip('.').rpartition('.')[0]}"
         elif re.match(r"[^\W\d]", rest):
             common = f"{stem}.{common}"
-    name = re.sub(r"[^0-9A-Za-z]+", "_", common).strip("_")[:_LONGEST].rstrip("_")
-    return f"{stem}_{name}" if name[:1].isdigit() else name
+    common = unicodedata.normalize("NFKC", common)  # as Python normalizes identifiers
+    name = re.sub(r"[\W_]+", "_", common).strip("_")[:_LONGEST].rstrip("_")
+    return name if not name or name.isidentifier() else f"{stem}_{name}"
 
 
 def names(instructions: Sequence[Instruction], theta: Space, label: Callable[[int], str]) -> dict[View, str]:

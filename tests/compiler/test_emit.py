@@ -97,6 +97,16 @@ def test_labels_that_are_names_of_spaces_get_a_number(label: str) -> None:
     agree(gathered, [[1.0, 2.0], [-0.5, 0.0]])
 
 
+@pytest.mark.parametrize(
+    ("label", "name"), [("größe", "größe"), ("2nd", "b_2nd"), ("½", "b_1_2"), ("µ", "μ"), ("lambda", "b_lambda")]
+)
+def test_labels_in_any_letters_are_names(label: str, name: str) -> None:
+    """As Python normalizes them, and with a letter in front where they are no identifiers."""
+    weight = Value(0.5, label=label)
+    assert f"{name} = theta[0:1][..., None]" in lines(lambda x: math.sin(weight * x[0]) + x[0], 1)
+    agree(lambda x: math.sin(weight * x[0]) + x[0], [[2.0], [1.0]])
+
+
 def test_long_labels_are_cut() -> None:
     """Mistake: each line of a source repeated labels of thousands of characters."""
     one, other = Value(0.5, label="a" * 5_000), Value(2.0, label="a" * 5_000 + "b")
