@@ -438,7 +438,7 @@ def _items(lengths: Values, order: Values) -> Values:
 
 
 def _strided(space: Space, rows: Rows) -> View | None:
-    """Return the view of ``rows`` in their shape, or None if there is none that can be written."""
+    """Return the view of ``rows`` in their shape, or None if strides cannot express it."""
     view = strided(space, rows)
     return view if view and _distinct(view.loops) else None
 

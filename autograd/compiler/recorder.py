@@ -74,7 +74,7 @@ class Recorder:
     def recorded(
         self, fn: Callable[..., Any], key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], batch: int
     ) -> Recording:
-        """Return a new recording of ``fn``, for arguments of a ``key`` for which there is none yet."""
+        """Return a new recording of ``fn``, for arguments of a ``key`` that has no recording yet."""
         if batch == 0:
             if (example := self._examples.get(key)) is None:
                 msg = (
