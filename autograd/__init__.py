@@ -16,7 +16,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from autograd import arrays, files, math, trees
-from autograd.compiler import Compiled, Recording, compile  # noqa: A004 - autograd.compile, as torch.compile
+from autograd.compiler import Compiled, Recording, compile  # noqa: A004 - the public name; this module does not use Python's compile
 from autograd.draw import Drawing, draw
 from autograd.errors import AnomalyError, AutogradError, DrawError, GradcheckError, GraphError, RecordingError
 from autograd.functional import directional, gradient

@@ -159,7 +159,7 @@ def supervise(node: N) -> N:
         node = mode.recorded(node)
     if recording() or node._row.stops:
         return node
-    return node.detach()  # type: ignore[attr-defined, no-any-return]  # a Value
+    return node.detach()  # type: ignore[attr-defined, no-any-return]  # nodes are Values; this module is below value
 
 
 class no_grad(Mode):  # noqa: N801 - PyTorch's name

@@ -42,7 +42,7 @@ def flatten(tree: Any, *, lists: bool = False, name: str = "the tree") -> tuple[
     (True, False)
     """
     leaves: list[Any] = []
-    return leaves, _structure(tree, leaves, lists, name, 0)
+    return leaves, _structure(tree, leaves, name, 0, lists=lists)
 
 
 def unflatten(structure: Structure, leaves: Iterable[Any]) -> Any:
@@ -98,7 +98,7 @@ def paths(tree: Any, name: str = "", *, lists: bool = False) -> Iterator[tuple[s
     return zip(_paths(structure, name), leaves, strict=True)
 
 
-def _structure(x: Any, leaves: list[Any], lists: bool, name: str, depth: int) -> Structure:  # noqa: FBT001 - passed down
+def _structure(x: Any, leaves: list[Any], name: str, depth: int, *, lists: bool) -> Structure:
     """Return the structure of ``x``, and append the leaves to ``leaves``."""
     kind: Any = type(x)
     keys: tuple[Any, ...] = ()
@@ -123,7 +123,7 @@ def _structure(x: Any, leaves: list[Any], lists: bool, name: str, depth: int) ->
             leaves.append(item)
             structure.append(None)
         else:
-            structure.append(_structure(item, leaves, lists, name, depth + 1))
+            structure.append(_structure(item, leaves, name, depth + 1, lists=lists))
     return tuple(structure)
 
 

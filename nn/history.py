@@ -59,7 +59,7 @@ class History:
         """
         try:
             from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
-            from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - likewise
+            from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - an extra
         except ModuleNotFoundError as error:
             msg = 'History.plot() needs matplotlib: python -m pip install "scalar-autograd[plot]"'
             raise ModuleNotFoundError(msg, name=error.name) from error

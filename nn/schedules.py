@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Interval = Literal["epoch", "step"]
 
 _UP_TO_1: Range = ("a number from 0 to 1", lambda x: 0.0 <= x <= 1.0)
-_UP_TO_HALF: Range = ("a number from 0 to 0.5", lambda x: 0.0 <= x <= 0.5)  # noqa: PLR2004 - as it says
+_UP_TO_HALF: Range = ("a number from 0 to 0.5", lambda x: 0.0 <= x <= 0.5)  # noqa: PLR2004 - the text says the bound
 _STEPS: Range = ("the number of steps done, from 0 on", lambda x: 0.0 <= x <= sys.maxsize)
 """It need not be whole: a rate may lie between two steps."""
 

@@ -20,7 +20,7 @@ BATCH = 3
 ROUNDINGS = 1e4
 """How many roundings sums in another order may be off by: they have up to thousands of terms."""
 LONGEST = 3000
-"""Plans of more instructions are left out, for the time that they take: a slow test has some."""
+"""Plans of more instructions are left out, because the reference takes long for them."""
 
 
 def arguments(plan: Plan) -> tuple[np.ndarray[Any, Any], list[np.ndarray[Any, Any]]]:

@@ -7,7 +7,7 @@ any of the ``executors`` can run: a ``Program`` is a plan, an executor and its b
 node by node.
 """
 
-from autograd.compiler.compiled import Compiled, compile  # noqa: A004 - as the function is called
+from autograd.compiler.compiled import Compiled, compile  # noqa: A004 - the public name; this module does not use Python's compile
 from autograd.compiler.recording import Recording
 
 __all__ = ["Compiled", "Recording", "compile"]

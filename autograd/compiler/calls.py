@@ -80,17 +80,20 @@ def rows(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return the numbers of each example in one row: an array of the shape (batch, numbers)."""
     if array.dtype != dtype or not array.flags.c_contiguous:
         array = np.ascontiguousarray(array, dtype)
-    return array if array.ndim == 2 else array.reshape(len(array), math.prod(array.shape[1:]))  # noqa: PLR2004 - rows of numbers
+    is_table = array.ndim == 2  # noqa: PLR2004 - rows and columns
+    return (
+        array if is_table else array.reshape(len(array), math.prod(array.shape[1:]))
+    )  # -1 is not allowed if there are no rows
 
 
 def as_theta(theta: Any, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
     """Return ``theta`` as an array of ``count`` numbers; TypeError or ValueError if it is anything else."""
-    if type(theta) is not np.ndarray or theta.dtype != dtype or not theta.flags.c_contiguous:
-        theta = np.ascontiguousarray(_as_numbers(theta, "theta"), dtype)
-    if theta.shape != (count,):
-        msg = f"theta has the shape {theta.shape}; expected ({count},), one number for each Value in .parameters"
+    fits = type(theta) is np.ndarray and theta.dtype == dtype and theta.flags.c_contiguous
+    array: NDArray[Any] = theta if fits else np.ascontiguousarray(_as_numbers(theta, "theta"), dtype)
+    if array.shape != (count,):
+        msg = f"theta has the shape {array.shape}; expected ({count},), one number for each Value in .parameters"
         raise ValueError(msg)
-    return theta  # type: ignore[no-any-return]  # it is an array by now
+    return array
 
 
 def numbers_of(values: Sequence[Value]) -> NDArray[np.float64]:
@@ -113,7 +116,7 @@ def names_in_source(args: Sequence[Any], kwargs: dict[str, Any], known: Sequence
     >>> names_in_source([{"a": [1.0]}, [2.0]], {"t": ([3.0], [4.0])}, ["x"])
     ['x_a', 'argument_1', 't_0', 't_1']
     """
-    from autograd.compiler.executors.numpy import RESERVED  # noqa: PLC0415 - as in recorder
+    from autograd.compiler.executors.numpy import RESERVED  # noqa: PLC0415 - the executor takes long to import, and only recording needs it
 
     return distinct([path.translate(_JOINED) for path, _ in _named(args, kwargs, known)], RESERVED)
 
@@ -191,9 +194,8 @@ class LastCall:
         for x, (shape, dtype, wanted, reshaped) in zip(args, self.likewise, strict=True):
             if type(x) is not np.ndarray or x.shape != shape or x.dtype is not dtype:
                 return None
-            if wanted is not dtype or not x.flags.c_contiguous:
-                x = np.ascontiguousarray(x, wanted)  # noqa: PLW2901 - the same numbers
-            arrays.append(x if reshaped is None else x.reshape(reshaped))
+            array = x if wanted is dtype and x.flags.c_contiguous else np.ascontiguousarray(x, wanted)
+            arrays.append(array if reshaped is None else array.reshape(reshaped))
         return arrays
 
 
@@ -226,7 +228,7 @@ class Call:
     10.0
     """
 
-    def __init__(  # noqa: PLR0913 - the function, its arguments, and what is known of it
+    def __init__(  # noqa: PLR0913 - a function, its arguments, and four facts that only the caller knows
         self,
         fn: Callable[..., Any],
         args: tuple[Any, ...],

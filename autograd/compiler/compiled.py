@@ -135,7 +135,8 @@ class Compiled(Method):
         theta = self._theta(theta)
         known = len(recording.parameters)
         if known == len(theta):
-            return recording._run(theta, arrays, batch)  # type: ignore[no-any-return]  # what the emitted program gives
+            value_and_slopes: tuple[float, NDArray[Any]] = recording._run(theta, arrays, batch)
+            return value_and_slopes
         value, slopes = recording._run(theta[:known].copy(), arrays, batch)
         return value, np.append(slopes, np.zeros(len(theta) - known, slopes.dtype))  # by parameters of other recordings
 

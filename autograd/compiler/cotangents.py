@@ -141,7 +141,7 @@ class Cotangents:
             emit(out)
         else:
             before = self._before(out, written)
-            emit(more := self.new(view.batched, view.shape))
+            emit(more := self.new(view.shape, batched=view.batched))
             self.emit(ir.Map(out, ops.add, (before, more)))
         self.written[space][out.rows] = True
 
@@ -165,7 +165,7 @@ class Cotangents:
             self.fill(space, rows[~written])
         elif not written.all():
             rows = np.where(written, rows, self._zero_of(space))
-        copy = self.new(space.batched, (rows.size,))
+        copy = self.new((rows.size,), batched=space.batched)
         self.emit(ir.Gather(copy, space.all_rows, rows.ravel()))
         return copy
 
@@ -203,7 +203,7 @@ class Cotangents:
         value, axes = value.only(long), tuple([long.index(i) for i in axes])
         reduced = view.only([i for i in long if view.strides[i]])
         if negative:
-            total = self.new(view.batched, reduced.shape)
+            total = self.new(reduced.shape, batched=view.batched)
             self.emit(ir.Sum(total, value, axes, over_batch))
             self._hand_as_it_is(reduced, total, ops.neg, ops.sub)
         else:
@@ -242,12 +242,12 @@ class Cotangents:
         if known is None:
             views = [arg for arg in args if isinstance(arg, View)]
             batched = any(view.batched for view in views)
-            known = self.new(batched, views[0].shape)
+            known = self.new(views[0].shape, batched=batched)
             self.emit(ir.Map(known, op, tuple(args)))
             self._temporary[key] = known
         return known
 
-    def new(self, batched: bool, shape: tuple[int, ...]) -> View:  # noqa: FBT001 - a space is, or is not
+    def new(self, shape: tuple[int, ...], *, batched: bool) -> View:
         """A view of new scratch rows."""
         space = self.scratch[batched]
         return View(space, space.allocate(math.prod(shape)), shape, contiguous(shape))

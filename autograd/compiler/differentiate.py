@@ -139,7 +139,7 @@ class _Reverse:
         return first, others
 
     def _copied(self, view: View) -> View:
-        copy = self.d.new(view.batched, view.shape)
+        copy = self.d.new(view.shape, batched=view.batched)
         self.d.emit(ir.Move(copy, view))
         return copy.reshaped((copy.size,))
 
@@ -155,7 +155,7 @@ class _Reverse:
 
     def _reduce(self, i: ir.Reduce, gradient: View) -> None:
         if i.op in STEP_BY_STEP:
-            cotangents = self.d.new(i.x.batched, i.x.shape)
+            cotangents = self.d.new(i.x.shape, batched=i.x.batched)
             self.d.emit(ir.Unfold(cotangents, i.op, gradient, i.out, i.x))
             self.d.hand(i.x, cotangents)
             return
@@ -197,7 +197,7 @@ class _Reverse:
         shares = shares.reshaped(rows.shape)
         before = gradient if regular else self._copied(gradient).reshaped(rows.shape)
         for _ in range(2):
-            total = self.d.new(view.batched, lengths.shape)
+            total = self.d.new(lengths.shape, batched=view.batched)
             if alike:
                 self.d.emit(ir.Sum(total, gradient, (1,)))
                 spread = total.spread(rows.shape[1])
@@ -211,7 +211,7 @@ class _Reverse:
 
     def _picked(self, space: Space, rows: NDArray[np.int64]) -> View:
         """A copy of the ``rows`` of a space."""
-        out = self.d.new(space.batched, (rows.size,))
+        out = self.d.new((rows.size,), batched=space.batched)
         self.d.emit(ir.Gather(out, space.all_rows, rows.ravel()))
         return out.reshaped(rows.shape)
 
@@ -223,7 +223,7 @@ class _Reverse:
         self.d.hand(i.x, spread, partial.view if isinstance(partial, Term) else partial)
 
     def _gathered(self, view: View, rows: NDArray[np.int64], like: View) -> View:
-        out = self.d.new(view.batched, like.shape)
+        out = self.d.new(like.shape, batched=view.batched)
         self.d.emit(ir.Gather(out, view.reshaped((view.size,)) if view.contiguous else self._copied(view), rows))
         return out
 
@@ -276,7 +276,7 @@ class _Reverse:
                 return
             ordered = gradient
             if not np.array_equal(order, np.arange(gradient.size)):
-                ordered = self.d.new(gradient.batched, order.shape)
+                ordered = self.d.new(order.shape, batched=gradient.batched)
                 self.d.emit(ir.Gather(ordered, gradient, order))
             if (counts == often).all():
                 self.d.emit(ir.Sum(out, ordered.reshaped((len(unique), often)), (1,)))
@@ -288,7 +288,7 @@ class _Reverse:
             ((size, stride),) = loops or [(1, 0)]
             self.d.contribute(View(view.space, int(unique[0]), (size,), (stride,)), summed)
             return
-        summed(total := self.d.new(gradient.batched, (len(unique),)))
+        summed(total := self.d.new((len(unique),), batched=gradient.batched))
         if loops is not None:
             shape, strides = tuple([n for n, _ in loops or [(1, 0)]]), tuple([s for _, s in loops or [(1, 0)]])
             self.d.hand(View(view.space, int(unique[0]), shape, strides), total.reshaped(shape))

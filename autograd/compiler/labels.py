@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os.path
 import re
 import unicodedata
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +38,7 @@ def named(labels: Sequence[str], stem: str) -> str:
     'W_layers_0'
     """
     first, last = min(labels), max(labels)
-    common = os.path.commonprefix([first, last])  # noqa: RUF071 - of characters, as is meant
+    common = "".join([a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))])
     if first != last:
         common = common[: max(map(common.rfind, ".[]")) + 1]  # "w1" and "w12" have no word in common
         rest = first[len(common) :]

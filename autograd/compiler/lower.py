@@ -25,16 +25,17 @@ if TYPE_CHECKING:
     from autograd.compiler.record import Graph, Input
     from autograd.compiler.views import Space
 
+_FLOAT64 = np.dtype(float)
 hooks: list[Callable[[Plan], None]] = []
 """Functions that :func:`lower` calls with each plan that it makes. The tests append ``validate``."""
 
 
-def lower(  # noqa: PLR0913 - what a program depends on
+def lower(  # noqa: PLR0913 - a plan depends on all of these, and the last three have defaults
     graph: Graph,
     inputs: Sequence[Input],
     parameters: Sequence[int] = (),
     reduction: str | None = None,
-    dtype: np.dtype[Any] = np.dtype(float),  # noqa: B008 - immutable
+    dtype: np.dtype[Any] = _FLOAT64,
     *,
     frozen: bool = False,
     by: int | None = None,

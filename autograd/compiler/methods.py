@@ -36,7 +36,7 @@ class _PlainMethod:
         if method is None:
             msg = "a compiled method has a plain function only on an instance: read it from an object of the class"
             raise AttributeError(msg)
-        return MethodType(method._method_of.fn, method.__self__)  # type: ignore[union-attr]  # other objects have their own
+        return MethodType(method._method_of.fn, method.__self__)  # type: ignore[union-attr]  # only methods lack an fn of their own, and they have _method_of
 
 
 class Method:
@@ -92,7 +92,7 @@ class Method:
         with self._recorder.lock:
             if key in methods:  # another thread has made it meanwhile
                 return methods[key]
-            known = vars(type(self)(self.fn, *self._recorder.settings))  # type: ignore[call-arg]  # as compile() does
+            known = vars(type(self)(self.fn, *self._recorder.settings))  # type: ignore[call-arg]  # subclasses take these settings
             del known["fn"], known["__wrapped__"]  # see _PlainMethod
             known.update(_raw=None, _method_of=self, __name__=self.__name__)
             recorder: Recorder = known["_recorder"]

@@ -38,10 +38,9 @@ class Program:
         dtype: np.dtype[Any],
         *,
         frozen: bool = False,
-        executor: type[Executor] = Numpy,
     ) -> None:
         self.plan = plan = lower(graph, inputs, parameters, reduction, dtype, frozen=frozen)
-        self.use(executor)
+        self.use(Numpy)
         self._graph = graph if plan.may_give_up else None
         instructions = [*plan.forward, *plan.once, *plan.backward]
         buffers = {view.space for i in instructions for view in (i.out, *i.views)} - {plan.theta, *plan.inputs}

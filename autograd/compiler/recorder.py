@@ -131,7 +131,8 @@ class Recorder:
     def _as_it_stands(self, call: Call, known: Recording | None) -> Recording:
         """Record what the function captures now, again if another thread changed that meanwhile."""
         before = Captured(call.fn)
-        for tries in range(_TRIES):
+        tries = 0
+        while True:
             lenient = tries >= _CHECKED and threading.active_count() > 1
             try:
                 known = self._record(call, before, known, lenient=lenient)
@@ -142,9 +143,9 @@ class Recorder:
                 before = after
             else:
                 if lenient or not _worth_another(known.captured.meanwhile, tries):
-                    break
+                    return known
                 before = known.captured
-        return known  # type: ignore[return-value]  # the last try has made it, or raised
+            tries += 1
 
     def _record(self, call: Call, before: Captured, known: Recording | None, *, lenient: bool) -> Recording:
         """Record the function on the first example of a call, and check the recording on that one and on others.
@@ -175,7 +176,7 @@ class Recorder:
                     raise
             recording.captured = captured.but_for_what_it_does(call.fn, before, graph.captured)
             if self.keep is not None:
-                instance: Any = call.fn.__self__  # type: ignore[attr-defined]  # it is a method
+                instance: Any = call.fn.__self__  # type: ignore[attr-defined]  # keep is given for methods alone, which have a __self__
                 recording.captured.hold_weakly(instance)
                 if recording.captured.leads_to(instance):
                     self.keep(instance)
@@ -201,7 +202,7 @@ class Recorder:
         self._forgotten = {}
         numbers = {value: i for i, value in enumerate(graph.variables)}
         order = [numbers.get(parameter, -1) for parameter in self.parameters]
-        from autograd.compiler.program import Program  # noqa: PLC0415 - half of the package, and not all programs compile
+        from autograd.compiler.program import Program  # noqa: PLC0415 - half of the time of importing autograd, which programs without compile() are spared
 
         program = Program(graph, call.inputs, order, self.reduction, self.dtype, frozen=self.given)
         variables = self.parameters + [graph.variables[i] for i in program.plan.parameters[len(order) :]]

@@ -91,7 +91,8 @@ class Recording:
             raise ValueError(msg)
         batch = batch_size(leaves, lambda: self.shapes)
         theta = as_theta(theta, self.dtype, len(self.parameters))
-        return self._run(theta, list(map(rows, leaves, self.program.plan.kinds)), batch)  # type: ignore[no-any-return]  # the program gives it
+        value_and_slopes: tuple[float, NDArray[Any]] = self._run(theta, list(map(rows, leaves, self.program.plan.kinds)), batch)
+        return value_and_slopes
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in {"captured", "graph"}}

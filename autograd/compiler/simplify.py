@@ -131,7 +131,7 @@ def _find_sums(graph: Graph) -> _Sums:
     root, start = np.unique(end[owners], return_index=True)
     is_powc_2 = np.zeros(count, bool)
     powc = np.flatnonzero(code == POWC)
-    is_powc_2[powc] = (code[arg[first[powc] + 1]] == CONSTANT) & (graph.number[arg[first[powc] + 1]] == 2.0)  # noqa: PLR2004
+    is_powc_2[powc] = (code[arg[first[powc] + 1]] == CONSTANT) & (graph.number[arg[first[powc] + 1]] == 2.0)  # noqa: PLR2004 - squares
     is_product = single & ((code == MUL) | (code == SQUARE) | is_powc_2)
     negative = is_sub[owners] & ~slot_0[where]
     product = is_product[terms]

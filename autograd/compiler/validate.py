@@ -27,8 +27,7 @@ class IllegalProgramError(AssertionError):
 
 def validate(plan: Plan) -> None:
     """Raise IllegalProgramError, naming the instruction and the rule, unless ``plan`` is legal."""
-    constants = [space for space in plan.spaces if space.name == "constants"]
-    held = legal([*plan.forward, *plan.once, *plan.backward], [plan.theta, *plan.inputs, *constants])
+    held = legal([*plan.forward, *plan.once, *plan.backward], [plan.theta, *plan.inputs])
     wanted = [(view.space, view.rows) for view in (plan.roots, plan.total)]
     if plan.slopes is not None:
         wanted.append((plan.slopes, np.arange(plan.trained)))

@@ -1100,7 +1100,7 @@ def test_a_deque_that_stays_is_recorded_once() -> None:
     def scaled(x: Any) -> Any:
         return w * x * scales[0]
 
-    f = compile(lambda x: calls.append(0) or scaled(x))  # type: ignore[func-returns-value]
+    f = compile(lambda x: calls.append(0) or scaled(x))  # type: ignore[func-returns-value]  # append returns None, so that scaled is called
     f([1.0])
     before = len(calls)
     f([1.0])

@@ -232,7 +232,7 @@ def test_without_gradients() -> None:
 
 def test_the_first_contribution_is_written_and_later_ones_are_added() -> None:
     """Of ``y = a * a`` and ``z = y + a``, where z has a cotangent and the row of x is that of a."""
-    steps = Steps([ops.mul, ops.add], np.array([0, 1]), np.array([0, 2, 4]), np.array([0, 0, 1, 0]), 1, [])  # type: ignore[arg-type]
+    steps = Steps([ops.mul, ops.add], np.array([0, 1]), np.array([0, 2, 4]), np.array([0, 0, 1, 0]), 1, [])  # type: ignore[arg-type]  # int64 will do
     whole = steps.differentiate(np.array([False, True]), np.array([True, True, True]))
     assert whole.back.tolist() == [1, 0]
     assert whole.target.tolist() == [0, 0, 1, 0]

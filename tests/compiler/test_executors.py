@@ -130,7 +130,7 @@ def test_a_plan_is_plain_data() -> None:
         expected, gradient = executor(plan).step(2)(theta, x, True)
         assert (value, slopes.tolist()) == (expected, gradient.tolist())
     with pytest.raises(AttributeError):
-        plan.theta = Space("theta", batched=False)  # type: ignore[misc]
+        plan.theta = Space("theta", batched=False)  # type: ignore[misc]  # it is frozen, which is what is tested
 
 
 def test_a_plan_prints_its_instructions() -> None:

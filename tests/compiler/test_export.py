@@ -192,7 +192,7 @@ def test_each_row_is_spelled_or_refused_by_name(suffix: str) -> None:
 @pytest.mark.parametrize("suffix", LANGUAGES)
 def test_an_operation_that_a_language_does_not_have_is_refused_by_name(suffix: str) -> None:
     """Mistake: Python called a lambda by the name of its module."""
-    row = ops.Op("thirds", "⅓", lambda a: a / 3, np.positive, lambda y, a: (1 / 3,), ops.REAL)  # noqa: ARG005
+    row = ops.Op("thirds", "⅓", lambda a: a / 3, np.positive, lambda y, a: (1 / 3,), ops.REAL)  # noqa: ARG005 - partials take y
     with pytest.raises(ValueError, match=r"thirds \(⅓\) "):
         LANGUAGES[suffix]().call(row, ["x"])
 

@@ -44,7 +44,7 @@ def test_buffers_are_kept_for_four_batch_sizes() -> None:
         made.append(size)
         return step(size)
 
-    at_work.executor.step = counting  # type: ignore[method-assign]
+    at_work.executor.step = counting  # type: ignore[method-assign]  # to count its calls
     for size in (1, 2, 3, 4, 1, 2, 3, 4):
         at_work.run(ONE, batch(size), size)
     assert made == [1, 2, 3, 4]
@@ -72,7 +72,7 @@ def test_calls_that_overlap_have_buffers_of_their_own() -> None:
     at_work = scaled()
     expected = [at_work.run(np.array([theta]), batch(3), 3) for theta in (1.0, 2.0)]
     together = threading.Barrier(2, timeout=20.0)
-    names = at_work.executor._names  # type: ignore[attr-defined]
+    names = at_work.executor._names  # type: ignore[attr-defined]  # of Numpy, the executor here
     inner = names["np"]
 
     class Meeting:

@@ -87,7 +87,7 @@ class Captured:
         token = modes.compiling.set(_COMPARING)
         try:
             return self._watch.changed()
-        except Exception:  # noqa: BLE001 - an attribute is gone, or an array is in the place of a number: it has changed
+        except Exception:  # noqa: BLE001 - looking up runs the user's code; what fails now did not fail before
             return True
         finally:
             modes.compiling.reset(token)

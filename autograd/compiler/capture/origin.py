@@ -13,8 +13,8 @@ ANY_ATTRIBUTE = frozenset(
     | {"getattr_static", "__getstate__", "__reduce_ex__"}
 )
 """Code with one of these names may read attributes that it does not name."""
-_up = os.path.dirname  # pathlib takes 3 ms to import
-_ROOT = _up(_up(_up(_up(os.path.abspath(__file__)))))  # noqa: PTH100 - likewise
+_up = os.path.dirname
+_ROOT = _up(_up(_up(_up(os.path.abspath(__file__)))))  # noqa: PTH100 - pathlib takes 3 ms to import
 _AUTOGRAD, _NN = (f"{_ROOT}{os.sep}{name}{os.sep}" for name in ("autograd", "nn"))
 """These packages count as installed, even in a checkout."""
 
@@ -72,7 +72,7 @@ def _is_installed(file: str) -> bool:
 @functools.cache
 def _at_home() -> tuple[str, ...]:
     """The folders of Python's own modules."""
-    import sysconfig  # noqa: PLC0415 - few programs need it
+    import sysconfig  # noqa: PLC0415 - only a first recording needs it, and importing autograd is to be quick
 
     places = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
     return tuple({f"{place}{os.sep}" for place in (*places, *map(os.path.realpath, places))})

@@ -24,7 +24,7 @@ def equal(a: Any, b: Any) -> bool:
         return repr(a) == repr(b)
     try:
         return bool(a == b)
-    except Exception:  # noqa: BLE001 - the comparison is the user's, and may raise anything
+    except Exception:  # noqa: BLE001 - a user's __eq__ may raise anything; what cannot be compared counts as different
         return False
 
 
@@ -53,7 +53,8 @@ def ambiguous(x: Any) -> bool:
     kind = type(x)
     if kind is list:
         return {*map(type, x)} != {Value} and any([type(item) is list or ambiguous(item) for item in x])
-    by_identity: bool = kind.__eq__ is object.__eq__  # type: ignore[comparison-overlap]  # mypy compares their signatures
+    equality: Any = kind.__eq__
+    by_identity = equality is object.__eq__
     return not (isinstance(x, Value) or kind in {str, CodeType} or (kind is float and x != 0) or by_identity)
 
 
@@ -66,7 +67,7 @@ def as_array(x: Any) -> Any:
     for convert in conversions:
         try:
             return convert(x)
-        except Exception:  # noqa: BLE001, S112 - the conversion is the user's, and may raise anything
+        except Exception:  # noqa: BLE001, S112 - a user's __array__ or tolist may raise anything; then the next conversion is tried
             continue
     return None
 
@@ -95,7 +96,7 @@ class Copy:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Copy) and bool(self.held == other.held)
 
-    __hash__ = None  # type: ignore[assignment]  # as that of a list
+    __hash__ = None  # type: ignore[assignment]  # None is how Python says unhashable
 
     def __repr__(self) -> str:
         return str(self.shown)
@@ -112,4 +113,4 @@ class Weak:
     def __eq__(self, other: object) -> bool:
         return bool(self.reference() is other)
 
-    __hash__ = None  # type: ignore[assignment]  # as that of a list
+    __hash__ = None  # type: ignore[assignment]  # None is how Python says unhashable

@@ -220,5 +220,5 @@ def transpose(row: ops.Op, hands: tuple[bool | None, ...], numbers: tuple[bool, 
     source = f"def hand_on({names}):\n    " + "\n    ".join(lines)
     space: dict[str, Any] = {name: op.on_arrays for name, op in ops.TABLE.items()}
     space |= {"np": np, "multiply": np.multiply, "add": np.add, "subtract": np.subtract, "negative": np.negative}
-    exec(source, space)  # noqa: S102 - its own source
-    return space["hand_on"]  # type: ignore[no-any-return]  # a function
+    exec(source, space)  # noqa: S102 - source that is written above, of names and numbers
+    return space["hand_on"]  # type: ignore[no-any-return]  # the source above defines it

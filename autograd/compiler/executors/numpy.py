@@ -405,8 +405,8 @@ class Numpy:
         """A function that runs the program in buffers of its own, which it keeps from call to call."""
         names = self._names | {"B": batch}
         for code in self._code:
-            exec(code, names)  # noqa: S102 - its own source
-        return names.pop("step")  # type: ignore[return-value]  # popped, or the function would hold itself
+            exec(code, names)  # noqa: S102 - source that this class wrote; names of users are checked identifiers in it
+        return names.pop("step")  # type: ignore[return-value]  # the source defines it; popped, or its globals would hold it
 
 
 def _step(given: Sequence[str], body: Sequence[str]) -> list[list[str]]:

@@ -17,7 +17,7 @@ def expression(v: View, form: str) -> str:
     """The expression of the view ``v`` of the array of its space; the forms are those of ``Source.array``."""
     name = f"{v.space.name}.T" if v.space.examples_first else v.space.name
     merge = form == "matrix"
-    text = _slice(name, v, merge) or (_block(name, v, merge) if not v.space.examples_first else "")
+    text = _slice(name, v, merge=merge) or (_block(name, v, merge=merge) if not v.space.examples_first else "")
     if not text:
         text = f"view({name}, {v.start}, {v.shape}, {v.strides}{', merge=True' if merge else ''})"
     if form == "column":
@@ -25,7 +25,7 @@ def expression(v: View, form: str) -> str:
     return f"np.moveaxis({text}, -1, 0)" if form == "examples" and v.batched else text
 
 
-def _slice(name: str, v: View, merge: bool) -> str:  # noqa: FBT001 - as view's
+def _slice(name: str, v: View, *, merge: bool) -> str:
     """The view as a slice, ``v[3:9:2]``; "" unless at most one axis is longer than 1, and its stride is positive."""
     long = [axis for axis, size in enumerate(v.shape) if size > 1]
     if merge or len(long) > 1 or any(v.strides[axis] <= 0 for axis in long):
@@ -36,7 +36,7 @@ def _slice(name: str, v: View, merge: bool) -> str:  # noqa: FBT001 - as view's
     return text if len(v.shape) == 1 else f"{text}.reshape({', '.join(map(str, v.shape))}{', B' if v.batched else ''})"
 
 
-def _block(name: str, v: View, merge: bool) -> str:  # noqa: FBT001 - as view's
+def _block(name: str, v: View, *, merge: bool) -> str:
     """The view as a slice that is reshaped, and perhaps transposed, or whose rows are cut; "" if there is no such slice."""
     shape, strides = v.shape, v.strides
     if len(shape) == 2 and strides[1] == 1 and strides[0] > shape[1] and not v.batched:  # noqa: PLR2004 - a matrix

@@ -13,7 +13,7 @@ from autograd import modes, ops, trees
 from autograd.arrays import as_array
 from autograd.compiler.calls import Call, positional, raise_by_name
 from autograd.compiler.checks import Check
-from autograd.compiler.compiled import compile  # noqa: A004 - autograd.compile
+from autograd.compiler.compiled import compile  # noqa: A004 - this module does not use Python's compile
 from autograd.compiler.executors.reference import Memory
 from autograd.compiler.export.file import Argument, Exported, Function, Table
 from autograd.compiler.export.loops import Loops, needed, tables

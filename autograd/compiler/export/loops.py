@@ -283,6 +283,6 @@ def tables(space: Space, numbers: NDArray[np.float64], views: Iterable[View], st
     for start, stop, shape in merged:
         long = tuple([n for n in shape if n > 1])
         counts[stem := stems[len(long) < 2 and len(shape) < 3]] += 1  # noqa: PLR2004 - a matrix, or a stack of matrices
-        shape = long if math.prod(long) == stop - start else ()  # noqa: PLW2901
-        found.append(Table(f"{stem}{counts[stem]}", numbers[start:stop].tolist(), shape, start))
+        is_whole = math.prod(long) == stop - start
+        found.append(Table(f"{stem}{counts[stem]}", numbers[start:stop].tolist(), long if is_whole else (), start))
     return found
