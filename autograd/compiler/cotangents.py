@@ -82,7 +82,9 @@ class Cotangents:
 
     def __init__(self, forward: Sequence[ir.Instruction], spaces: Sequence[Space], variable: Space, root: View) -> None:
         self.instructions: list[ir.Instruction] = []
-        self.spaces = {space: Space(f"d_{space.name}", space.batched, space.size, fresh=space is variable) for space in spaces}
+        self.spaces = {
+            space: Space(f"d_{space.name}", space.batched, space.size, fresh=space is variable, of=space) for space in spaces
+        }
         self.written = {space: np.zeros(space.size, bool) for space in self.spaces.values()}
         """The rows of each space of cotangents that have been written."""
         self.gradient = self.spaces[variable]

@@ -40,6 +40,8 @@ class Space:
     """Whether each call makes the array anew, because the caller keeps it."""
     whole: bool = False
     """Whether its numbers are integers: it is an argument of an integer or boolean kind."""
+    of: Space | None = None
+    """The space whose cotangents it holds."""
     filled: dict[int, float] = field(default_factory=dict)
     """The rows that hold a constant, in every call. Instructions read them and never write to them."""
     used: int = 0

@@ -63,13 +63,13 @@ class Source:
         self._counts: dict[str, int] = {}
         self._parameters: dict[View, str] = {}
         """The names of squeezed views of theta."""
-        self._writers = {space: np.zeros(space.size, int) for space in plan.spaces if space.name in _STEMS}
+        computed = {i.out.space for i in plan.forward}
+        self._writers = {space: np.zeros(space.size, int) for space in plan.spaces if (space.of or space) in computed}
         """For each row, the number of the instruction that writes it, or whose result's cotangent it is; 0 for constants."""
-        cotangents = {space.name: self._writers[space] for space in self._writers}
         for number, i in enumerate(plan.forward, 1):
-            self._writers[i.out.space][_rows(i.out)] = number
-            if (writer := cotangents.get(f"d_{i.out.space.name}")) is not None:
-                writer[_rows(i.out)] = number
+            for space, writer in self._writers.items():
+                if (space.of or space) is i.out.space:
+                    writer[_rows(i.out)] = number
         self._largest = repr(float(np.finfo(plan.dtype).max))
 
     # Names
@@ -121,9 +121,10 @@ class Source:
         space = v.space
         if space is self.plan.theta or space is self.plan.slopes:
             return self._parameter(v), ""
-        stem, writer = (_STEMS | _SCRATCH).get(space.name, space.name), self._writers.get(space)
+        writer = self._writers.get(space)
         if writer is None:
-            return self._name(stem), ""
+            return self._name(_SCRATCH.get(space.name, space.name)), ""
+        stem = ("hg" if space.batched else "se")[space.of is not None]
         numbers = writer[_rows(v)]
         number = int(numbers.max())
         if number == 0:  # constants
@@ -363,10 +364,8 @@ class Source:
 
 _WITH_ROOM = (relu_array, clip_array)
 """Kernels of the library that take an argument ``out``, as NumPy's functions do."""
-_STEMS = {"v": "h", "d_v": "g", "s": "s", "d_s": "e"}
-"""How names of arrays begin that hold results of instructions, and cotangents of results."""
 _SCRATCH = {"t": "p", "u": "q", "constants": "c"}
-"""The same for numbers that are needed for a short time, and for constants."""
+"""How the names of arrays begin that hold numbers for a short time, or constants."""
 
 
 def _rows(v: View) -> Any:
