@@ -118,6 +118,8 @@ class Base:
 
 @dataclass(frozen=True, eq=False)
 class Map(Base):
+    """An operation, item by item."""
+
     op: ops.Op
     args: tuple[View | float, ...]
 
@@ -129,27 +131,35 @@ class Map(Base):
 
 @dataclass(frozen=True, eq=False)
 class Move(Base):
+    """A copy."""
+
     x: View
 
 
 @dataclass(frozen=True, eq=False)
 class Fill(Base):
+    """A number, everywhere."""
+
     number: float
 
 
 @dataclass(frozen=True, eq=False)
 class Seed(Base):
-    pass
+    """The cotangent of the result itself."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reduce(Base):
+    """An operation of all items along an axis."""
+
     op: ops.Op
     x: View
 
 
 @dataclass(frozen=True, eq=False)
 class Segments(Base):
+    """An operation of each of some runs of items."""
+
     op: ops.Op
     x: View
     starts: Rows
@@ -157,17 +167,23 @@ class Segments(Base):
 
 @dataclass(frozen=True, eq=False)
 class Peak(Base):
+    """The largest items along an axis, made finite."""
+
     x: View
 
 
 @dataclass(frozen=True, eq=False)
 class Peaks(Base):
+    """The largest item of each of some runs, made finite."""
+
     x: View
     starts: Rows
 
 
 @dataclass(frozen=True, eq=False)
 class Sum(Base):
+    """Sums over axes, or over the examples."""
+
     x: View
     axes: tuple[int, ...] = ()
     over_batch: bool = False
@@ -175,6 +191,8 @@ class Sum(Base):
 
 @dataclass(frozen=True, eq=False)
 class Unfold(Base):
+    """The cotangents of items that were reduced."""
+
     op: ops.Op
     d_y: View
     y: View
@@ -183,12 +201,16 @@ class Unfold(Base):
 
 @dataclass(frozen=True, eq=False)
 class Chain(Base):
+    """Steps, one after the other."""
+
     x: View
     steps: Steps
 
 
 @dataclass(frozen=True, eq=False)
 class Sweep(Base):
+    """The cotangents of a chain, from its last step to its first."""
+
     d_y: View
     x: View
     y: View
@@ -211,6 +233,8 @@ class Sweep(Base):
 
 @dataclass(frozen=True, eq=False)
 class _Matrices(Base):
+    """Two stacks of matrices."""
+
     a: View
     b: View
     transposed: tuple[bool, bool] = (False, False)
@@ -219,16 +243,20 @@ class _Matrices(Base):
 
 @dataclass(frozen=True, eq=False)
 class Product(_Matrices):
+    """Matrix products that examples may share, or that are summed over them."""
+
     bias: View | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Pairwise(_Matrices):
-    pass
+    """A matrix product for each example."""
 
 
 @dataclass(frozen=True, eq=False)
 class Gather(Base):
+    """Some items, in any order."""
+
     x: View
     rows: Rows
 
@@ -240,6 +268,8 @@ class Gather(Base):
 
 @dataclass(frozen=True, eq=False)
 class Scatter(Base):
+    """Items, to some places in any order."""
+
     x: View
     rows: Rows
 
@@ -251,24 +281,32 @@ class Scatter(Base):
 
 @dataclass(frozen=True, eq=False)
 class Take(Base):
+    """Columns of a table."""
+
     table: View
     index: View
 
 
 @dataclass(frozen=True, eq=False)
 class Put(Base):
+    """The cotangent of a table from which columns were taken."""
+
     d_y: View
     index: View
 
 
 @dataclass(frozen=True, eq=False)
 class Pick(Base):
+    """An item of each row of a table."""
+
     table: View
     index: View
 
 
 @dataclass(frozen=True, eq=False)
 class Place(Base):
+    """The cotangent of a table from whose rows items were picked."""
+
     d_y: View
     index: View
 
